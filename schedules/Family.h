@@ -1,0 +1,68 @@
+/// \file A schedule family as a value: what it applies to, its parameters, its rules, and how it builds a kernel.
+///
+/// The rules, the search space, error texts, the documentation page and the test over all legal points all come
+/// from these values. No Halide type appears here, so passes may include it.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/KernelSpec.h"
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace segc::schedules {
+
+struct KernelBuild; // schedules/Build.h: the Halide side
+
+/// Instruction sets kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4.
+enum class Isa { Avx512, Avx2, Portable };
+int lanes(Isa isa);
+std::string name(Isa isa);                       ///< "avx512", "avx2", "portable"
+std::optional<Isa> parseIsa(const std::string &); ///< the inverse
+
+/// A chosen point of a family: "direct cv=4 px=6 rows=4".
+struct Schedule {
+  std::string family;
+  std::map<std::string, int> params;
+  std::string print() const;
+  static std::variant<Schedule, std::string> parse(const std::string &text);
+};
+
+struct Parameter {
+  std::string name, doc;
+  std::vector<int> legal; ///< for the spec at hand
+};
+
+/// How a family wants a convolution's weights: the problem of the kernel that packs them, and what it writes.
+struct Packing {
+  std::string problem;      ///< "pack_conv k64 c64 r3x3 g1 panel64 : f32"
+  std::vector<int> extents; ///< of the packed tensor, innermost first
+};
+
+struct Family {
+  std::string name, doc;
+  /// Empty if the family can compute the spec; otherwise why not, as a sentence.
+  std::function<std::string(const KernelSpec &, Isa)> whyNot;
+  std::function<std::vector<Parameter>(const KernelSpec &, Isa)> parameters;
+  /// The rule: the best known point for this spec.
+  std::function<Schedule(const KernelSpec &, Isa)> choose;
+  /// Packed weights, for families whose spec has weights; empty problem otherwise.
+  std::function<Packing(const KernelSpec &, const Schedule &, Isa)> packing;
+  std::function<KernelBuild(const KernelSpec &, const Schedule &, Isa)> build;
+};
+
+/// All families, in order of preference for equal specs.
+const std::vector<Family> &families();
+const Family *findFamily(const std::string &name);
+/// The first family that applies, at its rule's point; or the reasons why none does.
+std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa);
+/// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is wrong
+/// and what would be legal.
+std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);
+
+/// Floating-point operations and bytes moved by the problem for one set of extents (N, H, W of the output).
+double flops(const KernelSpec &, int64_t n, int64_t h, int64_t w);
+
+} // namespace segc::schedules
