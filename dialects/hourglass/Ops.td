@@ -1,0 +1,5 @@
+// All ops of the dialect, family by family.
+include "dialects/hourglass/Window.td"
+include "dialects/hourglass/Resize.td"
+include "dialects/hourglass/Pointwise.td"
+include "dialects/hourglass/Weights.td"

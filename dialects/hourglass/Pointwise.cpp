@@ -1,0 +1,188 @@
+/// \file Sums, norms and activations: shapes, folds, import.
+// SPDX-License-Identifier: MIT
+#include "dialects/hourglass/Activation.h"
+#include "dialects/hourglass/Hourglass.h"
+#include "dialects/hourglass/Layer.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace segc::hg {
+
+static LogicalResult passThrough(ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+  results.push_back(operands[0]);
+  return success();
+}
+
+/// Every vector operand from `first` on must have one value per channel.
+static LogicalResult checkVectors(Operation *op, SizeTable &table, ArrayRef<Shape> operands, unsigned first) {
+  if (operands[0].dims.size() < 2)
+    return op->emitOpError("needs a value with channels");
+  for (const Shape &vector : operands.drop_front(first))
+    if (vector.dims.size() != 1 || vector.dims[0] != operands[0].dims[1])
+      return op->emitOpError("each vector must have one value per channel (")
+             << table.constantValue(operands[0].dims[1]).value_or(0) << ")";
+  return success();
+}
+
+//===-- add
+//----------------------------------------------------------------------------------------------------===//
+
+LogicalResult AddOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                 SmallVectorImpl<Shape> &results) {
+  static const char *const axes[] = {"batch", "channels", "height", "width"};
+  const Shape &a = operands[0], &b = operands[1];
+  if (a.dims.size() != 4 || b.dims.size() != 4)
+    return emitOpError("needs rank-4 operands");
+  for (unsigned axis = 0; axis < 4; ++axis)
+    if (failed(requireEqual(*this, table, a.dims[axis], b.dims[axis],
+                            Twine("operands differ in ") + axes[axis])))
+      return failure();
+  return passThrough(operands, results);
+}
+
+SmallVector<Value> AddOp::transpose(OpBuilder &, Value cotangent) { return {cotangent, cotangent}; }
+
+FailureOr<Value> AddOp::importLayer(LayerBuilder &layer) {
+  auto inputs = layer.inputs(2, 1 << 16);
+  if (failed(inputs))
+    return failure();
+  Value sum = (*inputs)[0];
+  for (Value next : ArrayRef<Value>(*inputs).drop_front()) {
+    auto op = layer.create("hourglass.add", {sum, next}, {});
+    if (failed(op))
+      return failure();
+    sum = (*op)->getResult(0);
+  }
+  return layer.finish(sum);
+}
+
+//===-- activation
+//---------------------------------------------------------------------------------------------===//
+
+LogicalResult ActivationOp::verify() {
+  const ActivationFunction *row = findActivation(getFunction());
+  if (!row)
+    return emitOpError("unknown activation ") << getFunction();
+  if ((getFunction() == "prelu") != (getSlope() != nullptr))
+    return emitOpError("a slope vector goes with prelu, and only with it");
+  if (getAlpha() && !row->hasAlpha)
+    return emitOpError(getFunction()) << " takes no alpha";
+  if (getAlpha() && !std::isfinite(getAlpha()->convertToDouble()))
+    return emitOpError("alpha must be finite");
+  return success();
+}
+
+LogicalResult ActivationOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                        SmallVectorImpl<Shape> &results) {
+  if (failed(checkVectors(*this, table, operands, 1)))
+    return failure();
+  return passThrough(operands, results);
+}
+
+OpFoldResult ActivationOp::fold(FoldAdaptor) {
+  // relu(relu(x)) = relu(x)
+  auto inner = getX().getDefiningOp<ActivationOp>();
+  return inner && getFunction() == "relu" && (inner.getFunction() == "relu" || inner.getFunction() == "relu6")
+             ? OpFoldResult(getX())
+             : OpFoldResult();
+}
+
+FailureOr<Value> ActivationOp::importLayer(LayerBuilder &layer) {
+  LayerFields &fields = layer.fields();
+  OpBuilder &b = layer.builder();
+  auto inputs = layer.inputs(1, 1);
+  SmallVector<StringRef> names;
+  for (const ActivationFunction &function : activationFunctions())
+    names.push_back(function.name);
+  auto type = fields.word("type", std::nullopt, names);
+  if (failed(inputs) || failed(type))
+    return failure();
+  SmallVector<NamedAttribute> attributes = {b.getNamedAttr("function", b.getStringAttr(*type))};
+  const ActivationFunction *function = findActivation(*type);
+  if (function->hasAlpha) {
+    auto alpha = fields.number("alpha", function->defaultAlpha);
+    if (failed(alpha))
+      return failure();
+    attributes.push_back(b.getNamedAttr("alpha", b.getF64FloatAttr(*alpha)));
+  }
+  SmallVector<Value> operands = *inputs;
+  if (*type == "prelu") {
+    auto slope = layer.weight("weight", {cast<RankedTensorType>(operands[0].getType()).getDimSize(1)},
+                              "constant:0.25");
+    if (failed(slope))
+      return failure();
+    operands.push_back(*slope);
+  }
+  auto op = layer.create("hourglass.activation", operands, attributes);
+  if (failed(op))
+    return failure();
+  return (*op)->getResult(0);
+}
+
+//===-- norm and affine
+//----------------------------------------------------------------------------------------===//
+
+LogicalResult NormOp::verify() {
+  double eps = getEps().convertToDouble(), momentum = getMomentum().convertToDouble();
+  if (!(eps > 0) || !std::isfinite(eps))
+    return emitOpError("eps must be positive");
+  if (!(momentum >= 0 && momentum <= 1))
+    return emitOpError("momentum must lie between 0 and 1");
+  return success();
+}
+
+LogicalResult NormOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                  SmallVectorImpl<Shape> &results) {
+  if (failed(checkVectors(*this, table, operands, 1)))
+    return failure();
+  return passThrough(operands, results);
+}
+
+FailureOr<Value> NormOp::importLayer(LayerBuilder &layer) {
+  LayerFields &fields = layer.fields();
+  OpBuilder &b = layer.builder();
+  auto inputs = layer.inputs(1, 1);
+  auto type = fields.word("type", "batch", {"batch"});
+  auto eps = fields.number("eps", 1e-5);
+  auto momentum = fields.number("momentum", 0.1);
+  auto affine = fields.boolean("affine", true);
+  auto frozen = fields.boolean("frozen", false);
+  if (failed(inputs) || failed(type) || failed(eps) || failed(momentum) || failed(affine) || failed(frozen))
+    return failure();
+  auto operand = cast<RankedTensorType>((*inputs)[0].getType());
+  if (operand.getRank() < 2)
+    return fields.error("", "needs an input with channels");
+  int64_t channels = operand.getDimSize(1);
+  SmallVector<Value> operands = *inputs;
+  if (*affine)
+    for (auto [suffix, init] : {std::pair("weight", "one"), std::pair("bias", "zero")}) {
+      auto vector = layer.weight(suffix, {channels}, init, *frozen);
+      if (failed(vector))
+        return failure();
+      operands.push_back(*vector);
+    }
+  for (auto [suffix, init] : {std::pair("running_mean", "zero"), std::pair("running_var", "one")}) {
+    auto vector = layer.weight(suffix, {channels}, init, /*running=*/true);
+    if (failed(vector))
+      return failure();
+    operands.push_back(*vector);
+  }
+  SmallVector<NamedAttribute> attributes = {b.getNamedAttr("eps", b.getF64FloatAttr(*eps)),
+                                            b.getNamedAttr("momentum", b.getF64FloatAttr(*momentum))};
+  if (*frozen)
+    attributes.push_back(b.getNamedAttr("frozen", b.getUnitAttr()));
+  auto op = layer.create("hourglass.norm", operands, attributes, {1, *affine, *affine, 1, 1});
+  if (failed(op))
+    return failure();
+  return (*op)->getResult(0);
+}
+
+LogicalResult AffineOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                    SmallVectorImpl<Shape> &results) {
+  if (failed(checkVectors(*this, table, operands, 1)))
+    return failure();
+  return passThrough(operands, results);
+}
+
+} // namespace segc::hg

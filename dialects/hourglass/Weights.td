@@ -1,0 +1,88 @@
+// Ops on weights, which move to @prepare, and the group: what one kernel computes.
+#ifndef SEGC_HOURGLASS_WEIGHTS
+#define SEGC_HOURGLASS_WEIGHTS
+include "dialects/hourglass/Hourglass.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+def WeightOp : Hourglass_Op<"weight"> {
+  let summary = "A tensor of the weights file.";
+  let description = [{
+    `init` says how training starts and what `-emit weights` writes: he, xavier, zero, one, bilinear, identity,
+    normal:s, constant:v. `trainable` is false for running statistics.
+    ```mlir
+    %w = hourglass.weight "enc1.0.weight" init "he" : tensor<64x3x3x3xf32>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running);
+  let results = (outs Weight:$value);
+  let assemblyFormat = "$name `init` $init attr-dict `:` type($value)";
+}
+
+def NormScaleOp : Hourglass_Op<"norm_scale"> {
+  let summary = "gamma / sqrt(variance + eps), per channel.";
+  let arguments = (ins Optional<Weight>:$gamma, Weight:$variance, F64Attr:$eps);
+  let results = (outs Weight:$scale);
+}
+
+def NormShiftOp : Hourglass_Op<"norm_shift", [AttrSizedOperandSegments]> {
+  let summary = "beta + (bias - mean) * scale, per channel; absent beta and bias count as 0.";
+  let arguments = (ins Optional<Weight>:$beta, Weight:$mean, Weight:$scale, Optional<Weight>:$bias);
+  let results = (outs Weight:$shift);
+}
+
+def ScaleWeightOp : Hourglass_Op<"scale_weight"> {
+  let summary = "Multiplies the weights of each output channel: w[k, ...] * scale[k], or w[c, k', ...] for a deconvolution.";
+  let arguments = (ins Weight:$weight, Weight:$scale, UnitAttr:$deconv, DefaultValuedAttr<I64Attr, "1">:$groups);
+  let results = (outs Weight:$scaled);
+}
+
+def PhaseWeightOp : Hourglass_Op<"phase_weight"> {
+  let summary = "The filter of one phase of a deconvolution, as a convolution's weights.";
+  let description = [{
+    result[k, c, i, j] = w[c, k, first_h + step_h * (m_h - 1 - i), first_w + step_w * (m_w - 1 - j)], zero where the tap lies
+    outside the filter; m = `taps`. Groups stay: result is [out, in/groups, m_h, m_w]. See SplitDeconv.cpp.
+  }];
+  let arguments = (ins Weight:$weight, DenseI64ArrayAttr:$first, DenseI64ArrayAttr:$step, DenseI64ArrayAttr:$taps,
+    DefaultValuedAttr<I64Attr, "1">:$groups);
+  let results = (outs Weight:$filter);
+}
+
+def PackOp : Hourglass_Op<"pack"> {
+  let summary = "Weights in the layout a kernel reads.";
+  let description = [{
+    `problem` is the packing kernel's problem string; the result has the extents the schedule family asked for,
+    outermost first. `unpack` is the inverse and exists inside groups only, where the kernel reads the packed tensor itself.
+  }];
+  let arguments = (ins Weight:$weight, StrAttr:$problem, DenseI64ArrayAttr:$extents);
+  let results = (outs Weight:$packed);
+}
+
+def UnpackOp : Hourglass_Op<"unpack"> {
+  let summary = "The logical weights behind a packed tensor.";
+  let arguments = (ins Weight:$packed, DenseI64ArrayAttr:$extents);
+  let results = (outs Weight:$weight);
+}
+
+def GroupOp : Hourglass_Op<"group", [IsolatedFromAbove, SingleBlock], ["receptiveField", "macs"]> {
+  let summary = "What one kernel computes.";
+  let description = [{
+    The body is a chain of hourglass ops on the block arguments. `schedule` is set by hg-schedule:
+    the family with its parameters.
+  }];
+  let arguments = (ins Variadic<AnyTensor>:$inputs, OptionalAttr<StrAttr>:$schedule);
+  let results = (outs Variadic<AnyTensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`(` $inputs `)` attr-dict-with-keyword $body `:` functional-type($inputs, $outputs)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// True if the body uses operand `i` for its extents only.
+    bool isShapeOnly(unsigned i);
+  }];
+}
+
+def YieldOp : Op<Hourglass_Dialect, "yield", [Pure, Terminator, ReturnLike, HasParent<"GroupOp">]> {
+  let summary = "Ends a group's body.";
+  let arguments = (ins Variadic<AnyTensor>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+#endif
