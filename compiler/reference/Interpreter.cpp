@@ -1,0 +1,193 @@
+/// \file Drives the evaluators: extents of results, one op, blocks, functions.
+// SPDX-License-Identifier: MIT
+#include "compiler/reference/Interpreter.h"
+#include "compiler/reference/Evaluators.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+
+namespace segc::reference {
+
+static const EvaluatorTable &evaluators() {
+  static const EvaluatorTable table = [] {
+    EvaluatorTable entries;
+    enterWindowOps(entries);
+    enterPoolOps(entries);
+    enterResizeOps(entries);
+    enterPointwiseOps(entries);
+    enterShapeOps(entries);
+    enterWeightOps(entries);
+    return entries;
+  }();
+  return table;
+}
+
+bool hasEvaluator(StringRef opName) {
+  return opName == hg::GroupOp::getOperationName() || evaluators().contains(opName);
+}
+
+/// Does a tensor of these extents belong to `type`?
+static bool fits(ArrayRef<int64_t> extents, Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || tensor.getRank() != static_cast<int64_t>(extents.size()))
+    return false;
+  for (auto [declared, actual] : llvm::zip(tensor.getShape(), extents))
+    if (!ShapedType::isDynamic(declared) && declared != actual)
+      return false;
+  return true;
+}
+
+static std::string print(ArrayRef<int64_t> extents) {
+  std::string text = "[";
+  for (int64_t extent : extents)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
+  return text + "]";
+}
+
+/// Error unless there is one tensor for each type and each fits.
+static LogicalResult checkTensors(Operation *op, TypeRange types, ArrayRef<Tensor> tensors,
+                                  const char *what) {
+  if (types.size() != tensors.size())
+    return op->emitOpError() << "has " << types.size() << " " << what << "s, evaluated with "
+                             << tensors.size();
+  for (auto [index, type] : llvm::enumerate(types)) {
+    const Tensor &tensor = tensors[index];
+    bool sized =
+        tensor.isPacked() || Tensor::elements(tensor.shape) == static_cast<int64_t>(tensor.data.size());
+    if (!fits(tensor.shape, type) || !sized)
+      return op->emitOpError() << what << " #" << index << " is " << type << ", evaluated with extents "
+                               << print(tensor.shape) << " and " << tensor.data.size() << " elements";
+  }
+  return success();
+}
+
+FailureOr<SmallVector<Extents>> resultExtents(Operation *op, ArrayRef<Tensor> operands) {
+  auto layer = dyn_cast<hg::LayerOp>(op);
+  if (!layer)
+    return op->emitOpError("has no shape function");
+  if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand")))
+    return failure();
+  hg::SizeTable table;
+  SmallVector<hg::Shape> in, out;
+  for (auto [tensor, type] : llvm::zip(operands, op->getOperandTypes())) {
+    hg::Shape shape;
+    shape.element = cast<RankedTensorType>(type).getElementType();
+    for (int64_t extent : tensor.shape)
+      shape.dims.push_back(table.constant(extent));
+    in.push_back(shape);
+  }
+  if (failed(layer.inferShapes(table, in, out)))
+    return failure();
+  if (table.overflowed() || out.size() != op->getNumResults())
+    return op->emitOpError("shape function fails on these operands");
+  SmallVector<Extents> results;
+  constexpr int64_t kMaxElements = (int64_t(1) << 31) - 1;
+  for (auto [shape, type] : llvm::zip(out, op->getResultTypes())) {
+    Extents extents;
+    int64_t elements = 1;
+    for (hg::Size dim : shape.dims) {
+      extents.push_back(*table.constantValue(dim));
+      if (extents.back() < 1 || elements > kMaxElements / extents.back())
+        return op->emitOpError("result would be empty or too large: ") << print(extents);
+      elements *= extents.back();
+    }
+    if (!fits(extents, type))
+      return op->emitOpError("result is ") << type << ", the operands give " << print(extents);
+    results.push_back(extents);
+  }
+  return results;
+}
+
+FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands) {
+  return Interpreter().evaluate(op, operands);
+}
+
+FailureOr<std::vector<Tensor>> Interpreter::evaluate(Operation *op, ArrayRef<Tensor> operands) {
+  auto results = dispatch(op, operands);
+  if (succeeded(results) && observer)
+    observer(op, *results);
+  return results;
+}
+
+FailureOr<std::vector<Tensor>> Interpreter::dispatch(Operation *op, ArrayRef<Tensor> operands) {
+  if (auto weight = dyn_cast<hg::WeightOp>(op)) {
+    if (!weights)
+      return op->emitOpError("needs a provider of weights");
+    auto value = weights(weight.getName(), cast<RankedTensorType>(weight.getType()).getShape());
+    if (failed(value) || failed(checkTensors(op, op->getResultTypes(), *value, "result")))
+      return failure();
+    return std::vector<Tensor>{std::move(*value)};
+  }
+  if (auto group = dyn_cast<hg::GroupOp>(op)) {
+    if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand")))
+      return failure();
+    return runBlock(group.getBody().front(), operands);
+  }
+  if (auto call = dyn_cast<func::CallOp>(op)) {
+    auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
+    if (!callee)
+      return op->emitOpError("calls an unknown function");
+    return run(callee, operands);
+  }
+  auto entry = evaluators().find(op->getName().getStringRef());
+  if (entry == evaluators().end())
+    return op->emitOpError("has no meaning to the reference interpreter");
+  auto extents = resultExtents(op, operands);
+  if (failed(extents))
+    return failure();
+  std::vector<Tensor> results;
+  for (const Extents &shape : *extents)
+    results.emplace_back(shape);
+  if (failed(entry->second(op, operands, results)))
+    return failure();
+  return results;
+}
+
+FailureOr<std::vector<Tensor>> Interpreter::runBlock(Block &block, ArrayRef<Tensor> arguments) {
+  DenseMap<Value, Tensor> known;
+  DenseMap<Value, int64_t> usesLeft;
+  auto define = [&](Value value, Tensor tensor) {
+    usesLeft[value] = std::distance(value.use_begin(), value.use_end());
+    if (usesLeft[value])
+      known[value] = std::move(tensor);
+  };
+  // The last use takes the tensor: a network's intermediate values do not fit in memory all at once.
+  auto read = [&](OperandRange values) {
+    std::vector<Tensor> tensors;
+    for (Value value : values) {
+      if (--usesLeft[value]) {
+        tensors.push_back(known[value]);
+        continue;
+      }
+      tensors.push_back(std::move(known[value]));
+      known.erase(value);
+    }
+    return tensors;
+  };
+  for (auto [argument, tensor] : llvm::zip(block.getArguments(), arguments))
+    define(argument, tensor);
+  for (Operation &op : block.without_terminator()) {
+    auto results = evaluate(&op, read(op.getOperands()));
+    if (failed(results))
+      return failure();
+    for (auto [value, tensor] : llvm::zip(op.getResults(), *results))
+      define(value, std::move(tensor));
+  }
+  return read(block.getTerminator()->getOperands());
+}
+
+FailureOr<std::vector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<Tensor> inputs) {
+  if (function.isExternal() || !function.getBody().hasOneBlock())
+    return function.emitOpError("must have a body of one block to be evaluated");
+  if (failed(checkTensors(function, function.getArgumentTypes(), inputs, "argument")))
+    return failure();
+  constexpr unsigned kDeepest = 16;
+  if (callDepth == kDeepest)
+    return function.emitOpError("calls nest too deeply");
+  ++callDepth;
+  auto results = runBlock(function.getBody().front(), inputs);
+  --callDepth;
+  return results;
+}
+
+} // namespace segc::reference

@@ -1,0 +1,55 @@
+/// \file Sums, activations, norms and affine maps.
+// SPDX-License-Identifier: MIT
+#include "compiler/reference/Evaluators.h"
+#include "dialects/hourglass/Activation.h"
+#include <cmath>
+
+using namespace mlir;
+
+namespace segc::reference {
+
+/// y = function(x, channel) for each element; the channel is the second axis.
+template <typename FunctionT> static void forEachElement(const Tensor &x, Tensor &y, FunctionT function) {
+  int64_t plane = x.planeSize();
+  for (size_t i = 0; i < x.data.size(); ++i)
+    y.data[i] = function(x.data[i], static_cast<int64_t>(i) / plane % x.shape[1]);
+}
+
+static void evaluateAdd(hg::AddOp, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  for (size_t i = 0; i < results[0].data.size(); ++i)
+    results[0].data[i] = operands[0].data[i] + operands[1].data[i];
+}
+
+static void evaluateActivation(hg::ActivationOp op, ArrayRef<Tensor> operands,
+                               MutableArrayRef<Tensor> results) {
+  const hg::ActivationFunction *function = hg::findActivation(op.getFunction());
+  double alpha = op.getAlpha() ? op.getAlpha()->convertToDouble() : function->defaultAlpha;
+  forEachElement(operands[0], results[0], [&](double x, int64_t channel) {
+    return function->value(x, op.getSlope() ? operands[1].data[channel] : alpha);
+  });
+}
+
+static void evaluateNorm(hg::NormOp op, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  const Tensor *next = operands.data() + 1;
+  const Tensor *gamma = op.getGamma() ? next++ : nullptr, *beta = op.getBeta() ? next++ : nullptr;
+  const Tensor *mean = next++, *variance = next;
+  double eps = op.getEps().convertToDouble();
+  forEachElement(operands[0], results[0], [&](double x, int64_t c) {
+    return (gamma ? gamma->data[c] : 1) * (x - mean->data[c]) / std::sqrt(variance->data[c] + eps) +
+           (beta ? beta->data[c] : 0);
+  });
+}
+
+static void evaluateAffine(hg::AffineOp, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  forEachElement(operands[0], results[0],
+                 [&](double x, int64_t c) { return x * operands[1].data[c] + operands[2].data[c]; });
+}
+
+void enterPointwiseOps(EvaluatorTable &table) {
+  enter<evaluateAdd>(table);
+  enter<evaluateActivation>(table);
+  enter<evaluateNorm>(table);
+  enter<evaluateAffine>(table);
+}
+
+} // namespace segc::reference
