@@ -75,7 +75,7 @@ FailureOr<Value> ConcatOp::importLayer(LayerBuilder &layer) {
 //----------------------------------------------------------------------------------------===//
 
 LogicalResult SliceOp::verify() {
-  return getSize() < 1 || getOffset() < 0 ? emitOpError("needs a positive size and an offset from 0 on")
+  return static_cast<int64_t>(getSize()) < 1 || static_cast<int64_t>(getOffset()) < 0 ? emitOpError("needs a positive size and an offset from 0 on")
                                           : success();
 }
 
@@ -99,7 +99,7 @@ SmallVector<Value> SliceOp::transpose(OpBuilder &builder, Value cotangent) {
 }
 
 LogicalResult EmbedOp::verify() {
-  return getOffset() < 0 || getChannels() < 1 ? emitOpError("needs an offset from 0 on and positive channels")
+  return static_cast<int64_t>(getOffset()) < 0 || static_cast<int64_t>(getChannels()) < 1 ? emitOpError("needs an offset from 0 on and positive channels")
                                               : success();
 }
 

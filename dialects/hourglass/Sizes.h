@@ -39,6 +39,9 @@ public:
   Size min(Size a, Size b);
   Size max(Size a, Size b);
 
+  /// Adds a node as it is, unfolded: for reading a table back. Returns its index.
+  Size append(Node node) { return intern(node); }
+
   std::optional<int64_t> constantValue(Size size) const;
   const std::vector<Node> &nodes() const { return table; }
   /// An arithmetic overflow of 64 bits, or a constant beyond 2^40, happened: shapes are then meaningless.

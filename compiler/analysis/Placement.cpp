@@ -1,0 +1,185 @@
+/// \file Decides places: concats and interleavings first, from the last to the first, then everything else.
+// SPDX-License-Identifier: MIT
+#include "compiler/analysis/Placement.h"
+#include "compiler/analysis/GroupSpec.h"
+
+using namespace mlir;
+
+namespace segc {
+
+Placement::Placement(func::FuncOp main, hg::SizeTable &table) : main(main), table(table) {}
+
+static bool isPrepared(func::FuncOp main, BlockArgument argument) {
+  return main.getArgAttr(argument.getArgNumber(), "hourglass.prepared") != nullptr;
+}
+
+LogicalResult Placement::compute() {
+  if (failed(computeShapes()))
+    return failure();
+  SmallVector<Operation *> views;
+  for (Operation &op : main.getBody().front())
+    if (isa<hg::ConcatOp, hg::InterleaveOp>(op))
+      views.push_back(&op);
+  for (Operation *view : llvm::reverse(views))
+    placeParts(*view);
+  placeRest();
+  growAprons();
+  return success();
+}
+
+LogicalResult Placement::computeShapes() {
+  uint32_t input = 0;
+  for (BlockArgument argument : main.getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    hg::Shape shape;
+    shape.element = type.getElementType();
+    for (auto [axis, extent] : llvm::enumerate(type.getShape())) {
+      bool isFree = !isPrepared(main, argument) && axis != 1;
+      int64_t known = ShapedType::isDynamic(extent) ? 0 : extent;
+      shape.dims.push_back(isFree ? table.symbol(input, axis, known) : table.constant(known));
+    }
+    shapes[argument] = shape;
+    input += !isPrepared(main, argument);
+  }
+  for (Operation &op : main.getBody().front().without_terminator()) {
+    auto layer = dyn_cast<hg::LayerOp>(op);
+    if (!layer)
+      return op.emitOpError("is no hourglass op: it cannot be planned");
+    SmallVector<hg::Shape> operands, results;
+    for (Value operand : op.getOperands())
+      operands.push_back(shapes.lookup(operand));
+    if (failed(layer.inferShapes(table, operands, results)))
+      return failure();
+    for (auto [result, shape] : llvm::zip(op.getResults(), results))
+      shapes[result] = shape;
+  }
+  if (table.overflowed())
+    return main.emitError("extents overflow");
+  return success();
+}
+
+unsigned Placement::makeBuffer(Value value) {
+  const hg::Shape &s = shape(value);
+  BufferInfo buffer;
+  buffer.name = hg::layerName(value.getLoc());
+  buffer.element = s.element;
+  bool hasChannels = s.dims.size() == 4;
+  buffer.n = s.dims[0];
+  buffer.h = s.dims[hasChannels ? 2 : 1];
+  buffer.w = s.dims[hasChannels ? 3 : 2];
+  buffer.channels = hasChannels ? *table.constantValue(s.dims[1]) : 1;
+  buffers.push_back(buffer);
+  return buffers.size() - 1;
+}
+
+/// A producer can write `value` into `view` if it is a kernel or itself such a view, and nothing placed it before.
+/// A phase may have no other reader: neighbours of its pixels are pixels of other phases.
+bool Placement::canBePlaced(Value value, Operation &view) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || places.count(value) || llvm::count(view.getOperands(), value) != 1)
+    return false;
+  if (isa<hg::InterleaveOp>(view))
+    return isa<hg::GroupOp>(producer) && value.hasOneUse();
+  return isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp>(producer);
+}
+
+void Placement::placeParts(Operation &view) {
+  Value whole = view.getResult(0);
+  if (!places.count(whole))
+    places[whole] = {makeBuffer(whole)};
+  Place outer = place(whole);
+  int64_t channel = 0;
+  for (auto [index, operand] : llvm::enumerate(view.getOperands())) {
+    Place part = outer;
+    if (auto interleave = dyn_cast<hg::InterleaveOp>(view)) {
+      ArrayRef<int64_t> stride = interleave.getStride();
+      part.y0 += outer.stepY * static_cast<int64_t>(index / stride[1]);
+      part.x0 += outer.stepX * static_cast<int64_t>(index % stride[1]);
+      part.stepY *= stride[0];
+      part.stepX *= stride[1];
+    } else {
+      part.channel += channel;
+      channel += *table.constantValue(shape(operand).dims[1]);
+    }
+    if (canBePlaced(operand, view)) {
+      places[operand] = part;
+      ++elided;
+    } else {
+      copies.push_back({&view, operand, part});
+    }
+  }
+}
+
+/// A pointwise kernel may write over the operand it starts from if nothing touches that buffer later.
+bool Placement::takesOver(hg::GroupOp group, Value operand, unsigned position) const {
+  auto kernel = describeGroup(group);
+  if (failed(kernel) || kernel->spec.op != "pointwise" || isa<hg::CropOp>(kernel->anchor) ||
+      group.getInputs()[kernel->reads[0].operand] != operand || !places.count(operand))
+    return false;
+  const Place &from = place(operand);
+  const BufferInfo &buffer = buffers[from.buffer];
+  bool whole = from.channel == 0 && from.stepY == 1 && from.stepX == 1 &&
+               buffer.channels == *table.constantValue(shape(operand).dims[1]);
+  return whole && lastUse.lookup(from.buffer) <= position;
+}
+
+void Placement::placeRest() {
+  Block &block = main.getBody().front();
+  DenseMap<Operation *, unsigned> position;
+  for (auto [index, op] : llvm::enumerate(block))
+    position[&op] = index;
+  auto lastRead = [&](Value value) {
+    unsigned last = value.getDefiningOp() ? position[value.getDefiningOp()] : 0;
+    for (OpOperand &use : value.getUses())
+      if (!hg::isShapeOnly(use))
+        last = std::max(last, position[use.getOwner()]);
+    return last;
+  };
+  auto touch = [&](Value value) {
+    unsigned &last = lastUse[place(value).buffer];
+    last = std::max(last, lastRead(value));
+  };
+  for (const auto &[value, placed] : places)
+    touch(value);
+  for (BlockArgument argument : main.getArguments())
+    if (!isPrepared(main, argument)) {
+      places[argument] = {makeBuffer(argument)};
+      touch(argument);
+    }
+  for (Operation &op : block.without_terminator()) {
+    auto group = dyn_cast<hg::GroupOp>(op);
+    if (!group)
+      continue;
+    for (Value result : group.getOutputs()) {
+      if (places.count(result) || shape(result).dims.size() != 4)
+        continue; // an argmax is written to the caller's memory
+      if (result == group.getOutputs()[0])
+        for (Value operand : group.getInputs())
+          if (!places.count(result) && takesOver(group, operand, position[&op])) {
+            places[result] = place(operand);
+            ++inPlace;
+          }
+      if (!places.count(result))
+        places[result] = {makeBuffer(result)};
+      touch(result);
+    }
+  }
+}
+
+/// Convolutions read their padding from the apron.
+void Placement::growAprons() {
+  for (hg::GroupOp group : main.getBody().front().getOps<hg::GroupOp>()) {
+    auto kernel = describeGroup(group);
+    auto conv = succeeded(kernel) ? dyn_cast<hg::ConvOp>(kernel->anchor) : hg::ConvOp();
+    if (!conv)
+      continue;
+    BufferInfo &buffer = buffers[place(group.getInputs()[kernel->reads[0].operand]).buffer];
+    for (unsigned axis = 0; axis < 2; ++axis) {
+      hg::WindowMap window = conv.window(axis);
+      buffer.apron[axis] = std::max(buffer.apron[axis], window.maxBefore());
+      buffer.apron[axis + 2] = std::max(buffer.apron[axis + 2], window.maxAfter());
+    }
+  }
+}
+
+} // namespace segc

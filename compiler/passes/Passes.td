@@ -1,0 +1,69 @@
+// The passes of segc, in the order in which the pipeline runs them.
+#ifndef SEGC_PASSES
+#define SEGC_PASSES
+include "mlir/Pass/PassBase.td"
+
+def FoldNorms : Pass<"hg-fold-norms", "::mlir::func::FuncOp"> {
+  let summary = "Turns batch norms with running statistics into scaled weights and biases.";
+  let description = [{
+    A norm behind a convolution that nothing else reads disappears into that convolution's weights and bias; any other
+    becomes hourglass.affine. What it computes from weights are ops, which hg-hoist-weights moves to @prepare.
+    Afterwards no hourglass.norm is left.
+  }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
+def SplitDeconv : Pass<"hg-split-deconv", "::mlir::func::FuncOp"> {
+  let summary = "Turns each deconvolution into plain convolutions whose results interleave.";
+  let description = [{ Afterwards no hourglass.deconv is left. }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
+def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
+  let summary = "Puts every activation op into a group: an anchor and the pointwise chain that only it feeds.";
+  let description = [{
+    Afterwards activations are made by hourglass.group, concat and interleave only.
+  }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+  let statistics = [Statistic<"fused", "fused-ops", "Ops that joined an anchor's group">];
+}
+
+def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Chooses family and parameters of every group and packs its weights accordingly.";
+  let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
+def HoistWeights : Pass<"hg-hoist-weights", "::mlir::ModuleOp"> {
+  let summary = "Moves everything that depends on weights only from @main into @prepare.";
+  let description = [{
+    @prepare returns the values that @main needs; @main takes them as further arguments, marked hourglass.prepared.
+    Afterwards @main contains no hourglass.weight.
+  }];
+  let dependentDialects = ["::segc::hg::HourglassDialect", "::mlir::func::FuncDialect"];
+}
+
+def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Lowers @prepare and @main to plan programs: buffers, views, launches.";
+  let description = [{
+    Concats and interleavings become places in one buffer that their producers write; what cannot be placed is copied.
+    Buffers get the apron their readers need. Buffers that never live together share bytes.
+  }];
+  let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">];
+  let dependentDialects = ["::segc::plan::PlanDialect"];
+  let statistics = [Statistic<"elided", "elided-copies", "Operands of concat and interleave written in place">,
+                    Statistic<"copied", "copies", "Operands that had to be copied">,
+                    Statistic<"inPlace", "in-place", "Results written over an operand">];
+}
+
+def PlanArena : Pass<"plan-arena", "::mlir::ModuleOp"> {
+  let summary = "Gives every buffer its byte in the arena for the model's own extents.";
+  let description = [{ Does nothing to a program whose extents are not all known. }];
+  let dependentDialects = ["::segc::plan::PlanDialect"];
+}
+
+def Outline : Pass<"plan-outline", "::mlir::ModuleOp"> {
+  let summary = "Gives each distinct kernel a symbol that its launches share.";
+  let dependentDialects = ["::segc::plan::PlanDialect"];
+}
+#endif

@@ -1,0 +1,363 @@
+/// \file Lowers @main to @run: every group becomes a launch on views of buffers, concats and interleavings vanish.
+// SPDX-License-Identifier: MIT
+#include "compiler/analysis/GroupSpec.h"
+#include "compiler/analysis/Placement.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/passes/PlanPrepare.h"
+#include "schedules/Family.h"
+
+using namespace mlir;
+
+namespace segc {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "compiler/passes/Passes.h.inc"
+
+namespace {
+
+/// Emits the steps of one program.
+class RunBuilder {
+public:
+  RunBuilder(func::FuncOp main, schedules::Isa target)
+      : main(main), target(target), placement(main, table), b(main.getContext()), loc(main.getLoc()) {}
+
+  LogicalResult run(ModuleOp module) {
+    if (failed(placement.compute()))
+      return failure();
+    for (unsigned axis = 0; axis < 2; ++axis)
+      zero[axis] = table.constant(0);
+    b.setInsertionPointToEnd(module.getBody());
+    auto program = plan::ProgramOp::create(b, loc, "run", b.getArrayAttr({}), b.getArrayAttr({}));
+    b.setInsertionPointToStart(&program.getBody().emplaceBlock());
+    makeBuffers();
+    if (failed(importInputs()))
+      return failure();
+    for (Operation &op : main.getBody().front().without_terminator()) {
+      if (auto group = dyn_cast<hg::GroupOp>(op)) {
+        if (failed(launch(group)))
+          return failure();
+      } else if (failed(copyParts(op))) {
+        return failure();
+      }
+    }
+    if (failed(exportOutputs()))
+      return failure();
+    // Sizes grow while steps are emitted: written last.
+    program.setSizesAttr(plan::printSizes(b, table));
+    program.setChecksAttr(plan::printChecks(b, table));
+    return success();
+  }
+
+  const Placement &places() const { return placement; }
+
+private:
+  DenseI64ArrayAttr ids(ArrayRef<hg::Size> sizes) {
+    SmallVector<int64_t> values(sizes.begin(), sizes.end());
+    return b.getDenseI64ArrayAttr(values);
+  }
+
+  void makeBuffers() {
+    for (const BufferInfo &info : placement.buffers) {
+      auto alloc = plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name, info.element,
+                                         ids({info.n, info.h, info.w}), info.channels, info.apron, IntegerAttr());
+      buffers.push_back(alloc.getBuffer());
+      bordered.push_back(llvm::all_of(info.apron, [](int64_t pixels) { return pixels == 0; }));
+    }
+  }
+
+  /// The tensor a view shows, at the model's own extents.
+  plan::ViewType viewType(ArrayRef<hg::Size> dims, Type element) {
+    std::vector<int64_t> values = table.evaluate();
+    SmallVector<int64_t, 4> extents;
+    for (hg::Size dim : dims)
+      extents.push_back(values[dim] > 0 ? values[dim] : ShapedType::kDynamic);
+    return plan::ViewType::get(b.getContext(), RankedTensorType::get(extents, element));
+  }
+
+  struct Window {
+    hg::Size h, w, y0, x0;
+    bool bounded = false;
+  };
+
+  Value view(Value value, std::optional<Window> window = std::nullopt) {
+    return view(placement.place(value), placement.shape(value), window);
+  }
+
+  Value view(const Place &place, const hg::Shape &shape, std::optional<Window> window) {
+    const BufferInfo &info = placement.buffers[place.buffer];
+    Window w = window.value_or(Window{shape.dims[2], shape.dims[3], zero[0], zero[1]});
+    hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0), x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
+    auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, info.element);
+    return plan::ViewOp::create(b, loc, type, buffers[place.buffer], place.channel, info.channels,
+                                ids({shape.dims[0], w.h, w.w}), ids({y0, x0}),
+                                b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded);
+  }
+
+  /// Distance of neighbouring pixels of the value, in elements.
+  int pixelStride(Value value) {
+    const Place &place = placement.place(value);
+    return static_cast<int>(placement.buffers[place.buffer].channels * place.stepX);
+  }
+
+  hg::Size negated(hg::Size size) { return table.sub(zero[0], size); }
+
+  /// The window of its operand that a group's anchor reads.
+  std::optional<Window> readWindow(Operation *anchor, Value operand, Value result) {
+    const hg::Shape &in = placement.shape(operand);
+    if (auto conv = dyn_cast<hg::ConvOp>(anchor)) {
+      const hg::Shape &out = placement.shape(result);
+      hg::Size extents[2], origin[2];
+      for (unsigned axis = 0; axis < 2; ++axis) {
+        hg::WindowMap map = conv.window(axis);
+        extents[axis] = table.plus(table.mul(table.plus(out.dims[2 + axis], -1), map.stride), map.reach());
+        origin[axis] = negated(map.padBefore(table, in.dims[2 + axis]));
+      }
+      return Window{extents[0], extents[1], origin[0], origin[1]};
+    }
+    if (auto pool = dyn_cast<hg::MaxPoolOp>(anchor))
+      return Window{in.dims[2], in.dims[3], negated(pool.window(0).padBefore(table, in.dims[2])),
+                    negated(pool.window(1).padBefore(table, in.dims[3])), true};
+    if (auto crop = dyn_cast<hg::CropOp>(anchor)) {
+      const hg::Shape &out = placement.shape(result);
+      return Window{out.dims[2], out.dims[3], crop.start(table, 0, in.dims[2], out.dims[2]),
+                    crop.start(table, 1, in.dims[3], out.dims[3])};
+    }
+    if (auto pad = dyn_cast<hg::PadOp>(anchor)) {
+      const hg::Shape &out = placement.shape(result);
+      return Window{in.dims[2], in.dims[3], negated(pad.start(table, 0, in.dims[2], out.dims[2])),
+                    negated(pad.start(table, 1, in.dims[3], out.dims[3])), true};
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Window> writeWindow(Operation *anchor, Value result) {
+    auto unpool = dyn_cast<hg::UnpoolOp>(anchor);
+    if (!unpool)
+      return std::nullopt;
+    const hg::Shape &out = placement.shape(result);
+    return Window{out.dims[2], out.dims[3], negated(unpool.window(0).padBefore(table, out.dims[2])),
+                  negated(unpool.window(1).padBefore(table, out.dims[3])), true};
+  }
+
+  /// Zeros into the apron before anything is written to the buffer.
+  void border(const Place &place) {
+    if (!bordered[place.buffer])
+      plan::BorderOp::create(b, loc, buffers[place.buffer]);
+    bordered[place.buffer] = true;
+  }
+
+  /// Views of the result: its place, or for an argmax the caller's memory.
+  LogicalResult launch(hg::GroupOp group) {
+    if (placement.hasPlace(group.getOutputs()[0]))
+      return launchInto(group, Value());
+    for (OpOperand &use : group.getOutputs()[0].getUses()) {
+      if (!isa<func::ReturnOp>(use.getOwner()))
+        return use.getOwner()->emitOpError("cannot read an argmax");
+      if (failed(launchInto(group, outputView(use.getOperandNumber()))))
+        return failure();
+    }
+    return success();
+  }
+
+  LogicalResult launchInto(hg::GroupOp group, Value written) {
+    loc = group.getLoc();
+    auto kernel = describeGroup(group);
+    if (failed(kernel))
+      return failure();
+    Value result = group.getOutputs()[0];
+    SmallVector<Value> reads, shapes, writes;
+    unsigned activations = 0;
+    auto epilogue = kernel->spec.epilogues.begin();
+    for (const GroupRead &read : kernel->reads) {
+      Value operand = group.getInputs()[read.operand];
+      if (read.role != ReadRole::Activation) {
+        reads.push_back(prepared(operand));
+        continue;
+      }
+      std::string field = readStrideField(kernel->spec, activations);
+      if (!field.empty()) {
+        kernel->spec.fields[field] = {pixelStride(operand)};
+      } else {
+        while (!epilogue->isTensor())
+          ++epilogue;
+        (epilogue++)->stride = pixelStride(operand);
+      }
+      reads.push_back(view(operand, activations == 0 ? readWindow(kernel->anchor, operand, result) : std::nullopt));
+      ++activations;
+    }
+    for (unsigned operand : kernel->shapes)
+      shapes.push_back(view(group.getInputs()[operand]));
+    for (auto [index, output] : llvm::enumerate(group.getOutputs())) {
+      if (written) {
+        writes.push_back(written);
+        continue;
+      }
+      border(placement.place(output));
+      kernel->spec.fields[writeStrideField(kernel->spec, index)] = {pixelStride(output)};
+      writes.push_back(view(output, index == 0 ? writeWindow(kernel->anchor, output) : std::nullopt));
+    }
+    std::string label = hg::layerName(group.getLoc());
+    auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(), *group.getSchedule(),
+                                     FlatSymbolRefAttr());
+    return copyBody(group, *kernel, op);
+  }
+
+  /// The group's body on what the views show: a convolution's padding is inside its view.
+  LogicalResult copyBody(hg::GroupOp group, const GroupKernel &kernel, plan::LaunchOp op) {
+    OpBuilder::InsertionGuard guard(b);
+    Block *body = b.createBlock(&op.getBody());
+    IRMapping mapping;
+    Block &source = group.getBody().front();
+    auto addArgument = [&](unsigned operand, Value shown) {
+      auto type = cast<plan::ViewType>(shown.getType()).getTensor();
+      mapping.map(source.getArgument(operand), body->addArgument(type, group.getLoc()));
+    };
+    for (auto [read, shown] : llvm::zip(kernel.reads, op.getReads()))
+      addArgument(read.operand, shown);
+    for (auto [operand, shown] : llvm::zip(kernel.shapes, op.getShapes()))
+      addArgument(operand, shown);
+    for (Operation &inner : source.without_terminator()) {
+      Operation *copy = b.clone(inner, mapping);
+      if (auto conv = dyn_cast<hg::ConvOp>(copy)) {
+        conv.setPadding({0, 0, 0, 0});
+        conv.setSame(false);
+        conv.getLikeMutable().clear();
+      } else if (auto crop = dyn_cast<hg::CropOp>(copy)) {
+        copy->getResult(0).replaceAllUsesWith(crop.getX()); // the view is the crop
+        mapping.map(inner.getResult(0), crop.getX());
+        copy->erase();
+        continue;
+      }
+      if (failed(hg::inferResultTypes(copy)))
+        return failure();
+    }
+    SmallVector<Value> values;
+    for (Value value : cast<hg::YieldOp>(source.getTerminator()).getValues())
+      values.push_back(mapping.lookup(value));
+    plan::YieldOp::create(b, loc, values);
+    return success();
+  }
+
+  Value prepared(Value operand) {
+    auto argument = cast<BlockArgument>(operand);
+    auto index = main.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "hourglass.prepared");
+    auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(operand.getType()));
+    return plan::PreparedOp::create(b, loc, type, index.getInt());
+  }
+
+  /// A launch that copies one view to another, converting layout or type.
+  LogicalResult copy(Value from, Value to, const std::string &problem, const Twine &label) {
+    auto spec = schedules::KernelSpec::parse(problem);
+    if (auto *why = std::get_if<std::string>(&spec))
+      return emitError(loc) << "internal: " << *why;
+    auto choice = schedules::chooseSchedule(std::get<schedules::KernelSpec>(spec), target);
+    if (auto *why = std::get_if<std::string>(&choice))
+      return emitError(loc) << "no schedule family computes '" << problem << "': " << *why;
+    auto op = plan::LaunchOp::create(b, loc, ValueRange{from}, ValueRange{}, ValueRange{to}, label.str(), problem,
+                                     std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
+    OpBuilder::InsertionGuard guard(b);
+    Block *body = b.createBlock(&op.getBody());
+    Value value = body->addArgument(cast<plan::ViewType>(from.getType()).getTensor(), loc);
+    plan::YieldOp::create(b, loc, value);
+    return success();
+  }
+
+  LogicalResult copyParts(Operation &op) {
+    loc = op.getLoc();
+    for (const CopyInto &part : placement.copies) {
+      if (part.user != &op)
+        continue;
+      border(part.to);
+      int64_t c = *table.constantValue(placement.shape(part.value).dims[1]);
+      int out = static_cast<int>(placement.buffers[part.to.buffer].channels * part.to.stepX);
+      std::string problem = "pointwise c" + std::to_string(c) + " in" + std::to_string(pixelStride(part.value)) + " out" +
+                            std::to_string(out) + " : f32";
+      if (failed(copy(view(part.value), view(part.to, placement.shape(part.value), std::nullopt), problem,
+                      "copy into " + hg::layerName(op.getLoc()))))
+        return failure();
+    }
+    return success();
+  }
+
+  static std::string dtypeName(Type type) {
+    if (type.isF32())
+      return "f32";
+    return type.isUnsignedInteger(8) ? "u8" : type.isInteger(8) ? "i8" : type.isInteger(32) ? "i32" : type.isF16() ? "f16" : "bf16";
+  }
+
+  LogicalResult importInputs() {
+    unsigned index = 0;
+    for (BlockArgument argument : main.getArguments()) {
+      if (main.getArgAttr(argument.getArgNumber(), "hourglass.prepared"))
+        continue;
+      auto name = main.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "hourglass.name");
+      auto dtype = main.getArgAttrOfType<TypeAttr>(argument.getArgNumber(), "hourglass.dtype");
+      const hg::Shape &shape = placement.shape(argument);
+      Type element = dtype ? dtype.getValue() : shape.element;
+      auto input = plan::InputOp::create(b, loc, viewType(shape.dims, element), index++, name ? name.getValue() : "", ids(shape.dims));
+      border(placement.place(argument));
+      int64_t c = *table.constantValue(shape.dims[1]);
+      std::string problem = "import c" + std::to_string(c) + " out" + std::to_string(pixelStride(argument)) +
+                            " from=" + dtypeName(element) + " : f32";
+      if (failed(copy(input, view(argument), problem, "import " + (name ? name.getValue() : StringRef("input")))))
+        return failure();
+    }
+    return success();
+  }
+
+  Value outputView(unsigned index) {
+    auto ret = cast<func::ReturnOp>(main.getBody().front().getTerminator());
+    const hg::Shape &shape = placement.shape(ret.getOperand(index));
+    auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
+    return plan::OutputOp::create(b, loc, viewType(shape.dims, shape.element), index, name ? name.getValue() : "", ids(shape.dims));
+  }
+
+  LogicalResult exportOutputs() {
+    auto ret = cast<func::ReturnOp>(main.getBody().front().getTerminator());
+    loc = ret.getLoc();
+    for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
+      if (!placement.hasPlace(value))
+        continue; // written by its kernel
+      int64_t c = *table.constantValue(placement.shape(value).dims[1]);
+      std::string problem = "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) + " to=f32 : f32";
+      auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
+      if (failed(copy(view(value), outputView(index), problem, "export " + (name ? name.getValue() : StringRef("output")))))
+        return failure();
+    }
+    return success();
+  }
+
+  func::FuncOp main;
+  schedules::Isa target;
+  hg::SizeTable table;
+  Placement placement;
+  OpBuilder b;
+  Location loc;
+  hg::Size zero[2];
+  SmallVector<Value> buffers;
+  SmallVector<bool> bordered;
+};
+
+struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
+  using PlanMemoryBase::PlanMemoryBase;
+
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
+    auto prepare = getOperation().lookupSymbol<func::FuncOp>("prepare");
+    auto parsed = schedules::parseIsa(instructionSet);
+    if (!main || !prepare || !parsed) {
+      getOperation().emitError("plan-memory needs @main, @prepare (hg-hoist-weights) and a known instruction set");
+      return signalPassFailure();
+    }
+    RunBuilder run(main, *parsed);
+    if (failed(planPrepare(prepare, getOperation(), *parsed)) || failed(run.run(getOperation())))
+      return signalPassFailure();
+    elided = run.places().elided;
+    copied = run.places().copies.size();
+    inPlace = run.places().inPlace;
+    main.erase();
+    prepare.erase();
+  }
+};
+
+} // namespace
+} // namespace segc

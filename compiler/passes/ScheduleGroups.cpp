@@ -1,0 +1,76 @@
+/// \file Asks the schedule library for each group's family and packs the group's weights the way that family reads them.
+// SPDX-License-Identifier: MIT
+#include "compiler/analysis/GroupSpec.h"
+#include "compiler/passes/Passes.h"
+#include "schedules/Family.h"
+
+using namespace mlir;
+
+namespace segc {
+#define GEN_PASS_DEF_SCHEDULEGROUPS
+#include "compiler/passes/Passes.h.inc"
+
+namespace {
+
+struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
+  using ScheduleGroupsBase::ScheduleGroupsBase;
+
+  void runOnOperation() override {
+    auto parsed = schedules::parseIsa(instructionSet);
+    if (!parsed) {
+      getOperation().emitError("unknown instruction set '") << instructionSet << "': avx512, avx2 or portable";
+      return signalPassFailure();
+    }
+    SmallVector<hg::GroupOp> groups(getOperation().getOps<hg::GroupOp>());
+    for (hg::GroupOp group : groups)
+      if (!group.getSchedule() && failed(schedule(group, *parsed)))
+        return signalPassFailure();
+  }
+
+  LogicalResult schedule(hg::GroupOp group, schedules::Isa target) {
+    auto kernel = describeGroup(group);
+    if (failed(kernel))
+      return failure();
+    auto choice = schedules::chooseSchedule(kernel->spec, target);
+    if (auto *why = std::get_if<std::string>(&choice))
+      return group.emitOpError("no schedule family computes '") << kernel->spec.print() << "': " << *why;
+    auto &point = std::get<schedules::Schedule>(choice);
+    group.setSchedule(point.print());
+    const schedules::Family *family = schedules::findFamily(point.family);
+    for (const GroupRead &read : kernel->reads) {
+      auto type = cast<RankedTensorType>(group.getInputs()[read.operand].getType());
+      if (read.role == ReadRole::Weight) {
+        schedules::Packing packing = family->packing(kernel->spec, point, target);
+        SmallVector<int64_t> extents(packing.extents.rbegin(), packing.extents.rend());
+        if (failed(pack(group, read.operand, packing.problem, extents)))
+          return failure();
+      } else if (read.role == ReadRole::Vector) {
+        int64_t padded = (type.getDimSize(0) + 63) / 64 * 64;
+        if (failed(pack(group, read.operand, "pack_vector : f32", {padded})))
+          return failure();
+      }
+    }
+    return success();
+  }
+
+  LogicalResult pack(hg::GroupOp group, unsigned operand, StringRef problem, ArrayRef<int64_t> extents) {
+    OpBuilder b(group);
+    Value weight = group.getInputs()[operand];
+    auto packed = hg::createInferred<hg::PackOp>(b, weight.getLoc(), weight.getType(), weight, problem, extents);
+    if (!packed)
+      return failure();
+    BlockArgument argument = group.getBody().front().getArgument(operand);
+    group->setOperand(operand, packed.getPacked());
+    argument.setType(packed.getPacked().getType());
+    b.setInsertionPointToStart(&group.getBody().front());
+    auto logical = cast<RankedTensorType>(weight.getType());
+    auto unpack = hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape());
+    if (!unpack)
+      return failure();
+    argument.replaceAllUsesExcept(unpack.getWeight(), unpack);
+    return success();
+  }
+};
+
+} // namespace
+} // namespace segc
