@@ -89,6 +89,7 @@ void Placement::placeParts(Operation &view) {
     places[whole] = {makeBuffer(whole)};
   Place outer = place(whole);
   int64_t channel = 0;
+  size_t copiesBefore = copies.size();
   for (auto [index, operand] : llvm::enumerate(view.getOperands())) {
     Place part = outer;
     if (auto interleave = dyn_cast<hg::InterleaveOp>(view)) {
@@ -108,6 +109,8 @@ void Placement::placeParts(Operation &view) {
       copies.push_back({&view, operand, part});
     }
   }
+  concats += isa<hg::ConcatOp>(view);
+  concatsElided += isa<hg::ConcatOp>(view) && copies.size() == copiesBefore;
 }
 
 /// A pointwise kernel may write over the operand it starts from if nothing touches that buffer later.
@@ -176,7 +179,7 @@ void Placement::growAprons() {
     BufferInfo &buffer = buffers[place(group.getInputs()[kernel->reads[0].operand]).buffer];
     for (unsigned axis = 0; axis < 2; ++axis) {
       hg::WindowMap window = conv.window(axis);
-      buffer.apron[axis] = std::max(buffer.apron[axis], window.maxBefore());
+      buffer.apron[axis] = std::max(buffer.apron[axis], window.maxBefore()); // at least 0: negative padding crops
       buffer.apron[axis + 2] = std::max(buffer.apron[axis + 2], window.maxAfter());
     }
   }

@@ -44,6 +44,7 @@ public:
   std::vector<BufferInfo> buffers;
   std::vector<CopyInto> copies;
   unsigned elided = 0, inPlace = 0;
+  unsigned concats = 0, concatsElided = 0; ///< a concat is elided if none of its operands is copied
 
 private:
   mlir::LogicalResult computeShapes();

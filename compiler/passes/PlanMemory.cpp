@@ -44,6 +44,8 @@ public:
     // Sizes grow while steps are emitted: written last.
     program.setSizesAttr(plan::printSizes(b, table));
     program.setChecksAttr(plan::printChecks(b, table));
+    program->setAttr("concats", b.getI64IntegerAttr(placement.concats));
+    program->setAttr("concats_elided", b.getI64IntegerAttr(placement.concatsElided));
     return success();
   }
 

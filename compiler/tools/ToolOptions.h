@@ -1,0 +1,43 @@
+/// \file The command line of all tools: parsed with LLVM's option library from Options.td.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Option/ArgList.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace segc {
+
+namespace options {
+enum ID {
+  OPT_INVALID = 0,
+#define OPTION(...) LLVM_MAKE_OPT_ID(__VA_ARGS__),
+#include "compiler/tools/Options.inc"
+#undef OPTION
+};
+enum Tool { SegcTool = 1 << 0, RunTool = 1 << 1, CheckTool = 1 << 2 };
+} // namespace options
+
+/// The parsed arguments of one tool, or why the tool should stop.
+class ToolOptions {
+public:
+  /// Prints help, version or an error and returns an exit code in `exitCode` when the tool should stop there.
+  static std::optional<ToolOptions> parse(int argc, char **argv, options::Tool tool, llvm::StringRef usage, int &exitCode);
+
+  std::string value(unsigned id, llvm::StringRef fallback = "") const;
+  bool has(unsigned id) const { return arguments.hasArg(id); }
+  std::vector<std::string> all(unsigned id) const { return arguments.getAllArgValues(id); }
+  /// A whole number from `low` to `high`; prints an error and returns nothing otherwise.
+  std::optional<int64_t> number(unsigned id, int64_t fallback, int64_t low, int64_t high) const;
+  const std::vector<std::string> &positional() const { return inputs; }
+
+private:
+  llvm::opt::InputArgList arguments;
+  std::vector<std::string> inputs;
+};
+
+/// "error: ..." on stderr; returns 1.
+int fail(const llvm::Twine &message);
+
+} // namespace segc
