@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs all tests of a build (GoogleTest programs by ctest, the lit suites) and ends with "N passed, N failed".
+# BUILD is the build folder, JOBS how many tests run at once; SEGC_LONG=1 asks for the long tests too.
+# SPDX-License-Identifier: MIT
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+build=$(realpath "${BUILD:-build}")
+jobs=${JOBS:-$(nproc)}
+results=$build/test-results
+rm -rf "$results"
+mkdir -p "$results/gtest"
+
+# With a folder here every GoogleTest program writes <program>.xml, with one entry a test case.
+GTEST_OUTPUT=xml:$results/gtest/ ctest --test-dir "$build" --parallel "$jobs" --timeout 1200 --output-on-failure \
+  --no-tests=error --output-junit "$results/ctest.xml"
+ctest_status=$?
+
+lit_status=0
+if [[ -f test/lit.cfg.py ]]; then
+  lit=$(command -v /usr/lib/llvm-22/bin/lit lit-22 lit | head -n 1)
+  "$lit" --workers "$jobs" --timeout 1200 --verbose --xunit-xml-output "$results/lit.xml" "$build/test"
+  lit_status=$?
+fi
+
+python3 scripts/count_tests.py "$results" --ctest "$ctest_status" --lit "$lit_status"
