@@ -1,7 +1,8 @@
-/// \file A schedule family as a value: what it applies to, its parameters, its rules, and how it builds a kernel.
+/// \file A schedule family as a value: what it applies to, its parameters, its rules, and how it builds a
+/// kernel.
 ///
-/// The rules, the search space, error texts, the documentation page and the test over all legal points all come
-/// from these values. No Halide type appears here, so passes may include it.
+/// The rules, the search space, error texts, the documentation page and the test over all legal points all
+/// come from these values. No Halide type appears here, so passes may include it.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/KernelSpec.h"
@@ -19,7 +20,7 @@ struct KernelBuild; // schedules/Build.h: the Halide side
 /// Instruction sets kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4.
 enum class Isa { Avx512, Avx2, Portable };
 int lanes(Isa isa);
-std::string name(Isa isa);                       ///< "avx512", "avx2", "portable"
+std::string name(Isa isa);                        ///< "avx512", "avx2", "portable"
 std::optional<Isa> parseIsa(const std::string &); ///< the inverse
 
 /// A chosen point of a family: "direct cv=4 px=6 rows=4".
@@ -36,8 +37,10 @@ struct Parameter {
 };
 
 /// How a family wants a convolution's weights: the problem of the kernel that packs them, and what it writes.
+/// The problem is for plain convolution weights without scale; whoever packs others sets the fields scale,
+/// from, tap and step (docs/kernels.md), which change neither the layout nor the extents.
 struct Packing {
-  std::string problem;      ///< "pack_conv k64 c64 r3x3 g1 panel64 : f32"
+  std::string problem;      ///< "pack_conv panel64 g1 scale0 from=conv tap0x0 step1x1 : f32"
   std::vector<int> extents; ///< of the packed tensor, innermost first
 };
 
@@ -58,11 +61,12 @@ const std::vector<Family> &families();
 const Family *findFamily(const std::string &name);
 /// The first family that applies, at its rule's point; or the reasons why none does.
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa);
-/// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is wrong
-/// and what would be legal.
+/// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is
+/// wrong and what would be legal.
 std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);
 
-/// Floating-point operations and bytes moved by the problem for one set of extents (N, H, W of the output).
+/// Floating-point operations (a multiplication and an addition count two) for one set of extents of the
+/// output.
 double flops(const KernelSpec &, int64_t n, int64_t h, int64_t w);
 
 } // namespace segc::schedules

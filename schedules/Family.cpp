@@ -1,0 +1,129 @@
+/// \file The registry of schedule families and what can be said about any schedule: text form, choice,
+/// checks.
+// SPDX-License-Identifier: MIT
+#include "schedules/Family.h"
+#include "schedules/cpu/Families.h"
+#include <algorithm>
+#include <sstream>
+
+namespace segc::schedules {
+namespace {
+
+struct IsaRow {
+  Isa isa;
+  const char *name;
+  int lanes;
+};
+constexpr IsaRow kIsas[] = {
+    {Isa::Avx512, "avx512", 16}, {Isa::Avx2, "avx2", 8}, {Isa::Portable, "portable", 4}};
+
+std::string join(const std::vector<int> &values) {
+  std::string text;
+  for (int v : values)
+    text += (text.empty() ? "" : ", ") + std::to_string(v);
+  return text;
+}
+
+} // namespace
+
+int lanes(Isa isa) { return kIsas[int(isa)].lanes; }
+std::string name(Isa isa) { return kIsas[int(isa)].name; }
+std::optional<Isa> parseIsa(const std::string &text) {
+  for (const IsaRow &row : kIsas)
+    if (text == row.name)
+      return row.isa;
+  return std::nullopt;
+}
+
+std::string Schedule::print() const {
+  std::string text = family;
+  for (const auto &[name, value] : params)
+    text += " " + name + "=" + std::to_string(value);
+  return text;
+}
+
+std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
+  std::istringstream in(text);
+  Schedule schedule;
+  std::string token;
+  if (!(in >> schedule.family))
+    return std::string("a schedule starts with the name of a family");
+  while (in >> token) {
+    const size_t equals = token.find('=');
+    const std::string value = equals == std::string::npos ? "" : token.substr(equals + 1);
+    const bool digits =
+        !value.empty() && value.size() < 10 && value.find_first_not_of("0123456789") == std::string::npos;
+    if (!digits || equals == 0)
+      return "schedule '" + text + "': '" + token + "' is not of the form name=number";
+    if (!schedule.params.emplace(token.substr(0, equals), std::stoi(value)).second)
+      return "schedule '" + text + "': '" + token.substr(0, equals) + "' is given twice";
+  }
+  return schedule;
+}
+
+const std::vector<Family> &families() {
+  static const std::vector<Family> all = {
+      directConvFamily(),
+      packConvFamily(),
+  };
+  return all;
+}
+
+const Family *findFamily(const std::string &name) {
+  for (const Family &family : families())
+    if (family.name == name)
+      return &family;
+  return nullptr;
+}
+
+std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa isa) {
+  std::string reasons;
+  for (const Family &family : families()) {
+    const std::string reason = family.whyNot(spec, isa);
+    if (reason.empty())
+      return family.choose(spec, isa);
+    reasons += "\n  " + family.name + ": " + reason;
+  }
+  return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  const Family *family = findFamily(schedule.family);
+  if (!family) {
+    std::string known;
+    for (const Family &f : families())
+      known += (known.empty() ? "" : ", ") + f.name;
+    return "unknown schedule family '" + schedule.family + "'; there are " + known;
+  }
+  const std::string reason = family->whyNot(spec, isa);
+  if (!reason.empty())
+    return "family " + family->name + " does not apply: " + reason;
+  const std::vector<Parameter> parameters = family->parameters(spec, isa);
+  for (const auto &[name, value] : schedule.params) {
+    const auto known = std::find_if(parameters.begin(), parameters.end(),
+                                    [&, &n = name](const Parameter &p) { return p.name == n; });
+    if (known == parameters.end())
+      return "family " + family->name + " has no parameter '" + name + "'";
+    if (std::find(known->legal.begin(), known->legal.end(), value) == known->legal.end())
+      return family->name + " " + name + "=" + std::to_string(value) + " is not legal here; legal are " +
+             join(known->legal);
+  }
+  for (const Parameter &p : parameters)
+    if (!schedule.params.count(p.name))
+      return "parameter '" + p.name + "' of family " + family->name + " is missing; legal are " +
+             join(p.legal);
+  return "";
+}
+
+double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
+  const double outputs = double(n) * double(h) * double(w);
+  const double window = double(spec.get("r")) * spec.get("r", 1);
+  if (spec.op == "conv")
+    return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
+  const double elements = outputs * std::max(spec.get("c"), 1);
+  return spec.op == "maxpool"                                       ? elements * window
+         : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements
+                                                                    : elements;
+}
+
+} // namespace segc::schedules

@@ -1,0 +1,124 @@
+/// \file Kernels that bring convolution weights from the file's layout into the one a family asks for.
+///
+/// Filters of convolutions are (kw, kh, c/g, k), those of deconvolutions (kw, kh, k/g, c), innermost first.
+/// All extents come with the buffers, so that one kernel serves every convolution of the same panel. Runs
+/// once per model.
+// SPDX-License-Identifier: MIT
+#include "schedules/Build.h"
+#include "schedules/cpu/Families.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+/// A filter of the weights file, of any extents, dense.
+ImageParam filterParam() {
+  ImageParam w(Float(32), 4, "w");
+  for (int d = 0; d < 4; d++)
+    w.dim(d).set_min(0);
+  w.dim(0).set_stride(1);
+  return w;
+}
+
+/// Which tap of the file is tap `i` of `taps` packed ones along one axis: first, first + step, …; a
+/// deconvolution is a correlation with its taps in reverse order.
+Expr fileTap(const KernelSpec &spec, int axis, const Expr &i, const Expr &taps) {
+  const Expr forward = spec.word("from") == "deconv" ? taps - 1 - i : i;
+  return spec.get("tap", axis) + spec.get("step", axis) * forward;
+}
+
+/// w(tx, ty, inner, outer) of the file, 0 where `valid` is false or the tap lies beyond the filter, times
+/// scale(k).
+Expr packed(const ImageParam &w, const std::vector<ImageParam> &scale, const Expr &tx, const Expr &ty,
+            const Expr &inner, const Expr &outer, const Expr &k, const Expr &valid) {
+  auto inside = [&](const Expr &i, int d) { return clamp(i, 0, w.dim(d).extent() - 1); };
+  Expr value = w(inside(tx, 0), inside(ty, 1), inside(inner, 2), inside(outer, 3));
+  if (!scale.empty())
+    value *= scale[0](clamp(k, 0, scale[0].dim(0).extent() - 1));
+  return select(valid && tx < w.dim(0).extent() && ty < w.dim(1).extent(), value, 0.f);
+}
+
+std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
+  if (!spec.get("scale"))
+    return {};
+  ImageParam scale(Float(32), 1, "scale");
+  scale.dim(0).set_min(0).set_stride(1);
+  return {scale};
+}
+
+/// A result whose own extents its values depend on: the buffer exists only once the Func has a definition, so
+/// the values follow as an update (the undefined first stage leaves no code).
+OutputImageParam declareResult(Func &out, const std::vector<Var> &coordinates) {
+  out(coordinates) = undef<float>();
+  OutputImageParam buffer = out.output_buffer();
+  for (int d = 0; d < out.dimensions(); d++)
+    buffer.dim(d).set_min(0);
+  buffer.dim(0).set_stride(1);
+  return buffer;
+}
+
+KernelBuild finish(Func out, const ImageParam &w, const std::vector<ImageParam> &scale) {
+  KernelBuild build{{w}, Pipeline(out)};
+  build.inputs.insert(build.inputs.end(), scale.begin(), scale.end());
+  return build;
+}
+
+/// y(p, ci, rx, ry, q): output channel p of panel q; the panels of one group follow each other, its last one
+/// ends in zeros, which is how panels of any width fit any number of channels.
+KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
+  const int panel = spec.get("panel"), groups = spec.get("g");
+  const bool deconv = spec.word("from") == "deconv";
+  const ImageParam w = filterParam();
+  const std::vector<ImageParam> scale = scaleParam(spec);
+  Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), task("task");
+  Func out("packed");
+  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q});
+  const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
+  const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
+  const Expr group = q / perGroup, inGroup = (q % perGroup) * panel + p, k = group * groupK + inGroup;
+  const Expr tx = fileTap(spec, 1, rx, buffer.dim(2).extent()),
+             ty = fileTap(spec, 0, ry, buffer.dim(3).extent());
+  out(p, ci, rx, ry, q) = packed(w, scale, tx, ty, deconv ? inGroup : Expr(ci),
+                                 deconv ? group * (w.dim(3).extent() / groups) + ci : k, k, inGroup < groupK);
+  out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
+  if (panel % lanes(isa) == 0)
+    out.update().vectorize(p, lanes(isa));
+  return finish(out, w, scale);
+}
+
+/// y(c, rx, ry): c beyond the channels is 0. With one channel a group both filter layouts are (kw, kh, 1, c).
+KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
+  const ImageParam w = filterParam();
+  const std::vector<ImageParam> scale = scaleParam(spec);
+  Var c("c"), rx("rx"), ry("ry"), task("task");
+  Func out("packed");
+  const OutputImageParam buffer = declareResult(out, {c, rx, ry});
+  const Expr tx = fileTap(spec, 1, rx, buffer.dim(1).extent()),
+             ty = fileTap(spec, 0, ry, buffer.dim(2).extent());
+  out(c, rx, ry) = packed(w, scale, tx, ty, 0, c, c, c < w.dim(3).extent());
+  out.update().vectorize(c, lanes(isa), TailStrategy::GuardWithIf).fuse(rx, ry, task).parallel(task);
+  return finish(out, w, scale);
+}
+
+} // namespace
+
+Family packConvFamily() {
+  Family family;
+  family.name = "pack";
+  family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
+  family.whyNot = [](const KernelSpec &spec, Isa) -> std::string {
+    return spec.op == "pack_conv" || spec.op == "pack_depthwise"
+               ? ""
+               : "it packs the weights of convolutions only";
+  };
+  family.parameters = [](const KernelSpec &, Isa) { return std::vector<Parameter>{}; };
+  family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
+  family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
+  family.build = [](const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+    return spec.op == "pack_conv" ? buildConv(spec, schedule, isa) : buildDepthwise(spec, schedule, isa);
+  };
+  return family;
+}
+
+} // namespace segc::schedules
