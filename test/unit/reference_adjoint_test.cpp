@@ -89,7 +89,6 @@ struct Transposer {
     EXPECT_TRUE(mlir::succeeded(hg::inferResultTypes(op)));
     for (auto [value, tensor] : llvm::zip(op->getOperands(), operands))
       known[value] = tensor;
-    known[op->getResult(0)] = (*evaluate(op, operands))[0];
   }
   /// A new function argument of `type` holding counted numbers.
   mlir::Value cotangent(mlir::Type type, uint64_t salt) {
@@ -109,7 +108,9 @@ struct Transposer {
       inputs.push_back(valueOf(operand));
     auto results = evaluate(value.getDefiningOp(), inputs);
     EXPECT_TRUE(mlir::succeeded(results));
-    return mlir::succeeded(results) ? (*results)[0] : Tensor();
+    if (mlir::failed(results)) // a tensor of the right extents, so that the test can go on to its end
+      return counted(llvm::cast<mlir::RankedTensorType>(value.getType()).getShape(), 0);
+    return (*results)[0];
   }
 };
 
