@@ -6,7 +6,7 @@ using namespace mlir;
 
 namespace segc::hg {
 
-LogicalResult GroupOp::verify() {
+LogicalResult GroupOp::checkAttributes() {
   Block &block = getBody().front();
   if (block.getNumArguments() != getInputs().size())
     return emitOpError("has ") << getInputs().size() << " operands, its body takes "

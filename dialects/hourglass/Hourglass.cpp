@@ -63,7 +63,8 @@ static FailureOr<SmallVector<RankedTensorType>> inferTypes(Operation *op) {
         return op->emitOpError("operand #") << index << " is empty: " << type;
     operands.push_back(shapeOf(table, type, index));
   }
-  if (failed(cast<LayerOp>(op).inferShapes(table, operands, results)))
+  auto layer = cast<LayerOp>(op);
+  if (failed(layer.checkAttributes()) || failed(layer.inferShapes(table, operands, results)))
     return failure();
   if (table.overflowed())
     return op->emitOpError("extents overflow: a size exceeds 2^40");

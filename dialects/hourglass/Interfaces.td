@@ -10,6 +10,8 @@ def LayerOpInterface : OpInterface<"LayerOp"> {
     ops and the plan's run-time extents all come from `inferShapes`.
   }];
   let methods = [
+    InterfaceMethod<"Checks what does not depend on shapes; comes before inferShapes, which may rely on it.",
+      "::llvm::LogicalResult", "checkAttributes", (ins), [{}], [{ return ::mlir::success(); }]>,
     InterfaceMethod<"Shapes of the results; emits an error where the operands cannot be used.",
       "::llvm::LogicalResult", "inferShapes",
       (ins "::segc::hg::SizeTable &":$table, "::llvm::ArrayRef<::segc::hg::Shape>":$operands,

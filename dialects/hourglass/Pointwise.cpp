@@ -60,7 +60,7 @@ FailureOr<Value> AddOp::importLayer(LayerBuilder &layer) {
 //===-- activation
 //---------------------------------------------------------------------------------------------===//
 
-LogicalResult ActivationOp::verify() {
+LogicalResult ActivationOp::checkAttributes() {
   const ActivationFunction *row = findActivation(getFunction());
   if (!row)
     return emitOpError("unknown activation ") << getFunction();
@@ -123,7 +123,7 @@ FailureOr<Value> ActivationOp::importLayer(LayerBuilder &layer) {
 //===-- norm and affine
 //----------------------------------------------------------------------------------------===//
 
-LogicalResult NormOp::verify() {
+LogicalResult NormOp::checkAttributes() {
   double eps = getEps().convertToDouble(), momentum = getMomentum().convertToDouble();
   if (!(eps > 0) || !std::isfinite(eps))
     return emitOpError("eps must be positive");

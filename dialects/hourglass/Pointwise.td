@@ -9,7 +9,7 @@ def AddOp : Hourglass_Layer<"add", [DeclareOpInterfaceMethods<LinearOpInterface>
   let results = (outs Activation:$y);
 }
 
-def ActivationOp : Hourglass_Layer<"activation"> {
+def ActivationOp : Hourglass_Layer<"activation", [], ["checkAttributes"]> {
   let summary = "A function of each element.";
   let description = [{
     `function` is a row of the table in Activation.h: relu, relu6, leaky_relu (alpha), prelu (a slope per channel), elu
@@ -17,11 +17,10 @@ def ActivationOp : Hourglass_Layer<"activation"> {
   }];
   let arguments = (ins Activation:$x, Optional<Weight>:$slope, StrAttr:$function, OptionalAttr<F64Attr>:$alpha);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments]> {
+def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments], ["checkAttributes"]> {
   let summary = "Batch normalisation with running statistics.";
   let description = [{
     y = gamma * (x - mean) / sqrt(variance + eps) + beta per channel. ONNX: BatchNormalization.
@@ -30,7 +29,6 @@ def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments]> {
     Weight:$variance, DefaultValuedAttr<F64Attr, "1e-5">:$eps, DefaultValuedAttr<F64Attr, "0.1">:$momentum,
     UnitAttr:$frozen);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
 }
 
 def AffineOp : Hourglass_Op<"affine"> {
@@ -39,26 +37,23 @@ def AffineOp : Hourglass_Op<"affine"> {
   let results = (outs Activation:$y);
 }
 
-def ConcatOp : Hourglass_Layer<"concat", [DeclareOpInterfaceMethods<LinearOpInterface>]> {
+def ConcatOp : Hourglass_Layer<"concat", [DeclareOpInterfaceMethods<LinearOpInterface>], ["checkAttributes"]> {
   let summary = "Channels of all operands one after the other. ONNX: Concat.";
   let arguments = (ins Variadic<Activation>:$inputs);
   let results = (outs Activation:$y);
   let hasFolder = 1;
-  let hasVerifier = 1;
 }
 
-def SliceOp : Hourglass_Op<"slice", [DeclareOpInterfaceMethods<LinearOpInterface>]> {
+def SliceOp : Hourglass_Op<"slice", [DeclareOpInterfaceMethods<LinearOpInterface>], ["checkAttributes"]> {
   let summary = "Channels [offset, offset + size) of the operand; its transpose pads with zero channels.";
   let arguments = (ins Activation:$x, I64Attr:$offset, I64Attr:$size);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
 }
 
-def EmbedOp : Hourglass_Op<"embed", [DeclareOpInterfaceMethods<LinearOpInterface>]> {
+def EmbedOp : Hourglass_Op<"embed", [DeclareOpInterfaceMethods<LinearOpInterface>], ["checkAttributes"]> {
   let summary = "The operand at channel `offset` among `channels` channels, zero elsewhere: the transpose of slice.";
   let arguments = (ins Activation:$x, I64Attr:$offset, I64Attr:$channels);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
 }
 
 def SoftmaxOp : Hourglass_Layer<"softmax"> {

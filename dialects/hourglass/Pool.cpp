@@ -42,7 +42,7 @@ template <typename OpT> static LogicalResult verifyPool(OpT op) {
 //------------------------------------------------------------------------------------------------===//
 
 WindowMap MaxPoolOp::window(unsigned axis) { return poolWindow(*this, axis, getCeil()); }
-LogicalResult MaxPoolOp::verify() { return verifyPool(*this); }
+LogicalResult MaxPoolOp::checkAttributes() { return verifyPool(*this); }
 
 LogicalResult MaxPoolOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                      SmallVectorImpl<Shape> &results) {
@@ -106,7 +106,7 @@ FailureOr<Value> MaxPoolOp::importLayer(LayerBuilder &layer) {
 //-------------------------------------------------------------------------------------------------===//
 
 WindowMap UnpoolOp::window(unsigned axis) { return poolWindow(*this, axis, false); }
-LogicalResult UnpoolOp::verify() { return verifyPool(*this); }
+LogicalResult UnpoolOp::checkAttributes() { return verifyPool(*this); }
 unsigned UnpoolOp::firstShapeOperand() { return 2; }
 
 LogicalResult UnpoolOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,

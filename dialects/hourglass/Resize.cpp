@@ -17,7 +17,7 @@ static LogicalResult needRank4(Operation *op, ArrayRef<Shape> operands) {
 //===-- upsample
 //-----------------------------------------------------------------------------------------------===//
 
-LogicalResult UpsampleOp::verify() {
+LogicalResult UpsampleOp::checkAttributes() {
   if (getMode() != "nearest" && getMode() != "bilinear")
     return emitOpError("mode must be nearest or bilinear, not ") << getMode();
   if ((getLike() != nullptr) + getSize().has_value() + getScaleNum().has_value() != 1)
@@ -134,7 +134,7 @@ SmallVector<Value> UpsampleTransposeOp::transpose(OpBuilder &builder, Value cota
 
 unsigned CropOp::firstShapeOperand() { return 1; }
 
-LogicalResult CropOp::verify() {
+LogicalResult CropOp::checkAttributes() {
   if (getSize().has_value() == !getLike().empty())
     return emitOpError("needs either size or like operands");
   return success();
@@ -226,7 +226,7 @@ FailureOr<Value> CropOp::importLayer(LayerBuilder &layer) {
 
 unsigned PadOp::firstShapeOperand() { return 1; }
 
-LogicalResult PadOp::verify() {
+LogicalResult PadOp::checkAttributes() {
   if (!getLike() && !getAmount())
     return emitOpError("needs an amount or a like operand");
   if (getMode() != "zero" && getMode() != "reflect" && getMode() != "replicate")
@@ -310,7 +310,7 @@ FailureOr<Value> PadOp::importLayer(LayerBuilder &layer) {
 //===-- interleave
 //---------------------------------------------------------------------------------------------===//
 
-LogicalResult InterleaveOp::verify() {
+LogicalResult InterleaveOp::checkAttributes() {
   if (getStride().size() != 2 || getStride()[0] < 1 || getStride()[1] < 1 ||
       static_cast<int64_t>(getPhases().size()) != getStride()[0] * getStride()[1])
     return emitOpError("needs one phase for each of stride_h * stride_w positions");

@@ -3,7 +3,7 @@
 #define SEGC_HOURGLASS_RESIZE
 include "dialects/hourglass/Hourglass.td"
 
-def UpsampleOp : Hourglass_Layer<"upsample", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "receptiveField"]> {
+def UpsampleOp : Hourglass_Layer<"upsample", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "receptiveField", "checkAttributes"]> {
   let summary = "Resizes height and width.";
   let description = [{
     The result has floor(in * scale) rows (scale = scale_num / scale_den), or `size`, or the extents of `like`;
@@ -14,7 +14,6 @@ def UpsampleOp : Hourglass_Layer<"upsample", [DeclareOpInterfaceMethods<LinearOp
     OptionalAttr<DenseI64ArrayAttr>:$size, OptionalAttr<DenseI64ArrayAttr>:$scale_num,
     OptionalAttr<DenseI64ArrayAttr>:$scale_den, UnitAttr:$align_corners);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
 }
 
 def UpsampleTransposeOp : Hourglass_Op<"upsample_transpose", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand"]> {
@@ -23,7 +22,7 @@ def UpsampleTransposeOp : Hourglass_Op<"upsample_transpose", [DeclareOpInterface
   let results = (outs Activation:$y);
 }
 
-def CropOp : Hourglass_Layer<"crop", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand"]> {
+def CropOp : Hourglass_Layer<"crop", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "checkAttributes"]> {
   let summary = "A window of height and width.";
   let description = [{
     The result has the extents `size`, or the smallest of the `like` operands. The window starts at `offset`, or at
@@ -33,14 +32,13 @@ def CropOp : Hourglass_Layer<"crop", [DeclareOpInterfaceMethods<LinearOpInterfac
     OptionalAttr<DenseI64ArrayAttr>:$size, OptionalAttr<DenseI64ArrayAttr>:$offset);
   let results = (outs Activation:$y);
   let hasFolder = 1;
-  let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// First row (axis 0) or column (axis 1) of the window.
     ::segc::hg::Size start(::segc::hg::SizeTable &table, unsigned axis, ::segc::hg::Size in, ::segc::hg::Size out);
   }];
 }
 
-def PadOp : Hourglass_Layer<"pad", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand"]> {
+def PadOp : Hourglass_Layer<"pad", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "checkAttributes"]> {
   let summary = "A border around height and width.";
   let description = [{
     `amount` is [top, left, bottom, right]; with a `like` operand (the transpose of a crop) the result has its extents
@@ -51,14 +49,13 @@ def PadOp : Hourglass_Layer<"pad", [DeclareOpInterfaceMethods<LinearOpInterface>
     OptionalAttr<DenseI64ArrayAttr>:$amount, DefaultValuedAttr<StrAttr, "\"zero\"">:$mode);
   let results = (outs Activation:$y);
   let hasFolder = 1;
-  let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// Row (axis 0) or column (axis 1) of the result at which the operand starts.
     ::segc::hg::Size start(::segc::hg::SizeTable &table, unsigned axis, ::segc::hg::Size in, ::segc::hg::Size out);
   }];
 }
 
-def InterleaveOp : Hourglass_Op<"interleave"> {
+def InterleaveOp : Hourglass_Op<"interleave", [], ["checkAttributes"]> {
   let summary = "Puts phases next to each other: y[stride*q + a, stride*r + b] = phase (a, b)[q, r].";
   let description = [{
     Operands are the stride_h * stride_w phases in row-major order, phase (a, b) of extents ceil((out - a) / stride_h),
@@ -66,6 +63,5 @@ def InterleaveOp : Hourglass_Op<"interleave"> {
   }];
   let arguments = (ins Variadic<Activation>:$phases, DenseI64ArrayAttr:$stride);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
 }
 #endif

@@ -10,7 +10,7 @@ namespace segc::hg {
 //===-- concat
 //-------------------------------------------------------------------------------------------------===//
 
-LogicalResult ConcatOp::verify() { return getInputs().empty() ? emitOpError("needs operands") : success(); }
+LogicalResult ConcatOp::checkAttributes() { return getInputs().empty() ? emitOpError("needs operands") : success(); }
 
 LogicalResult ConcatOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                     SmallVectorImpl<Shape> &results) {
@@ -74,7 +74,7 @@ FailureOr<Value> ConcatOp::importLayer(LayerBuilder &layer) {
 //===-- slice and embed
 //----------------------------------------------------------------------------------------===//
 
-LogicalResult SliceOp::verify() {
+LogicalResult SliceOp::checkAttributes() {
   return static_cast<int64_t>(getSize()) < 1 || static_cast<int64_t>(getOffset()) < 0 ? emitOpError("needs a positive size and an offset from 0 on")
                                           : success();
 }
@@ -98,7 +98,7 @@ SmallVector<Value> SliceOp::transpose(OpBuilder &builder, Value cotangent) {
   return {embed ? embed.getY() : Value()};
 }
 
-LogicalResult EmbedOp::verify() {
+LogicalResult EmbedOp::checkAttributes() {
   return static_cast<int64_t>(getOffset()) < 0 || static_cast<int64_t>(getChannels()) < 1 ? emitOpError("needs an offset from 0 on and positive channels")
                                               : success();
 }

@@ -63,7 +63,7 @@ def UnpackOp : Hourglass_Op<"unpack"> {
   let results = (outs Weight:$weight);
 }
 
-def GroupOp : Hourglass_Op<"group", [IsolatedFromAbove, SingleBlock], ["receptiveField", "macs"]> {
+def GroupOp : Hourglass_Op<"group", [IsolatedFromAbove, SingleBlock], ["receptiveField", "macs", "checkAttributes"]> {
   let summary = "What one kernel computes.";
   let description = [{
     The body is a chain of hourglass ops on the block arguments. `schedule` is set by hg-schedule:
@@ -73,7 +73,6 @@ def GroupOp : Hourglass_Op<"group", [IsolatedFromAbove, SingleBlock], ["receptiv
   let results = (outs Variadic<AnyTensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` attr-dict-with-keyword $body `:` functional-type($inputs, $outputs)";
-  let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// True if the body uses operand `i` for its extents only.
     bool isShapeOnly(unsigned i);

@@ -41,7 +41,7 @@ def DeconvOp : Hourglass_Layer<"deconv", [DeclareOpInterfaceMethods<LinearOpInte
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
 
-def MaxPoolOp : Hourglass_Layer<"maxpool", [], ["receptiveField"]> {
+def MaxPoolOp : Hourglass_Layer<"maxpool", [], ["receptiveField", "checkAttributes"]> {
   let summary = "Maximum of a window and where it was.";
   let description = [{
     `index` is the position inside the window, row-major (ki * kw + kj); the first on ties, the first NaN if there is
@@ -51,11 +51,10 @@ def MaxPoolOp : Hourglass_Layer<"maxpool", [], ["receptiveField"]> {
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
     DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, UnitAttr:$ceil);
   let results = (outs Activation:$y, TensorOf<[I8]>:$index);
-  let hasVerifier = 1;
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
 
-def UnpoolOp : Hourglass_Layer<"unpool", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "receptiveField"]> {
+def UnpoolOp : Hourglass_Layer<"unpool", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "receptiveField", "checkAttributes"]> {
   let summary = "Puts values back where the maxima of a pool came from.";
   let description = [{
     y is zero but for y[n,c, o*s - pt + ki*d, p*s - pl + kj*d] = x[n,c,o,p] with (ki, kj) = index[n,c,o,p]; where windows
@@ -66,7 +65,6 @@ def UnpoolOp : Hourglass_Layer<"unpool", [DeclareOpInterfaceMethods<LinearOpInte
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
     DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation);
   let results = (outs Activation:$y);
-  let hasVerifier = 1;
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
 

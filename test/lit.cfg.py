@@ -1,0 +1,17 @@
+# lit: runs the commands in the comments of each test file; see https://llvm.org/docs/CommandGuide/lit.html.
+import os
+
+import lit.formats
+
+config.name = "segc"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".json", ".test"]
+config.excludes = ["unit", "Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.environment["PATH"] = os.pathsep.join(
+    [config.tools_dir, config.llvm_tools_dir, config.environment["PATH"]])
+config.environment["SEGC_CACHE"] = os.path.join(config.test_exec_root, "cache")
+config.substitutions.append(("%models", config.models_dir))
+config.substitutions.append(("%source", config.project_dir))
+for feature in config.cpu_features.split():
+    config.available_features.add(feature)
