@@ -1,4 +1,5 @@
-/// \file The C interface on a hand-made model: results, layouts, reshape, workspace, threads, allocations, borders.
+/// \file The C interface on a hand-made model: results, layouts, reshape, workspace, threads, allocations,
+/// borders.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Program.h"
 #include "runtime/core/Table.h"
@@ -22,7 +23,9 @@ extern "C" {
 void *malloc(size_t n) { return ++allocations, __libc_malloc(n); }
 void *calloc(size_t n, size_t m) { return ++allocations, __libc_calloc(n, m); }
 void *realloc(void *p, size_t n) { return ++allocations, __libc_realloc(p, n); }
-int posix_memalign(void **p, size_t a, size_t n) { return ++allocations, (*p = __libc_memalign(a, n)) ? 0 : 12; }
+int posix_memalign(void **p, size_t a, size_t n) {
+  return ++allocations, (*p = __libc_memalign(a, n)) ? 0 : 12;
+}
 }
 
 namespace {
@@ -45,7 +48,8 @@ struct ModelTest : testing::Test {
   void create(const ToyModel &which) {
     which.install();
     std::string block = which.weights.block();
-    ASSERT_EQ(segc_model_create_from_memory(block.data(), block.size(), &model), SEGC_MODEL_OK) << segc_model_last_error();
+    ASSERT_EQ(segc_model_create_from_memory(block.data(), block.size(), &model), SEGC_MODEL_OK)
+        << segc_model_last_error();
   }
   /// Tensors for a shape, NCHW, with small whole numbers.
   void tensors(int n, int h, int w) {
@@ -63,8 +67,9 @@ struct ModelTest : testing::Test {
       for (int k = 0; k < 2; ++k)
         for (int r = 0; r < h; ++r)
           for (int c = 0; c < w; ++c)
-            ASSERT_EQ(y[size_t(i * out.strides[0] + k * out.strides[1] + r * out.strides[2] + c * out.strides[3])],
-                      ToyModel::expected(x, h, w, k, i, r, c))
+            ASSERT_EQ(
+                y[size_t(i * out.strides[0] + k * out.strides[1] + r * out.strides[2] + c * out.strides[3])],
+                ToyModel::expected(x, h, w, k, i, r, c))
                 << i << k << r << c;
   }
   void TearDown() override { segc_model_destroy(model); }
@@ -117,8 +122,9 @@ TEST_F(ModelTest, OpenExtentsNeedReshapeFirst) {
 
 TEST_F(ModelTest, FailedReshapeKeepsTheOldShape) {
   create(toy);
-  const int64_t bad[][4] = {{1, 4, 8, 6}, {1, 3, 1, 6}, {0, 3, 8, 6}, {1, 3, -8, 6}, {1, 3, 1 << 24, 1 << 24},
-                            {INT64_MAX, 3, 8, 6}, {1, 3, INT64_MIN, 6}};
+  const int64_t bad[][4] = {
+      {1, 4, 8, 6},         {1, 3, 1, 6},        {0, 3, 8, 6}, {1, 3, -8, 6}, {1, 3, 1 << 24, 1 << 24},
+      {INT64_MAX, 3, 8, 6}, {1, 3, INT64_MIN, 6}};
   for (auto &shape : bad)
     EXPECT_EQ(segc_model_reshape(model, shape), SEGC_MODEL_INVALID_SHAPE) << segc_model_last_error();
   tensors(1, 8, 6);
@@ -216,8 +222,18 @@ TEST(Border, ZeroesExactlyTheApron) {
   using namespace segc::rt;
   const int64_t sizes[] = {2, 3, 4}; // n, h, w
   for (uint32_t mask = 0; mask < 16; ++mask) {
-    BufferDesc b = {0, DType::I8, 0, 1, 2, 5, mask & 1 ? 2u : 0u, mask & 2 ? 3u : 0u, mask & 4 ? 1u : 0u,
-                    mask & 8 ? 2u : 0u, 0, 0};
+    BufferDesc b = {0,
+                    DType::I8,
+                    0,
+                    1,
+                    2,
+                    5,
+                    mask & 1 ? 2u : 0u,
+                    mask & 2 ? 3u : 0u,
+                    mask & 4 ? 1u : 0u,
+                    mask & 8 ? 2u : 0u,
+                    0,
+                    0};
     const int rows = int(b.top) + 3 + int(b.bottom), columns = int(b.left) + 4 + int(b.right);
     std::vector<char> memory(size_t(64 + 2 * rows * columns * 5 + 64), 9);
     zeroBorder(b, sizes, memory.data() + 64);
@@ -254,7 +270,8 @@ TEST_F(ModelTest, KernelErrorsAreReportedWithTheirLayer) {
   for (int threads : {1, 4}) {
     ASSERT_EQ(segc_model_set_threads(model, threads), SEGC_MODEL_OK);
     EXPECT_EQ(segc_model_run(model, &in, 1, &out, 1), SEGC_MODEL_KERNEL_FAILED);
-    EXPECT_NE(std::string(segc_model_last_error()).find("'box'"), std::string::npos) << segc_model_last_error();
+    EXPECT_NE(std::string(segc_model_last_error()).find("'box'"), std::string::npos)
+        << segc_model_last_error();
   }
 }
 
@@ -270,7 +287,8 @@ TEST_F(ModelTest, HandlesRunSideBySide) {
         wrong += segc_model_create_from_memory(block.data(), block.size(), &mine) != 0;
         wrong += segc_model_set_threads(mine, 1 + t) != 0;
         std::vector<float> a(3 * 48, float(t)), b(2 * 48);
-        segc_model_tensor i = {a.data(), SEGC_MODEL_F32, 4, {1, 3, 8, 6}, {}}, o = {b.data(), SEGC_MODEL_F32, 4, {1, 2, 8, 6}, {}};
+        segc_model_tensor i = {a.data(), SEGC_MODEL_F32, 4, {1, 3, 8, 6}, {}},
+                          o = {b.data(), SEGC_MODEL_F32, 4, {1, 2, 8, 6}, {}};
         segc_model_dense_nchw(&i);
         segc_model_dense_nchw(&o);
         for (int run = 0; run < 100; ++run) {

@@ -24,7 +24,9 @@ template <typename F> void each(const halide_buffer_t *b, F f) {
 
 /// import, export: (x, y)
 int copy(void **args) {
-  each(buffer(args, 2), [&](int c, int x, int y, int n) { at(buffer(args, 2), c, x, y, n) = at(buffer(args, 1), c, x, y, n); });
+  each(buffer(args, 2), [&](int c, int x, int y, int n) {
+    at(buffer(args, 2), c, x, y, n) = at(buffer(args, 1), c, x, y, n);
+  });
   return 0;
 }
 
@@ -64,7 +66,8 @@ int boxRow(void *context, int row, uint8_t *closure) {
 }
 
 int box(void **args) {
-  return halide_do_par_for(userContext(args), boxRow, 0, buffer(args, 4)->dim[2].extent, reinterpret_cast<uint8_t *>(args));
+  return halide_do_par_for(userContext(args), boxRow, 0, buffer(args, 4)->dim[2].extent,
+                           reinterpret_cast<uint8_t *>(args));
 }
 
 const rt::KernelFn kernels[] = {copy, doubled, box};

@@ -1,4 +1,5 @@
-/// \file A hand-made model for the run-time's tests: a table builder, kernels in plain C++, weights in memory.
+/// \file A hand-made model for the run-time's tests: a table builder, kernels in plain C++, weights in
+/// memory.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "runtime/core/ModelTable.h"
@@ -35,15 +36,17 @@ struct TableBuilder {
     return uint32_t(sizes.size() - 1);
   }
   uint32_t constant(int64_t value) { return node(rt::SizeOp::Constant, 0, 0, value); }
-  uint32_t symbol(uint32_t input, uint32_t axis, int64_t value) { return node(rt::SizeOp::Symbol, input, axis, value); }
+  uint32_t symbol(uint32_t input, uint32_t axis, int64_t value) {
+    return node(rt::SizeOp::Symbol, input, axis, value);
+  }
   uint32_t view(const rt::ViewDesc &v) {
     views.push_back(v);
     return uint32_t(views.size() - 1);
   }
   void launch(std::vector<rt::StepDesc> &steps, uint32_t kernel, const std::vector<uint32_t> &viewsOfStep,
               const std::string &label) {
-    steps.push_back({rt::StepKind::Launch, kernel, uint32_t(args.size()), uint32_t(viewsOfStep.size()), str(label),
-                     str("problem of " + label)});
+    steps.push_back({rt::StepKind::Launch, kernel, uint32_t(args.size()), uint32_t(viewsOfStep.size()),
+                     str(label), str("problem of " + label)});
     args.insert(args.end(), viewsOfStep.begin(), viewsOfStep.end());
   }
   void border(uint32_t buffer) {
@@ -116,8 +119,9 @@ struct WeightSet {
         uint32_t word = type == "BF16" ? bits >> 16 : bits;
         data.append(reinterpret_cast<const char *>(&word), type == "BF16" ? 2 : 4);
       }
-      header += (header.size() > 1 ? ",\"" : "\"") + e.name + "\":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
-                "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size()) + "]}";
+      header += (header.size() > 1 ? ",\"" : "\"") + e.name + "\":{\"dtype\":\"" + type + "\",\"shape\":[" +
+                shape + "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(data.size()) +
+                "]}";
     }
     return frame(header + "}") + data;
   }
@@ -130,11 +134,13 @@ struct WeightSet {
   }
 };
 
-/// The model all tests share: y(k) = sum over a 3x3 window (padding 1) of w(k) * (sum over c of x(c)) + bias(k), computed by
-/// import, border, a parallel box kernel whose weights are doubled by @prepare and halved again, and export.
+/// The model all tests share: y(k) = sum over a 3x3 window (padding 1) of w(k) * (sum over c of x(c)) +
+/// bias(k), computed by import, border, a parallel box kernel whose weights are doubled by @prepare and
+/// halved again, and export.
 struct ToyModel {
   static constexpr int channels = 3, results = 2;
-  /// Extents of the model's own shape; 0 leaves H and W open. `bounded`: the box reads a bounded view instead.
+  /// Extents of the model's own shape; 0 leaves H and W open. `bounded`: the box reads a bounded view
+  /// instead.
   explicit ToyModel(int height = 8, int width = 6, uint64_t scratch = 4096);
   std::vector<uint64_t> table;
   WeightSet weights;

@@ -1,0 +1,73 @@
+/// \file Processor features by CPUID, with the operating system's part by XGETBV.
+///
+/// Bits: Intel SDM volume 2A, CPUID; volume 1, 13.3 (XCR0: bits 1, 2 SSE and AVX state, 5 to 7 AVX-512
+/// state).
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Cpu.h"
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace segc::rt {
+namespace {
+
+#if defined(__x86_64__)
+uint64_t xcr0() {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t(high) << 32 | low;
+}
+
+bool all(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
+
+uint32_t detect() {
+  uint32_t a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d))
+    return kIsaBaseline;
+  const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
+  if (!all(c, fma | osxsave | avx | f16c) || !all(uint32_t(xcr0()), 0x6))
+    return kIsaBaseline;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !all(b, 1u << 5 /* AVX2 */))
+    return kIsaBaseline;
+  uint32_t isa = kIsaAvx2Fma;
+  // F, DQ, CD, BW, VL: what Halide's avx512_skylake uses.
+  const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+  if (!all(b, avx512) || !all(uint32_t(xcr0()), 0xe6))
+    return isa;
+  isa |= kIsaAvx512;
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && all(a, 1u << 5 /* AVX512_BF16 */))
+    isa |= kIsaAvx512Bf16;
+  return isa;
+}
+#else
+uint32_t detect() { return kIsaBaseline; }
+#endif
+
+} // namespace
+
+uint32_t isaLimit(const char *value) {
+  if (value && strcmp(value, "portable") == 0)
+    return kIsaBaseline;
+  if (value && strcmp(value, "avx2") == 0)
+    return kIsaAvx2Fma;
+  return ~0u;
+}
+
+uint32_t availableIsa() { return detect() & isaLimit(getenv("SEGC_ISA")); }
+
+const char *isaName(uint32_t isa) {
+  if (isa & (kIsaAvx512 | kIsaAvx512Bf16))
+    return "avx512";
+  return isa & kIsaAvx2Fma ? "avx2" : "portable";
+}
+
+const Variant *chooseVariant(const Variant *variants, uint32_t count, uint32_t available) {
+  for (uint32_t i = 0; i < count; ++i)
+    if ((variants[i].table->isa & ~available) == 0)
+      return &variants[i];
+  return nullptr;
+}
+
+} // namespace segc::rt

@@ -1,0 +1,21 @@
+/// \file Which instruction sets this processor and operating system offer.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/ModelTable.h"
+
+namespace segc::rt {
+
+/// Bits of Isa that may be used: what the processor has, the operating system saves (XSAVE), and the
+/// environment variable SEGC_ISA (portable, avx2, avx512) does not forbid.
+uint32_t availableIsa();
+
+/// The bits that a value of SEGC_ISA leaves; all for null and for values it does not know.
+uint32_t isaLimit(const char *value);
+
+/// "portable", "avx2", "avx512": the class of a variant with these bits.
+const char *isaName(uint32_t isa);
+
+/// The first variant whose bits are all available, null if there is none.
+const Variant *chooseVariant(const Variant *variants, uint32_t count, uint32_t available);
+
+} // namespace segc::rt

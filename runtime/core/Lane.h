@@ -1,0 +1,27 @@
+/// \file What a kernel's user context points to: the thread's lane, with its scratch memory.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <stdint.h>
+
+namespace segc::rt {
+
+struct Crew;
+
+/// One thread's share of a running model. Halide hands it on: a task of a parallel loop gets its own lane.
+struct alignas(64) Lane {
+  Crew *crew;
+  char *scratch;     ///< 64-byte aligned
+  uint64_t capacity; ///< bytes of scratch
+  uint64_t used;     ///< bump pointer; back to 0 when nothing is live
+  uint32_t live;     ///< blocks handed out and not returned
+};
+
+/// The lanes of one model. A model runs one kernel at a time, so one flag says whether a parallel loop is on;
+/// loops inside it run on the lane that meets them.
+struct Crew {
+  Lane *lanes;
+  int count;
+  bool inside;
+};
+
+} // namespace segc::rt

@@ -1,0 +1,162 @@
+/// \file Turns shapes into a memory layout: sizes, bytes of buffers, the planner, and a check that all views
+/// lie inside.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Layout.h"
+#include "runtime/core/Error.h"
+#include "runtime/core/Planner.h"
+#include "runtime/core/Sizes.h"
+#include "runtime/core/Table.h"
+#include <stdlib.h>
+
+namespace segc::rt {
+namespace {
+
+int bufferBytes(const Header &table, const BufferDesc &buffer, const int64_t *sizes, uint64_t &bytes) {
+  const int64_t n = sizes[buffer.n], h = sizes[buffer.h], w = sizes[buffer.w];
+  const int64_t inner[3] = {n, h, w};
+  const int64_t outer[4] = {n, h + buffer.top + buffer.bottom, w + buffer.left + buffer.right,
+                            buffer.channels};
+  const int64_t count = checkedElements(inner, 3) < 0 ? -1 : checkedElements(outer, 4);
+  if (count < 0)
+    return fail(
+        SEGC_MODEL_INVALID_SHAPE,
+        "'%s' would be %lld x %lld x %lld x %u: extents are from 1 to 2^24, elements at most 2^31 - 1; take "
+        "smaller inputs or fewer images at once",
+        text(table, buffer.name), (long long)n, (long long)h, (long long)w, buffer.channels);
+  bytes = uint64_t(count) * bytesOf(buffer.dtype);
+  return SEGC_MODEL_OK;
+}
+
+/// Extents, apron and channels a view may reach: those of a buffer, or of a caller's tensor, which has no
+/// apron.
+struct Reach {
+  int64_t n, h, w, channels;
+  uint32_t top, left, bottom, right;
+};
+
+bool reachOf(const Header &table, const ViewDesc &view, const int64_t *sizes, Reach &reach) {
+  if (view.space == Space::Arena) {
+    if (view.index >= table.buffers.count)
+      return false;
+    const BufferDesc &b = elements<BufferDesc>(table, table.buffers)[view.index];
+    reach = {sizes[b.n], sizes[b.h], sizes[b.w], b.channels, b.top, b.left, b.bottom, b.right};
+    return true;
+  }
+  const Section &section = view.space == Space::Input ? table.inputs : table.outputs;
+  if (view.index >= section.count)
+    return false;
+  const TensorDesc &t = elements<TensorDesc>(table, section)[view.index];
+  if (t.rank != 3 && t.rank != 4)
+    return false;
+  reach = {sizes[t.sizes[0]],
+           sizes[t.sizes[t.rank - 2]],
+           sizes[t.sizes[t.rank - 1]],
+           t.rank == 4 ? sizes[t.sizes[1]] : 1,
+           0,
+           0,
+           0,
+           0};
+  return true;
+}
+
+/// True if [origin, origin + (extent - 1) * step] lies within [-before, size + after).
+bool inside(int64_t origin, int64_t extent, int64_t step, int64_t size, int64_t before, int64_t after) {
+  return extent >= 1 && extent <= kMaxExtent && step >= 1 && step <= kMaxExtent && origin >= -before &&
+         origin <= kMaxExtent && origin + (extent - 1) * step < size + after;
+}
+
+/// The plan's own promise, checked for these sizes: kernels then cannot leave the memory.
+bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes) {
+  int64_t extents[kMaxRank];
+  for (uint32_t k = 0; k < view.rank && k < kMaxRank; ++k)
+    extents[k] = sizes[view.extents[k]];
+  if (view.space == Space::Weight || view.space == Space::Prepared) {
+    const int64_t count = view.rank <= kMaxRank ? checkedElements(extents, view.rank) : -1;
+    if (count < 0)
+      return false;
+    if (view.space == Space::Weight)
+      return view.index < table.weights.count;
+    return view.index < table.prepared.count &&
+           uint64_t(count) * bytesOf(view.dtype) <=
+               elements<PreparedDesc>(table, table.prepared)[view.index].bytes;
+  }
+  Reach reach;
+  if (view.rank != 4 || !reachOf(table, view, sizes, reach))
+    return false;
+  if (!inside(view.channelOffset, extents[0], 1, reach.channels, 0, 0) ||
+      !inside(0, extents[3], 1, reach.n, 0, 0))
+    return false;
+  if (view.bounded)
+    return view.stepX == 1 && view.stepY == 1;
+  return inside(sizes[view.x0], extents[1], view.stepX, reach.w, reach.left, reach.right) &&
+         inside(sizes[view.y0], extents[2], view.stepY, reach.h, reach.top, reach.bottom);
+}
+
+int checkViews(const Header &table, const int64_t *sizes) {
+  const ViewDesc *views = elements<ViewDesc>(table, table.views);
+  for (uint32_t i = 0; i < table.views.count; ++i)
+    if (!viewFits(table, views[i], sizes))
+      return fail(SEGC_MODEL_KERNEL_FAILED,
+                  "the library is damaged: view %u leaves its memory for this shape", i);
+  return SEGC_MODEL_OK;
+}
+
+int plan(const Header &table, Layout &layout, Interval *intervals, uint32_t *scratch) {
+  const BufferDesc *buffers = elements<BufferDesc>(table, table.buffers);
+  const uint32_t count = table.buffers.count;
+  for (uint32_t i = 0; i < count; ++i) {
+    intervals[i] = {buffers[i].firstStep, buffers[i].lastStep, 0};
+    if (int status = bufferBytes(table, buffers[i], layout.sizes, intervals[i].bytes))
+      return status;
+  }
+  layout.arenaBytes = planArena(intervals, count, layout.offsets, scratch);
+  uint32_t a, b;
+  if (!verifyArena(intervals, count, layout.offsets, layout.arenaBytes, &a, &b))
+    return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: buffers '%s' and '%s' overlap",
+                text(table, buffers[a].name), text(table, buffers[b].name));
+  return SEGC_MODEL_OK;
+}
+
+} // namespace
+
+int Layout::compute(const Header &table, const int64_t *shapes) {
+  const uint64_t buffers = table.buffers.count;
+  sizes = static_cast<int64_t *>(malloc((table.sizes.count + buffers + 1) * sizeof(int64_t)));
+  void *work = malloc(buffers * (sizeof(Interval) + 2 * sizeof(uint32_t)) + 1);
+  int status = SEGC_MODEL_OK;
+  if (!sizes || !work)
+    status = fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for planning");
+  if (!status) {
+    offsets = reinterpret_cast<uint64_t *>(sizes + table.sizes.count);
+    status = evaluateSizes(table, shapes, sizes);
+  }
+  if (!status) {
+    Interval *intervals = static_cast<Interval *>(work);
+    status = plan(table, *this, intervals, reinterpret_cast<uint32_t *>(intervals + buffers));
+  }
+  if (!status)
+    status = checkViews(table, sizes);
+  ::free(work);
+  if (status)
+    free();
+  return status;
+}
+
+void Layout::free() {
+  ::free(sizes);
+  sizes = nullptr;
+  offsets = nullptr;
+  arenaBytes = 0;
+}
+
+BufferShape shapeOf(const BufferDesc &buffer, const int64_t *sizes) {
+  const int64_t n = sizes[buffer.n], h = sizes[buffer.h], w = sizes[buffer.w];
+  return {n, h, w, (int64_t(buffer.left) + w + buffer.right) * buffer.channels,
+          int64_t(buffer.top) + h + buffer.bottom};
+}
+
+uint64_t workspaceBytes(const Header &table, const Layout &layout, int threads) {
+  return layout.arenaBytes + uint64_t(threads) * alignUp(table.laneScratchBytes);
+}
+
+} // namespace segc::rt

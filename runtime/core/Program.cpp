@@ -1,0 +1,202 @@
+/// \file Binds views to memory and runs steps: the one place where kernels are launched.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Program.h"
+#include "runtime/core/Error.h"
+#include "runtime/core/Table.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+namespace segc::rt {
+namespace {
+
+halide_type_t halideType(DType type) {
+  static const halide_type_t types[] = {
+      halide_type_t(halide_type_float, 32),  halide_type_t(halide_type_float, 16),
+      halide_type_t(halide_type_bfloat, 16), halide_type_t(halide_type_int, 8),
+      halide_type_t(halide_type_uint, 8),    halide_type_t(halide_type_int, 32)};
+  return types[uint32_t(type)];
+}
+
+bool isExternal(const ViewDesc &view) { return view.space == Space::Input || view.space == Space::Output; }
+
+/// Where a view's pixels are: strides in elements of c, x, y, n and the distance of pixel (0, 0) of image 0
+/// from the memory's start. Writes the strides and returns the distance of the element at the dimensions'
+/// minima.
+int64_t place(const ViewDesc &view, const int64_t *sizes, const int64_t strides[4], int64_t firstPixel,
+              halide_dimension_t *dims) {
+  dims[0].stride = int32_t(strides[0]);
+  dims[1].stride = int32_t(strides[1] * view.stepX);
+  dims[2].stride = int32_t(strides[2] * view.stepY);
+  dims[3].stride = int32_t(strides[3]);
+  int64_t at = firstPixel + view.channelOffset * strides[0];
+  if (!view.bounded)
+    at += sizes[view.x0] * strides[1] + sizes[view.y0] * strides[2];
+  return at;
+}
+
+void setExtents(const ViewDesc &view, const int64_t *sizes, int64_t w, int64_t h, halide_dimension_t *dims) {
+  for (uint32_t k = 0; k < view.rank; ++k) {
+    dims[k].min = 0;
+    dims[k].extent = int32_t(sizes[view.extents[k]]);
+  }
+  if (!view.bounded)
+    return;
+  dims[1].min = int32_t(-sizes[view.x0]);
+  dims[2].min = int32_t(-sizes[view.y0]);
+  dims[1].extent = int32_t(w);
+  dims[2].extent = int32_t(h);
+}
+
+void bindArena(const Header &table, const ViewDesc &view, const int64_t *sizes, const uint64_t *offsets,
+               char *arena, halide_buffer_t &buffer) {
+  const BufferDesc &desc = elements<BufferDesc>(table, table.buffers)[view.index];
+  const BufferShape shape = shapeOf(desc, sizes);
+  const int64_t strides[4] = {1, desc.channels, shape.rowElements, shape.rows * shape.rowElements};
+  setExtents(view, sizes, shape.w, shape.h, buffer.dim);
+  const int64_t first = desc.top * shape.rowElements + int64_t(desc.left) * desc.channels;
+  const int64_t at = place(view, sizes, strides, first, buffer.dim);
+  buffer.host = reinterpret_cast<uint8_t *>(arena) + offsets[view.index] + at * bytesOf(desc.dtype);
+}
+
+void bindDense(const Header &table, const ViewDesc &view, const int64_t *sizes, const Memory &memory,
+               halide_buffer_t &buffer) {
+  int32_t stride = 1;
+  for (uint32_t k = 0; k < view.rank; ++k) {
+    buffer.dim[k] = halide_dimension_t(0, int32_t(sizes[view.extents[k]]), stride);
+    stride *= buffer.dim[k].extent;
+  }
+  const void *data = view.space == Space::Weight
+                         ? memory.weights[view.index]
+                         : memory.prepared + elements<PreparedDesc>(table, table.prepared)[view.index].offset;
+  buffer.host = static_cast<uint8_t *>(const_cast<void *>(data));
+}
+
+uint64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t(time.tv_sec) * 1000000000u + uint64_t(time.tv_nsec);
+}
+
+/// The number of a program's first step among all steps: @prepare comes first.
+uint32_t firstStep(const Header &table, const Section &steps) {
+  return steps.offset == table.runSteps.offset ? table.prepareSteps.count : 0;
+}
+
+} // namespace
+
+void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base) {
+  const BufferShape shape = shapeOf(buffer, sizes);
+  const size_t pixel = size_t(buffer.channels) * bytesOf(buffer.dtype);
+  const size_t row = size_t(shape.rowElements) * bytesOf(buffer.dtype), image = row * size_t(shape.rows);
+  const size_t left = buffer.left * pixel, right = buffer.right * pixel;
+  for (int64_t n = 0; n < shape.n; ++n) {
+    char *first = base + size_t(n) * image + buffer.top * row; // of the first row inside
+    char *last = first + size_t(shape.h) * row;                // behind the last one
+    memset(first - buffer.top * row, 0, buffer.top * row + left);
+    if (left + right)
+      for (char *end = first + row; end < last; end += row)
+        memset(end - right, 0, right + left);
+    memset(last - right, 0, right + buffer.bottom * row);
+  }
+}
+
+int Program::allocate(const Header &header, const KernelFn *functions, Lane *lane0) {
+  table = &header;
+  kernels = functions;
+  userContext = lane0;
+  const uint32_t views = header.views.count, steps = header.prepareSteps.count + header.runSteps.count;
+  const auto stepAt = [&header](uint32_t i) -> const StepDesc & {
+    const uint32_t prepare = header.prepareSteps.count;
+    return i < prepare ? elements<StepDesc>(header, header.prepareSteps)[i]
+                       : elements<StepDesc>(header, header.runSteps)[i - prepare];
+  };
+  size_t pointers = 0;
+  for (uint32_t i = 0; i < steps; ++i)
+    pointers += 1 + stepAt(i).argCount;
+  // One block, in order of falling alignment.
+  buffers = static_cast<halide_buffer_t *>(
+      calloc(1, views * (sizeof(halide_buffer_t) + kMaxRank * sizeof(halide_dimension_t) + sizeof(uint32_t)) +
+                    pointers * sizeof(void *) + steps * sizeof(uint32_t) + 1));
+  if (!buffers)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the model's tables");
+  halide_dimension_t *dims = reinterpret_cast<halide_dimension_t *>(buffers + views);
+  args = reinterpret_cast<void **>(dims + size_t(views) * kMaxRank);
+  external = reinterpret_cast<uint32_t *>(args + pointers);
+  vectors = external + views;
+  const ViewDesc *descs = elements<ViewDesc>(header, header.views);
+  for (uint32_t i = 0; i < views; ++i) {
+    buffers[i].dim = dims + size_t(i) * kMaxRank;
+    buffers[i].dimensions = int32_t(descs[i].rank);
+    buffers[i].type = halideType(descs[i].dtype);
+    if (isExternal(descs[i]))
+      external[externalCount++] = i;
+  }
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < steps; ++i) {
+    vectors[i] = at;
+    args[at++] = &userContext;
+    for (uint32_t k = 0; k < stepAt(i).argCount; ++k)
+      args[at++] = buffers + elements<uint32_t>(header, header.args)[stepAt(i).firstArg + k];
+  }
+  return SEGC_MODEL_OK;
+}
+
+void Program::free() { ::free(buffers); }
+
+void Program::bindStatic(const Section &steps, const int64_t *sizes, const uint64_t *offsets,
+                         const Memory &memory) {
+  const StepDesc *step = elements<StepDesc>(*table, steps);
+  const ViewDesc *views = elements<ViewDesc>(*table, table->views);
+  for (uint32_t i = 0; i < steps.count; ++i)
+    for (uint32_t k = 0; k < step[i].argCount; ++k) {
+      const uint32_t index = elements<uint32_t>(*table, table->args)[step[i].firstArg + k];
+      const ViewDesc &view = views[index];
+      if (view.space == Space::Arena)
+        bindArena(*table, view, sizes, offsets, memory.arena, buffers[index]);
+      else if (!isExternal(view))
+        bindDense(*table, view, sizes, memory, buffers[index]);
+      // The bounded extents of a caller's tensor need its shape, so bindTensors() writes those.
+    }
+}
+
+void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
+                          const segc_model_tensor *outputs) {
+  const ViewDesc *views = elements<ViewDesc>(*table, table->views);
+  for (uint32_t i = 0; i < externalCount; ++i) {
+    const ViewDesc &view = views[external[i]];
+    halide_buffer_t &buffer = buffers[external[i]];
+    const segc_model_tensor &tensor = (view.space == Space::Input ? inputs : outputs)[view.index];
+    int64_t strides[4]; // c, x, y, n; of an extent of 1 the caller's stride may be anything
+    const int from[4] = {tensor.rank == 4 ? 1 : -1, tensor.rank - 1, tensor.rank - 2, 0};
+    for (int k = 0; k < 4; ++k)
+      strides[k] = from[k] < 0 || tensor.shape[from[k]] == 1 ? 1 : tensor.strides[from[k]];
+    setExtents(view, sizes, tensor.shape[from[1]], tensor.shape[from[2]], buffer.dim);
+    const int64_t at = place(view, sizes, strides, 0, buffer.dim);
+    buffer.host = static_cast<uint8_t *>(tensor.data) + at * bytesOf(view.dtype);
+  }
+}
+
+int Program::run(const Section &steps, const int64_t *sizes, const uint64_t *offsets, char *arena,
+                 const Observer &observer) {
+  const StepDesc *step = elements<StepDesc>(*table, steps);
+  const uint32_t first = firstStep(*table, steps);
+  for (uint32_t i = 0; i < steps.count; ++i) {
+    const uint64_t start = observer.function ? now() : 0;
+    int error = 0;
+    if (step[i].kind == StepKind::Launch)
+      error = kernels[step[i].target](args + vectors[first + i]);
+    else
+      zeroBorder(elements<BufferDesc>(*table, table->buffers)[step[i].target], sizes,
+                 arena + offsets[step[i].target]);
+    if (error)
+      return fail(SEGC_MODEL_KERNEL_FAILED, "'%s': kernel '%s' returned error %d",
+                  text(*table, step[i].label), text(*table, step[i].problem), error);
+    if (observer.function)
+      observer.function(observer.user, int(i), text(*table, step[i].label), text(*table, step[i].problem),
+                        now() - start);
+  }
+  return SEGC_MODEL_OK;
+}
+
+} // namespace segc::rt

@@ -1,0 +1,38 @@
+/// \file Typed access to the arrays and strings of a model's constant table, and to the sizes of its types.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/ModelTable.h"
+
+namespace segc::rt {
+
+template <typename T> const T *elements(const Header &table, const Section &section) {
+  return reinterpret_cast<const T *>(reinterpret_cast<const char *>(&table) + section.offset);
+}
+
+inline const char *text(const Header &table, uint32_t id) {
+  return elements<char>(table, table.strings) + id;
+}
+
+inline uint32_t bytesOf(DType type) {
+  switch (type) {
+  case DType::F32:
+  case DType::I32:
+    return 4;
+  case DType::F16:
+  case DType::BF16:
+    return 2;
+  default:
+    return 1;
+  }
+}
+
+inline const char *nameOf(DType type) {
+  static const char *const names[] = {"F32", "F16", "BF16", "I8", "U8", "I32"};
+  return uint32_t(type) < 6 ? names[uint32_t(type)] : "unknown type";
+}
+
+constexpr uint64_t kAlignment = 64; ///< of buffers, scratch slabs and the workspace: one cache line, one zmm
+
+inline uint64_t alignUp(uint64_t bytes) { return (bytes + kAlignment - 1) & ~(kAlignment - 1); }
+
+} // namespace segc::rt
