@@ -20,7 +20,11 @@ Expr atMost(const Expr &v, float high) { return selectBelow(high, v, high, v); }
 /// gives 0 for infinities of both signs and for NaN.
 Expr expNormal(const Expr &v) { return Halide::exp(Halide::clamp(v, -87.f, 88.f)); }
 
-Expr keepNan(const Expr &v, const Expr &result) { return Halide::select(Halide::is_nan(v), v, result); }
+/// `result`, or v where v is NaN: by its bits, because LLVM removes is_nan() of anything but a load.
+Expr keepNan(const Expr &v, const Expr &result) {
+  const Expr magnitude = Halide::reinterpret<uint32_t>(v) & Expr(uint32_t(0x7fffffff));
+  return Halide::select(magnitude > Expr(uint32_t(0x7f800000)), v, result);
+}
 
 Expr sigmoid(const Expr &v) { return keepNan(v, 1.f / (1.f + expNormal(-v))); }
 

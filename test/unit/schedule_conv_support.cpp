@@ -1,0 +1,225 @@
+/// \file The harness of the convolution tests: guarded tensors, JIT runs, the reference loop.
+// SPDX-License-Identifier: MIT
+#include "test/unit/schedule_conv_support.h"
+#include <cmath>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+float uniform(std::mt19937 &random) { return std::uniform_real_distribution<float>(-1.f, 1.f)(random); }
+
+Buffer<float> randomBuffer(const std::vector<int> &extents, std::mt19937 &random, int used = 1 << 30) {
+  Buffer<float> buffer(extents);
+  for (size_t i = 0; i < buffer.number_of_elements(); i++)
+    buffer.data()[i] = int(i) < used ? uniform(random) : 0.f;
+  return buffer;
+}
+
+/// The operands of all epilogues at a result's extents.
+struct Operands {
+  std::vector<Buffer<float>> buffers;
+  std::vector<std::unique_ptr<GuardedTensor>> tensors;
+
+  Operands(const KernelSpec &spec, const RunSize &size, std::mt19937 &random) {
+    const int k = spec.get("k");
+    for (const Epilogue &e : spec.epilogues)
+      for (int i = 0; i < e.operands(); i++) {
+        if (!e.isTensor()) {
+          buffers.push_back(randomBuffer({paddedChannels(k)}, random, k));
+          continue;
+        }
+        tensors.push_back(std::make_unique<GuardedTensor>(k, size.w, size.h, size.n, e.stride, NAN));
+        tensors.back()->fill(random);
+        buffers.push_back(tensors.back()->view);
+      }
+  }
+};
+
+double epilogueReference(const KernelSpec &spec, const Operands &operands, double v, int c, int x, int y,
+                         int n) {
+  size_t next = 0;
+  for (const Epilogue &e : spec.epilogues) {
+    const Buffer<float> *a = next < operands.buffers.size() ? &operands.buffers[next] : nullptr;
+    const double operand = e.operands() == 0 ? 0 : e.isTensor() ? (*a)(c, x, y, n) : (*a)(c);
+    if (e.op == "bias" || e.op == "add")
+      v += operand;
+    else if (e.op == "affine")
+      v = v * operand + operands.buffers[next + 1](c);
+    else if (e.op == "mul")
+      v *= operand;
+    else if (e.op == "sub")
+      v -= operand;
+    else if (e.op == "prelu")
+      v = v < 0 ? operand * v : v;
+    else
+      v = activateReference(e.op, v, e.value);
+    next += e.operands();
+  }
+  return v;
+}
+
+} // namespace
+
+double activateReference(const std::string &op, double v, double alpha) {
+  auto hardsigmoid = [](double t) { return std::min(std::max(t / 6 + 0.5, 0.0), 1.0); };
+  if (std::isnan(v))
+    return v;
+  if (op == "relu")
+    return std::max(v, 0.0);
+  if (op == "relu6")
+    return std::min(std::max(v, 0.0), 6.0);
+  if (op == "leaky_relu")
+    return v < 0 ? alpha * v : v;
+  if (op == "elu")
+    return v < 0 ? alpha * std::expm1(v) : v;
+  if (op == "selu")
+    return 1.0507009873554805 * (v < 0 ? 1.6732632423543772 * std::expm1(v) : v);
+  if (op == "gelu")
+    return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
+  if (op == "silu")
+    return v / (1 + std::exp(-v));
+  if (op == "sigmoid")
+    return 1 / (1 + std::exp(-v));
+  if (op == "tanh")
+    return std::tanh(v);
+  return op == "hardsigmoid" ? hardsigmoid(v) : v * hardsigmoid(v);
+}
+
+GuardedTensor::GuardedTensor(int c, int w, int h, int n, int pixel, float outside) : outside(outside) {
+  const int row = (w + 2) * pixel + 3, image = row * (h + 1) + 5, before = row + 7;
+  const size_t page = sysconf(_SC_PAGESIZE);
+  count = before + size_t(n - 1) * image + size_t(h - 1) * row + size_t(w - 1) * pixel + c;
+  bytes = (count * sizeof(float) + page - 1) / page * page + page;
+  pages =
+      static_cast<char *>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  mprotect(pages + bytes - page, page, PROT_NONE);
+  first = reinterpret_cast<float *>(pages + bytes - page) - count;
+  std::fill(first, first + count, outside);
+  halide_dimension_t dims[4] = {{0, c, 1, 0}, {0, w, pixel, 0}, {0, h, row, 0}, {0, n, image, 0}};
+  view = Buffer<float>(first + before, 4, dims);
+}
+
+GuardedTensor::~GuardedTensor() { munmap(pages, bytes); }
+
+void GuardedTensor::fill(std::mt19937 &random) {
+  view.for_each_element([&](int c, int x, int y, int n) { view(c, x, y, n) = uniform(random); });
+}
+
+int GuardedTensor::damaged() const {
+  std::vector<bool> inside(count);
+  view.for_each_element([&](int c, int x, int y, int n) { inside[&view(c, x, y, n) - first] = true; });
+  int found = 0;
+  for (size_t i = 0; i < count; i++)
+    found += !inside[i] && first[i] != outside;
+  return found;
+}
+
+JitKernel::JitKernel(const KernelSpec &spec, const Schedule &schedule, Isa isa)
+    : spec(spec), schedule(schedule), target(jitTargetOf(isa)) {
+  error = checkSchedule(spec, schedule, isa);
+  if (!error.empty())
+    return;
+  StrictHalide strict;
+  try {
+    build = findFamily(schedule.family)->build(spec, schedule, isa);
+    build.pipeline.compile_jit(target);
+    error = strict.warnings;
+  } catch (const Error &e) {
+    error = e.what();
+  }
+}
+
+void JitKernel::run(const std::vector<Buffer<float>> &inputs, Buffer<float> result) {
+  for (size_t i = 0; i < inputs.size(); i++)
+    build.inputs[i].set(inputs[i]);
+  build.pipeline.realize(result, target);
+}
+
+bool canRun(Isa isa) {
+  const Target host = get_host_target();
+  return isa == Isa::Portable || host.has_feature(isa == Isa::Avx2 ? Target::AVX2 : Target::AVX512_Skylake);
+}
+
+KernelSpec parseSpec(const std::string &text) {
+  auto spec = KernelSpec::parse(text);
+  if (auto *error = std::get_if<std::string>(&spec)) {
+    ADD_FAILURE() << *error;
+    return {};
+  }
+  return std::get<KernelSpec>(spec);
+}
+
+KernelSpec convSpec(int c, int k, int r, int s, int d, int g, const std::string &epilogues) {
+  auto pair = [](int v) { return std::to_string(v) + "x" + std::to_string(v); };
+  return parseSpec("conv c" + std::to_string(c) + " k" + std::to_string(k) + " r" + pair(r) + " s" + pair(s) +
+                   " d" + pair(d) + " g" + std::to_string(g) + " in" + std::to_string(c) + " out" +
+                   std::to_string(k) + epilogues + " : f32");
+}
+
+Schedule randomPoint(const Family &family, const KernelSpec &spec, Isa isa, std::mt19937 &random) {
+  Schedule point{family.name, {}};
+  for (const Parameter &p : family.parameters(spec, isa))
+    point.params[p.name] = p.legal[random() % p.legal.size()];
+  return point;
+}
+
+double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, const std::vector<RunSize> &sizes,
+                 unsigned seed) {
+  std::mt19937 random(seed);
+  JitKernel kernel(spec, schedule, isa);
+  EXPECT_EQ(kernel.error, "");
+  if (!kernel.error.empty())
+    return INFINITY;
+  const int c = spec.get("c"), k = spec.get("k"), g = spec.get("g"), rh = spec.get("r"),
+            rw = spec.get("r", 1);
+  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
+  const KernelSpec packSpec = parseSpec(packing.problem);
+  auto packSchedule = chooseSchedule(packSpec, isa);
+  EXPECT_EQ(packSchedule.index(), 0u);
+  JitKernel pack(packSpec, std::get<Schedule>(packSchedule), isa);
+  EXPECT_EQ(pack.error, "");
+  const Buffer<float> w = randomBuffer({rw, rh, c / g, k}, random);
+  Buffer<float> packed(packing.extents);
+  packed.fill(NAN);
+  pack.run({w}, packed);
+
+  double worst = 0, largest = 1e-30;
+  for (const RunSize &size : sizes) {
+    auto window = [&](int extent, int axis) {
+      return (extent - 1) * spec.get("s", axis) + (spec.get("r", axis) - 1) * spec.get("d", axis) + 1;
+    };
+    GuardedTensor x(c, window(size.w, 1), window(size.h, 0), size.n, spec.get("in"), NAN);
+    GuardedTensor y(k, size.w, size.h, size.n, spec.get("out"), 12345.f);
+    x.fill(random);
+    y.view.fill(NAN);
+    Operands operands(spec, size, random);
+    std::vector<Buffer<float>> inputs = {x.view, packed};
+    inputs.insert(inputs.end(), operands.buffers.begin(), operands.buffers.end());
+    kernel.run(inputs, y.view);
+    EXPECT_EQ(y.damaged(), 0) << "written outside the result, " << size.n << "x" << size.h << "x" << size.w;
+    y.view.for_each_element([&](int o, int px, int py, int n) {
+      double sum = 0;
+      const int group = o / (k / g);
+      for (int ry = 0; ry < rh; ry++)
+        for (int rx = 0; rx < rw; rx++)
+          for (int i = 0; i < c / g; i++)
+            sum += double(w(rx, ry, i, o)) * x.view(group * (c / g) + i,
+                                                    px * spec.get("s", 1) + rx * spec.get("d", 1),
+                                                    py * spec.get("s") + ry * spec.get("d"), n);
+      const double want = epilogueReference(spec, operands, sum, o, px, py, n);
+      largest = std::max({largest, std::fabs(want), std::fabs(sum)});
+      const double off = std::fabs(want - y.view(o, px, py, n));
+      worst = off <= worst ? worst : off; // a NaN counts as worst
+      if (std::isnan(off))
+        worst = INFINITY;
+    });
+  }
+  return worst / largest;
+}
+
+} // namespace segc::schedules

@@ -1,0 +1,65 @@
+/// \file Runs convolution kernels in this process and checks them against plain loops, with guarded memory
+/// around views.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Build.h"
+#include <random>
+#include <string>
+#include <vector>
+
+namespace segc::schedules {
+
+/// The extents of one run: images, height and width of the result.
+struct RunSize {
+  int n, h, w;
+};
+
+/// An activation in memory of its own. Everything outside the view is filled with `outside`; the page behind
+/// the last element of the view cannot be touched.
+class GuardedTensor {
+public:
+  GuardedTensor(int c, int w, int h, int n, int pixel, float outside);
+  ~GuardedTensor();
+  GuardedTensor(const GuardedTensor &) = delete;
+
+  Halide::Buffer<float> view; ///< (c, x, y, n); rows and images lie further apart than they must
+  void fill(std::mt19937 &random);
+  /// How many elements outside the view do not hold `outside` any more.
+  int damaged() const;
+
+private:
+  char *pages;
+  size_t bytes, count;
+  float *first, outside;
+};
+
+/// A kernel compiled for this process, with every warning of Halide a failure.
+struct JitKernel {
+  KernelSpec spec;
+  Schedule schedule;
+  KernelBuild build;
+  Halide::Target target;
+  std::string error;
+
+  JitKernel(const KernelSpec &spec, const Schedule &schedule, Isa isa);
+  void run(const std::vector<Halide::Buffer<float>> &inputs, Halide::Buffer<float> result);
+};
+
+/// Whether this machine can run kernels of an instruction set.
+bool canRun(Isa isa);
+
+KernelSpec parseSpec(const std::string &text);
+KernelSpec convSpec(int c, int k, int r, int s, int d, int g, const std::string &epilogues = "");
+/// Schedule with every parameter drawn from its legal values.
+Schedule randomPoint(const Family &family, const KernelSpec &spec, Isa isa, std::mt19937 &random);
+
+/// Compiles the convolution, packs random weights with the kernel its family names, and compares one run for
+/// each size with a double-precision loop: the largest difference over the largest value. Adds gtest failures
+/// for compile errors, writes outside the result and NaNs read from outside the views.
+double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, const std::vector<RunSize> &sizes,
+                 unsigned seed);
+
+/// An epilogue function without operands, from the C library.
+double activateReference(const std::string &op, double v, double alpha);
+
+} // namespace segc::schedules

@@ -1,0 +1,150 @@
+/// \file Convolution families against plain loops: random shapes, every epilogue, all instruction sets of
+/// this machine.
+// SPDX-License-Identifier: MIT
+#include "test/unit/schedule_conv_support.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+constexpr Isa kIsas[] = {Isa::Avx512, Isa::Avx2, Isa::Portable};
+constexpr double kDirectTolerance = 1e-5;
+
+int pick(std::mt19937 &random, const std::vector<int> &from) { return from[random() % from.size()]; }
+
+/// Result sizes for one compiled kernel: a single pixel, rows shorter than any tile, and ragged ones.
+std::vector<RunSize> randomSizes(std::mt19937 &random, int most) {
+  auto upTo = [&](int n) { return int(1 + random() % n); };
+  return {{1, 1, 1}, {upTo(3), upTo(4), upTo(5)}, {1, upTo(most), upTo(most)}};
+}
+
+std::string randomEpilogues(std::mt19937 &random, int k) {
+  static const char *const simple[] = {" +bias",  " +affine",    " +relu",
+                                       " +prelu", " +hardswish", " +leaky_relu(0.1)"};
+  std::string text;
+  for (int i = random() % 3; i > 0; i--)
+    text += simple[random() % 6];
+  if (random() % 3 == 0)
+    text += " +" + std::string(random() % 2 ? "add" : "mul") + "(" + std::to_string(k + random() % 5) + ")";
+  return text;
+}
+
+KernelSpec randomConv(std::mt19937 &random, int groups) {
+  const int limit = groups > 1 ? 12 : 70;
+  const int c = groups * (1 + random() % limit), k = groups * (1 + random() % limit);
+  KernelSpec spec = convSpec(c, k, 1, 1, 1, groups, randomEpilogues(random, k));
+  spec.fields["r"] = {pick(random, {1, 1, 2, 3, 3, 5}), pick(random, {1, 2, 3, 3, 4})};
+  spec.fields["s"] = {pick(random, {1, 1, 2, 3}), pick(random, {1, 1, 2, 3})};
+  spec.fields["d"] = {pick(random, {1, 1, 2, 4}), pick(random, {1, 1, 2, 3})};
+  spec.fields["in"] = {c + int(random() % 7)};
+  spec.fields["out"] = {k + int(random() % 7)};
+  return spec;
+}
+
+void checkConv(const KernelSpec &spec, const Schedule &schedule, Isa isa, std::mt19937 &random,
+               double tolerance) {
+  SCOPED_TRACE(spec.print() + " | " + schedule.print() + " | " + name(isa));
+  EXPECT_LE(convError(spec, schedule, isa, randomSizes(random, 19), unsigned(random())), tolerance);
+}
+
+TEST(DirectConv, RandomShapesAndPoints) {
+  std::mt19937 random(1);
+  const Family *direct = findFamily("direct");
+  for (int i = 0; i < 45; i++) {
+    const Isa isa = kIsas[i % 3];
+    const KernelSpec spec = randomConv(random, i % 5 == 4 ? pick(random, {2, 3, 4, 8}) : 1);
+    if (canRun(isa))
+      checkConv(spec, randomPoint(*direct, spec, isa, random), isa, random, kDirectTolerance);
+  }
+}
+
+TEST(DirectConv, ChosenPoints) {
+  std::mt19937 random(2);
+  struct Case {
+    int c, k, r, s, d, g;
+  };
+  for (const Case &t : {Case{3, 64, 3, 1, 1, 1},
+                        {64, 2, 1, 1, 1, 1},
+                        {21, 21, 3, 1, 2, 1},
+                        {32, 70, 1, 2, 1, 1},
+                        {16, 100, 1, 1, 1, 1},
+                        {32, 32, 3, 1, 1, 4},
+                        {7, 1, 7, 1, 1, 1}})
+    for (Isa isa : kIsas) {
+      const KernelSpec spec = convSpec(t.c, t.k, t.r, t.s, t.d, t.g, " +bias +relu");
+      if (canRun(isa))
+        checkConv(spec, findFamily("direct")->choose(spec, isa), isa, random, kDirectTolerance);
+    }
+}
+
+/// The values an epilogue gets: finite ones over its whole range of interest, then infinities and NaN.
+TEST(Epilogues, MatchTheCLibraryAndKeepNan) {
+  for (const char *text : {"relu", "relu6", "leaky_relu(0.01)", "elu(1)", "elu(0.5)", "selu", "gelu", "silu",
+                           "sigmoid", "tanh", "hardsigmoid", "hardswish"})
+    for (Isa isa : kIsas) {
+      if (!canRun(isa))
+        continue;
+      SCOPED_TRACE(std::string(text) + " " + name(isa));
+      const KernelSpec spec = convSpec(1, 1, 1, 1, 1, 1, std::string(" +") + text);
+      JitKernel kernel(spec, findFamily("direct")->choose(spec, isa), isa);
+      ASSERT_EQ(kernel.error, "");
+      const int count = 400, specials = 3;
+      GuardedTensor x(1, count, 1, 1, 1, NAN), y(1, count, 1, 1, 1, 0.f);
+      for (int i = 0; i < count; i++)
+        x.view(0, i, 0, 0) = (i - 200) * (i - 200) * (i < 200 ? -1 : 1) * 3e-3f;
+      x.view(0, 0, 0, 0) = NAN;
+      x.view(0, 1, 0, 0) = INFINITY;
+      x.view(0, 2, 0, 0) = -INFINITY;
+      Buffer<float> w(findFamily("direct")->packing(spec, kernel.schedule, isa).extents);
+      w.fill(0.f);
+      w(0, 0, 0, 0, 0) = 1.f;
+      kernel.run({x.view, w}, y.view);
+      const Epilogue &e = spec.epilogues[0];
+      EXPECT_TRUE(std::isnan(y.view(0, 0, 0, 0)));
+      for (int i = specials; i < count; i++) {
+        const double want = activateReference(e.op, x.view(0, i, 0, 0), e.value);
+        EXPECT_NEAR(y.view(0, i, 0, 0), want, 3e-7 * std::max(1.0, std::fabs(want)))
+            << "at " << x.view(0, i, 0, 0);
+      }
+      const double high = activateReference(e.op, 80, e.value), highest = y.view(0, 1, 0, 0);
+      EXPECT_TRUE(high > 7 ? std::isinf(highest) : std::fabs(highest - high) < 1e-6) << highest;
+    }
+}
+
+TEST(PackConv, FilterLayoutsPhasesAndScale) {
+  std::mt19937 random(5);
+  for (bool deconv : {false, true})
+    for (int groups : {1, 3}) {
+      const int panel = 16, kg = 21, cg = 5, k = groups * kg, c = groups * cg, kw = 5, kh = 4;
+      const int tapX = deconv ? 1 : 0, step = deconv ? 2 : 1, taps = deconv ? 3 : kw, tapsY = deconv ? 2 : kh;
+      const KernelSpec spec = parseSpec("pack_conv panel16 g" + std::to_string(groups) +
+                                        " scale1 from=" + (deconv ? "deconv" : "conv") + " tap0x" +
+                                        std::to_string(tapX) + " step" + (deconv ? "2x2" : "1x1") + " : f32");
+      SCOPED_TRACE(spec.print());
+      JitKernel kernel(spec, {"pack", {}}, Isa::Portable);
+      ASSERT_EQ(kernel.error, "");
+      Buffer<float> w = deconv ? Buffer<float>(kw, kh, kg, c) : Buffer<float>(kw, kh, cg, k), scale(k);
+      w.for_each_value([&](float &v) { v = float(random() % 1000); });
+      scale.for_each_value([&](float &v) { v = float(1 + random() % 4); });
+      Buffer<float> y(panel, cg, taps, tapsY, 2 * groups);
+      y.fill(NAN);
+      kernel.run({w, scale}, y);
+      int wrong = 0;
+      y.for_each_element([&](int p, int ci, int rx, int ry, int q) {
+        const int group = q / 2, inGroup = q % 2 * panel + p, o = group * kg + inGroup;
+        const int tx = tapX + step * (deconv ? taps - 1 - rx : rx),
+                  ty = step * (deconv ? tapsY - 1 - ry : ry);
+        const bool exists = inGroup < kg && tx < kw && ty < kh;
+        const float want =
+            !exists ? 0.f : scale(o) * (deconv ? w(tx, ty, inGroup, group * cg + ci) : w(tx, ty, ci, o));
+        wrong += y(p, ci, rx, ry, q) != want;
+      });
+      EXPECT_EQ(wrong, 0);
+    }
+}
+
+} // namespace
+} // namespace segc::schedules

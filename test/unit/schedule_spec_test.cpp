@@ -1,0 +1,98 @@
+/// \file Problem and schedule strings, and the compilation of kernels to objects.
+// SPDX-License-Identifier: MIT
+#include "schedules/Compile.h"
+#include <gtest/gtest.h>
+
+namespace segc::schedules {
+namespace {
+
+TEST(KernelSpec, PrintsWhatItParsed) {
+  for (const char *text :
+       {"conv c64 k32 r3x1 s1x2 d2x1 g1 in64 out128 +bias +add(96) +leaky_relu(0.01) +affine : f32",
+        "maxpool c7 r2x2 s2x2 d1x1 in7 out9 idx0 : f32",
+        "upsample c5 in5 out5 mode=bilinear align1 +relu : f32", "import c3 out3 from=u8 : f32",
+        "norm_scale gamma1 eps=1e-05 : f32", "pack_vector : f32",
+        "pack_conv panel64 g1 scale0 from=deconv tap1x0 step2x2 : f32"}) {
+    auto spec = KernelSpec::parse(text);
+    ASSERT_EQ(spec.index(), 0u) << std::get<std::string>(spec);
+    EXPECT_EQ(std::get<KernelSpec>(spec).print(), text);
+  }
+}
+
+TEST(KernelSpec, SaysWhatIsWrong) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"convolve c1 : f32", "unknown op 'convolve'"},
+      {"conv c64 r3x3 : f32", "field 'k' expected, not 'r3x3'"},
+      {"conv c64 k", "k needs a whole number"},
+      {"conv c1 k1 r3 s1x1 d1x1 g1 in1 out1 : f32", "r needs a pair like 3x3"},
+      {"pointwise c1 in1 out1 +swish : f32", "unknown epilogue '+swish'"},
+      {"pointwise c1 in1 out1 +add : f32", "add needs one number"},
+      {"pointwise c1 in1 out1 +relu(3) : f32", "relu takes no operand"},
+      {"pointwise c1 in1 out1 +add(x) : f32", "'x' is no pixel stride"},
+      {"softmax c1 in1 out1 +relu : f32", "softmax takes no epilogues"},
+      {"pad c1 in1 out1 mode=wrap : f32", "unknown value of mode"},
+      {"pointwise c1 in1 out1", "': <dtype>' expected"},
+      {"pointwise c1 in1 out1 : f32 x", "unexpected 'x'"},
+      {"pointwise c1 in1 out1 : f64", "dtype 'f64'"},
+  };
+  for (auto [text, message] : cases) {
+    auto spec = KernelSpec::parse(text);
+    ASSERT_EQ(spec.index(), 1u) << text;
+    EXPECT_NE(std::get<std::string>(spec).find(message), std::string::npos) << std::get<std::string>(spec);
+  }
+}
+
+TEST(Schedule, TextAndChecks) {
+  auto parsed = Schedule::parse("direct px=6 cv=4 rows=4");
+  ASSERT_EQ(parsed.index(), 0u);
+  EXPECT_EQ(std::get<Schedule>(parsed).print(), "direct cv=4 px=6 rows=4");
+  EXPECT_EQ(Schedule::parse("").index(), 1u);
+  EXPECT_EQ(Schedule::parse("direct px=").index(), 1u);
+  EXPECT_EQ(Schedule::parse("direct px=1 px=2").index(), 1u);
+
+  const auto spec = std::get<KernelSpec>(KernelSpec::parse("conv c8 k8 r3x3 s1x1 d1x1 g1 in8 out8 : f32"));
+  auto check = [&](const char *text) {
+    return checkSchedule(spec, std::get<Schedule>(Schedule::parse(text)), Isa::Avx512);
+  };
+  EXPECT_EQ(check("direct cv=1 px=6 rows=4"), "");
+  EXPECT_NE(check("fast cv=1").find("unknown schedule family 'fast'"), std::string::npos);
+  EXPECT_NE(check("direct cv=4 px=6 rows=4").find("cv=4 is not legal here; legal are 1"), std::string::npos);
+  EXPECT_NE(check("direct cv=1 px=6").find("'rows' of family direct is missing"), std::string::npos);
+  EXPECT_NE(check("direct cv=1 px=6 rows=4 z=1").find("no parameter 'z'"), std::string::npos);
+  EXPECT_NE(check("pack").find("does not apply"), std::string::npos);
+}
+
+KernelJob job(const std::string &problem, const std::string &schedule) {
+  return {"kernel0", problem, schedule, Isa::Avx2};
+}
+
+TEST(Compile, SameBytesWhateverCameBefore) {
+  const KernelJob first =
+      job("conv c8 k8 r3x3 s1x1 d1x1 g1 in8 out8 +bias +relu : f32", "direct cv=1 px=6 rows=4");
+  auto a = compileKernel(first),
+       other = compileKernel(job("conv c3 k16 r1x1 s1x1 d1x1 g1 in3 out16 : f32", "direct cv=1 px=4 rows=1"));
+  auto b = compileKernel(first, true);
+  ASSERT_EQ(a.index(), 0u) << std::get<std::string>(a);
+  ASSERT_EQ(other.index(), 0u);
+  ASSERT_EQ(b.index(), 0u);
+  const auto &x = std::get<KernelArtifact>(a), &y = std::get<KernelArtifact>(b);
+  EXPECT_EQ(x.object, y.object);
+  ASSERT_GT(x.object.size(), 100u);
+  EXPECT_EQ(std::string(x.object.begin() + 1, x.object.begin() + 4), "ELF");
+  EXPECT_EQ(x.scratchBytes, 0u);
+  EXPECT_TRUE(x.stmt.empty());
+  EXPECT_NE(y.stmt.find("kernel0"), std::string::npos);
+  EXPECT_NE(y.assembly.find("vfmadd"), std::string::npos);
+  EXPECT_NE(y.llvm.find("define"), std::string::npos);
+}
+
+TEST(Compile, ErrorsNameProblemAndSchedule) {
+  auto result = compileKernel(job("conv c8 k8 r3x3 s1x1 d1x1 g1 in8 out8 : f32", "direct cv=9 px=6 rows=4"));
+  ASSERT_EQ(result.index(), 1u);
+  const std::string &text = std::get<std::string>(result);
+  EXPECT_NE(text.find("conv c8"), std::string::npos) << text;
+  EXPECT_NE(text.find("cv=9 is not legal"), std::string::npos) << text;
+}
+
+} // namespace
+} // namespace segc::schedules
