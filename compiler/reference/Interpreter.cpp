@@ -27,12 +27,12 @@ bool hasEvaluator(StringRef opName) {
 }
 
 /// Does a tensor of these extents belong to `type`?
-static bool fits(ArrayRef<int64_t> extents, Type type) {
+static bool fits(ArrayRef<int64_t> extents, Type type, bool exact) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || tensor.getRank() != static_cast<int64_t>(extents.size()))
     return false;
   for (auto [declared, actual] : llvm::zip(tensor.getShape(), extents))
-    if (!ShapedType::isDynamic(declared) && declared != actual)
+    if (exact && !ShapedType::isDynamic(declared) && declared != actual)
       return false;
   return true;
 }
@@ -45,8 +45,8 @@ static std::string print(ArrayRef<int64_t> extents) {
 }
 
 /// Error unless there is one tensor for each type and each fits.
-static LogicalResult checkTensors(Operation *op, TypeRange types, ArrayRef<Tensor> tensors,
-                                  const char *what) {
+static LogicalResult checkTensors(Operation *op, TypeRange types, ArrayRef<Tensor> tensors, const char *what,
+                                  bool exact = true) {
   if (types.size() != tensors.size())
     return op->emitOpError() << "has " << types.size() << " " << what << "s, evaluated with "
                              << tensors.size();
@@ -54,18 +54,18 @@ static LogicalResult checkTensors(Operation *op, TypeRange types, ArrayRef<Tenso
     const Tensor &tensor = tensors[index];
     bool sized =
         tensor.isPacked() || Tensor::elements(tensor.shape) == static_cast<int64_t>(tensor.data.size());
-    if (!fits(tensor.shape, type) || !sized)
+    if (!fits(tensor.shape, type, exact) || !sized)
       return op->emitOpError() << what << " #" << index << " is " << type << ", evaluated with extents "
                                << print(tensor.shape) << " and " << tensor.data.size() << " elements";
   }
   return success();
 }
 
-FailureOr<SmallVector<Extents>> resultExtents(Operation *op, ArrayRef<Tensor> operands) {
+FailureOr<SmallVector<Extents>> resultExtents(Operation *op, ArrayRef<Tensor> operands, bool exact) {
   auto layer = dyn_cast<hg::LayerOp>(op);
   if (!layer)
     return op->emitOpError("has no shape function");
-  if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand")))
+  if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand", exact)))
     return failure();
   hg::SizeTable table;
   SmallVector<hg::Shape> in, out;
@@ -91,7 +91,7 @@ FailureOr<SmallVector<Extents>> resultExtents(Operation *op, ArrayRef<Tensor> op
         return op->emitOpError("result would be empty or too large: ") << print(extents);
       elements *= extents.back();
     }
-    if (!fits(extents, type))
+    if (!fits(extents, type, exact))
       return op->emitOpError("result is ") << type << ", the operands give " << print(extents);
     results.push_back(extents);
   }
@@ -119,7 +119,7 @@ FailureOr<std::vector<Tensor>> Interpreter::dispatch(Operation *op, ArrayRef<Ten
     return std::vector<Tensor>{std::move(*value)};
   }
   if (auto group = dyn_cast<hg::GroupOp>(op)) {
-    if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand")))
+    if (failed(checkTensors(op, op->getOperandTypes(), operands, "operand", exact)))
       return failure();
     return runBlock(group.getBody().front(), operands);
   }
@@ -132,7 +132,7 @@ FailureOr<std::vector<Tensor>> Interpreter::dispatch(Operation *op, ArrayRef<Ten
   auto entry = evaluators().find(op->getName().getStringRef());
   if (entry == evaluators().end())
     return op->emitOpError("has no meaning to the reference interpreter");
-  auto extents = resultExtents(op, operands);
+  auto extents = resultExtents(op, operands, exact);
   if (failed(extents))
     return failure();
   std::vector<Tensor> results;
@@ -173,7 +173,7 @@ FailureOr<std::vector<Tensor>> Interpreter::runBlock(Block &block, ArrayRef<Tens
     for (auto [value, tensor] : llvm::zip(op.getResults(), *results))
       define(value, std::move(tensor));
   }
-  return read(block.getTerminator()->getOperands());
+  return read(block.back().getOperands());
 }
 
 FailureOr<std::vector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<Tensor> inputs) {
@@ -188,6 +188,21 @@ FailureOr<std::vector<Tensor>> Interpreter::run(func::FuncOp function, ArrayRef<
   auto results = runBlock(function.getBody().front(), inputs);
   --callDepth;
   return results;
+}
+
+FailureOr<std::vector<Tensor>> Interpreter::run(ModuleOp module, ArrayRef<Tensor> inputs) {
+  auto main = module.lookupSymbol<func::FuncOp>("main"),
+       prepare = module.lookupSymbol<func::FuncOp>("prepare");
+  if (!main)
+    return module.emitError("has no @main to evaluate");
+  std::vector<Tensor> arguments(inputs.begin(), inputs.end());
+  if (prepare) {
+    auto prepared = run(prepare, {});
+    if (failed(prepared))
+      return failure();
+    arguments.insert(arguments.end(), prepared->begin(), prepared->end());
+  }
+  return run(main, arguments);
 }
 
 } // namespace segc::reference

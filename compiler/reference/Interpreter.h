@@ -9,9 +9,12 @@
 #include <functional>
 #include <vector>
 
-namespace mlir::func {
+namespace mlir {
+class ModuleOp;
+namespace func {
 class FuncOp;
 }
+} // namespace mlir
 
 namespace segc::reference {
 
@@ -24,7 +27,7 @@ bool hasEvaluator(llvm::StringRef opName);
 /// extents (`?`) take what the operands have. Emits an error at the op and fails where the operands do not
 /// fit its types or its rules, or where a result would be empty or have more than 2^31 - 1 elements.
 llvm::FailureOr<llvm::SmallVector<Extents>> resultExtents(mlir::Operation *op,
-                                                          llvm::ArrayRef<Tensor> operands);
+                                                          llvm::ArrayRef<Tensor> operands, bool exact = true);
 
 /// Evaluates one op: `operands` has one tensor an operand, the result one a result. A group evaluates its
 /// body. A weight has no operands to compute from and fails: it needs an Interpreter.
@@ -48,15 +51,24 @@ public:
   /// module are followed. Errors are emitted at the op concerned.
   llvm::FailureOr<std::vector<Tensor>> run(mlir::func::FuncOp function, llvm::ArrayRef<Tensor> inputs);
 
+  /// Runs @main of `module`; the results of @prepare, where there is one, follow `inputs` as its arguments.
+  llvm::FailureOr<std::vector<Tensor>> run(mlir::ModuleOp module, llvm::ArrayRef<Tensor> inputs);
+
+  /// Evaluates the ops of a block that takes `arguments`; returns the operands of its terminator.
+  llvm::FailureOr<std::vector<Tensor>> runBlock(mlir::Block &block, llvm::ArrayRef<Tensor> arguments);
+
+  /// Types of the ops bind ranks only from now on.
+  void allowOtherExtents() { exact = false; }
+
   /// Evaluates one op with this interpreter's weights and observer.
   llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<Tensor> operands);
 
 private:
-  llvm::FailureOr<std::vector<Tensor>> runBlock(mlir::Block &block, llvm::ArrayRef<Tensor> arguments);
   llvm::FailureOr<std::vector<Tensor>> dispatch(mlir::Operation *op, llvm::ArrayRef<Tensor> operands);
   Weights weights;
   Observer observer;
   unsigned callDepth = 0;
+  bool exact = true;
 };
 
 } // namespace segc::reference

@@ -1,0 +1,22 @@
+/// \file Runs a plan as the executor would, in one arena that forgets: what a step reads must have been
+/// written.
+///
+/// This checks buffers, views, aprons, slices and in-place writes without any kernel: launches evaluate their
+/// bodies.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "compiler/reference/Interpreter.h"
+
+namespace segc::reference {
+
+/// Runs @prepare (where there is one) and @run of a module of plan programs on one tensor an input; returns
+/// one tensor an output. The arena has the offsets of the plan for the model's own extents; for other
+/// extents, and where the plan has none yet, buffers lie one after the other. Bytes of a buffer are lost
+/// after its last step. Emits an error and fails where a check of the program does not hold, a step reads
+/// what was never written or is lost, or a view leaves its buffer. `watcher` sees the ops of the bodies and
+/// every launch with what it writes.
+llvm::FailureOr<std::vector<Tensor>> runPlan(mlir::ModuleOp module, llvm::ArrayRef<Tensor> inputs,
+                                             Interpreter::Weights weights = {},
+                                             Interpreter::Observer watcher = {});
+
+} // namespace segc::reference
