@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/PlanInterpreter.h"
 #include "dialects/plan/Plan.h"
+#include "mlir/IR/BuiltinOps.h"
 #include <algorithm>
 #include <map>
 
