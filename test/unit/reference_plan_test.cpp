@@ -57,10 +57,11 @@ const char *const kPlan = R"(
     ^bb0(%x: tensor<1x1x4x4xf32>):
       plan.yield %x : tensor<1x1x4x4xf32>
     } : (!plan.view<tensor<1x1x4x4xf32>>, !plan.view<tensor<1x1x4x4xf32>>) -> ()
+    @END
   })";
 
 struct Variant {
-  std::string offset = "144", border = "plan.border %a", from = "%slice", to = "%slice";
+  std::string offset = "144", border = "plan.border %a", from = "%slice", to = "%slice", end;
 };
 
 std::string textOf(const Variant &variant) {
@@ -68,7 +69,8 @@ std::string textOf(const Variant &variant) {
   for (const auto &[mark, value] : {std::pair<std::string, std::string>{"@BORDER", variant.border},
                                     {"@B", variant.offset},
                                     {"@FROM", variant.from},
-                                    {"@TO", variant.to}})
+                                    {"@TO", variant.to},
+                                    {"@END", variant.end}})
     text.replace(text.find(mark), mark.size(), value);
   return text;
 }
@@ -136,12 +138,13 @@ TEST(PlanInterpreter, CatchesWrongMemory) {
   variant.to = variant.from = "%late"; // c takes the bytes of a, which is dead by then
   EXPECT_EQ(refusal(variant, extents), "");
   variant.from = "%slice"; // whereas the convolution still reads a while it writes b
-  variant.to = "%slice";
+  variant.to = "%slice", end;
   variant.offset = "96";
   expect(variant, "reads what no step wrote: buffer b");
   for (const char *offset : {"96", "94"}) {
     variant.offset = offset;
-    variant.from = "%whole"; // but not if a lives on, whether elements coincide or not
+    variant.from = "%whole";        // but not if a lives on, whether elements coincide or not
+    variant.end = "plan.border %b"; // b lives on too: its bytes must not pass for a's
     expect(variant, "reads what no step wrote: buffer a");
   }
   variant = {};
