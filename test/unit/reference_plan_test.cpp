@@ -138,7 +138,7 @@ TEST(PlanInterpreter, CatchesWrongMemory) {
   variant.to = variant.from = "%late"; // c takes the bytes of a, which is dead by then
   EXPECT_EQ(refusal(variant, extents), "");
   variant.from = "%slice"; // whereas the convolution still reads a while it writes b
-  variant.to = "%slice", end;
+  variant.to = "%slice";
   variant.offset = "96";
   expect(variant, "reads what no step wrote: buffer b");
   for (const char *offset : {"96", "94"}) {
