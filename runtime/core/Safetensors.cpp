@@ -210,10 +210,10 @@ int readTensor(Cursor &cursor, FileTensor &tensor) {
 
 /// Doubles the room for tensors when it is full.
 int reserve(Safetensors &file, uint32_t &capacity) {
-  if (file.count < capacity)
-    return SEGC_MODEL_OK;
   if (file.count >= kMaxTensors)
     return fail(SEGC_MODEL_INVALID_WEIGHTS, "the weights have more than %u tensors", kMaxTensors);
+  if (file.count < capacity)
+    return SEGC_MODEL_OK;
   capacity = capacity ? 2 * capacity : 64;
   void *grown = realloc(file.tensors, capacity * sizeof(FileTensor));
   if (!grown)
@@ -289,7 +289,8 @@ int checkTensors(Safetensors &file, const unsigned char *data, uint64_t bytes) {
                   (unsigned long long)tensor.end, (unsigned long long)bytes);
     tensor.data = data + tensor.begin;
   }
-  qsort(file.tensors, file.count, sizeof(FileTensor), byOffset);
+  if (file.count)
+    qsort(file.tensors, file.count, sizeof(FileTensor), byOffset);
   uint64_t end = 0;
   for (uint32_t i = 0; i < file.count; ++i) {
     if (file.tensors[i].begin != end)
@@ -301,7 +302,8 @@ int checkTensors(Safetensors &file, const unsigned char *data, uint64_t bytes) {
   if (end != bytes)
     return fail(SEGC_MODEL_INVALID_WEIGHTS, "%llu bytes of the weights belong to no tensor",
                 (unsigned long long)(bytes - end));
-  qsort(file.tensors, file.count, sizeof(FileTensor), byName);
+  if (file.count)
+    qsort(file.tensors, file.count, sizeof(FileTensor), byName);
   for (uint32_t i = 1; i < file.count; ++i)
     if (strcmp(file.tensors[i - 1].name, file.tensors[i].name) == 0)
       return fail(SEGC_MODEL_INVALID_WEIGHTS, "weight '%s' is there twice", file.tensors[i].name);

@@ -27,8 +27,21 @@ inline uint32_t bytesOf(DType type) {
 }
 
 inline const char *nameOf(DType type) {
-  static const char *const names[] = {"F32", "F16", "BF16", "I8", "U8", "I32"};
-  return uint32_t(type) < 6 ? names[uint32_t(type)] : "unknown type";
+  switch (type) { // no static array: in an inline function it would be a symbol shared between libraries
+  case DType::F32:
+    return "F32";
+  case DType::F16:
+    return "F16";
+  case DType::BF16:
+    return "BF16";
+  case DType::I8:
+    return "I8";
+  case DType::U8:
+    return "U8";
+  case DType::I32:
+    return "I32";
+  }
+  return "unknown type";
 }
 
 constexpr uint64_t kAlignment = 64; ///< of buffers, scratch slabs and the workspace: one cache line, one zmm
