@@ -1,0 +1,45 @@
+/// \file Picture: construction and conversion between bytes and planes.
+// SPDX-License-Identifier: MIT
+#include "runtime/pictures/Picture.h"
+
+namespace segc::pictures {
+
+Picture::Picture(int64_t width, int64_t height, int channels)
+    : width(width), height(height), channels(channels), bytes(size_t(width * height * channels)) {}
+
+Planes::Planes(int64_t channels, int64_t height, int64_t width)
+    : channels(channels), height(height), width(width), values(size_t(channels * height * width)) {}
+
+std::variant<Planes, Failure> toPlanes(const Picture &picture, int64_t channels) {
+  if (channels != 1 && channels != 3)
+    return "a picture has 1 or 3 channels, the network's input has " + std::to_string(channels) +
+           "; give such an input as a tensor file";
+  Planes planes(channels, picture.height, picture.width);
+  for (int64_t y = 0; y < picture.height; ++y)
+    for (int64_t x = 0; x < picture.width; ++x) {
+      const uint8_t *pixel = picture.at(x, y);
+      if (picture.channels == 3 && channels == 1)
+        planes.row(0, y)[x] = (0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2]) / 255.0f;
+      else
+        for (int64_t c = 0; c < channels; ++c)
+          planes.row(c, y)[x] = pixel[picture.channels == 1 ? 0 : c] / 255.0f;
+    }
+  return planes;
+}
+
+std::variant<Picture, Failure> toPicture(const Planes &planes) {
+  if (planes.channels != 1 && planes.channels != 3)
+    return "a picture has 1 or 3 channels, not " + std::to_string(planes.channels) +
+           "; write such a tensor to a tensor file";
+  Picture picture(planes.width, planes.height, int(planes.channels));
+  for (int64_t y = 0; y < planes.height; ++y)
+    for (int64_t x = 0; x < planes.width; ++x)
+      for (int64_t c = 0; c < planes.channels; ++c) {
+        const float value = planes.row(c, y)[x];
+        // The first comparison is false for NaN.
+        picture.at(x, y)[c] = !(value > 0) ? 0 : value >= 1 ? 255 : uint8_t(value * 255.0f + 0.5f);
+      }
+  return picture;
+}
+
+} // namespace segc::pictures
