@@ -9,6 +9,9 @@ using namespace mlir;
 namespace segc {
 
 void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
+  ScheduleGroupsOptions scheduling;
+  scheduling.instructionSet = options.isa;
+  scheduling.without.assign(options.without.begin(), options.without.end());
   // graph: @main as imported, one op a layer.
   if (options.stopAfter == Stage::Graph)
     return;
@@ -19,7 +22,7 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addNestedPass<func::FuncOp>(createFuseGroups());    // activations come from group, concat, interleave only
   if (options.stopAfter == Stage::Fused)
     return;
-  passes.addNestedPass<func::FuncOp>(createScheduleGroups({options.isa})); // every group has a schedule, weights are packed
+  passes.addNestedPass<func::FuncOp>(createScheduleGroups(scheduling)); // every group has a schedule, weights are packed
   passes.addPass(createCSEPass());                           // each tensor is packed once
   passes.addPass(createHoistWeights());                      // @main reads no weight, @prepare no activation
   if (options.stopAfter == Stage::Scheduled)
@@ -42,7 +45,7 @@ struct InferOptions : PassPipelineOptions<InferOptions> {
 void registerPipelines() {
   PassPipelineRegistration<InferOptions>("segc-infer", "Everything from the graph to the plan of an inference library",
                                          [](OpPassManager &passes, const InferOptions &options) {
-                                           buildPipeline(passes, {options.isa, Stage::Plan});
+                                           buildPipeline(passes, {options.isa, {}, Stage::Plan});
                                          });
 }
 

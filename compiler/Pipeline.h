@@ -11,6 +11,7 @@ enum class Stage { Graph, Fused, Scheduled, Plan };
 
 struct PipelineOptions {
   std::string isa = "avx512";
+  std::vector<std::string> without; ///< schedule families that must not be used
   Stage stopAfter = Stage::Plan;
 };
 

@@ -63,6 +63,8 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
+      depthwiseFamily(),
+      winogradFamily(),
       directConvFamily(),
       packConvFamily(),
   };
@@ -76,9 +78,12 @@ const Family *findFamily(const std::string &name) {
   return nullptr;
 }
 
-std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa isa) {
+std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa isa,
+                                                   const std::vector<std::string> &without) {
   std::string reasons;
   for (const Family &family : families()) {
+    if (std::find(without.begin(), without.end(), family.name) != without.end())
+      continue;
     const std::string reason = family.whyNot(spec, isa);
     if (reason.empty())
       return family.choose(spec, isa);

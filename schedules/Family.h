@@ -60,7 +60,9 @@ struct Family {
 const std::vector<Family> &families();
 const Family *findFamily(const std::string &name);
 /// The first family that applies, at its rule's point; or the reasons why none does.
-std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa);
+/// Families named in `without` are passed over.
+std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa,
+                                                   const std::vector<std::string> &without = {});
 /// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is
 /// wrong and what would be legal.
 std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);

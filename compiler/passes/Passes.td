@@ -30,7 +30,8 @@ def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
 
 def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
   let summary = "Chooses family and parameters of every group and packs its weights accordingly.";
-  let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">];
+  let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">,
+                 ListOption<"without", "without", "std::string", "Schedule families that must not be used">];
   let dependentDialects = ["::segc::hg::HourglassDialect"];
 }
 

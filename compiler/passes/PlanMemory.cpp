@@ -253,7 +253,7 @@ private:
       return emitError(loc) << "internal: " << *why;
     auto choice = schedules::chooseSchedule(std::get<schedules::KernelSpec>(spec), target);
     if (auto *why = std::get_if<std::string>(&choice))
-      return emitError(loc) << "no schedule family computes '" << problem << "': " << *why;
+      return emitError(loc) << *why;
     auto op = plan::LaunchOp::create(b, loc, ValueRange{from}, ValueRange{}, ValueRange{to}, label.str(), problem,
                                      std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
     OpBuilder::InsertionGuard guard(b);

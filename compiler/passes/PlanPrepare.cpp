@@ -113,7 +113,7 @@ private:
     Value written = viewOf(result);
     auto choice = schedules::chooseSchedule(spec, target);
     if (auto *why = std::get_if<std::string>(&choice))
-      return emitError(loc) << "no schedule family computes '" << spec.print() << "': " << *why;
+      return emitError(loc) << *why;
     auto op = plan::LaunchOp::create(b, loc, reads, ValueRange{}, ValueRange{written}, hg::layerName(loc), spec.print(),
                                      std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
     OpBuilder::InsertionGuard guard(b);

@@ -31,9 +31,9 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
-    auto choice = schedules::chooseSchedule(kernel->spec, target);
+    auto choice = schedules::chooseSchedule(kernel->spec, target, std::vector<std::string>(without.begin(), without.end()));
     if (auto *why = std::get_if<std::string>(&choice))
-      return group.emitOpError("no schedule family computes '") << kernel->spec.print() << "': " << *why;
+      return group.emitOpError(*why);
     auto &point = std::get<schedules::Schedule>(choice);
     group.setSchedule(point.print());
     const schedules::Family *family = schedules::findFamily(point.family);

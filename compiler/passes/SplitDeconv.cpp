@@ -76,7 +76,7 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
         enlarged = true;
       }
     }
-    SmallVector<Value> phases;
+    SmallVector<Value, 0> phases;
     for (int64_t row = 0; row < maps[0].stride; ++row)
       for (int64_t column = 0; column < maps[1].stride; ++column) {
         PhaseAxis y = phaseAxis(maps[0], row, c[0]), x = phaseAxis(maps[1], column, c[1]);
@@ -117,7 +117,7 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
   }
 
   /// Activations and affines behind the deconvolution work on each phase, where they fuse.
-  LogicalResult pushThrough(hg::DeconvOp op, SmallVector<Value> &phases, OpBuilder &b) {
+  LogicalResult pushThrough(hg::DeconvOp op, SmallVectorImpl<Value> &phases, OpBuilder &b) {
     while (op.getY().hasOneUse()) {
       Operation *user = *op.getY().user_begin();
       bool unary = isa<hg::ActivationOp, hg::AffineOp>(user) && user->getOperand(0) == op.getY();
@@ -133,6 +133,7 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
       }
       user->getResult(0).replaceAllUsesWith(op.getY());
       user->erase();
+      b.setInsertionPointAfter(phases.back().getDefiningOp());
     }
     return success();
   }

@@ -40,7 +40,7 @@ mlir::LogicalResult requireAtLeast(mlir::Operation *op, SizeTable &table, Size s
                                    const llvm::Twine &message);
 /// True if `operand` is read for its extents only.
 bool isShapeOnly(mlir::OpOperand &operand);
-/// The name a value's location carries ("enc1.0"), or the op's name.
+/// The layer name that a location carries ("enc1.0"; several joined by "+"), or "".
 std::string layerName(mlir::Location loc);
 
 } // namespace segc::hg

@@ -115,6 +115,14 @@ FailureOr<std::vector<hg::SizeTable::Requirement>> parseChecks(ArrayAttr checks)
   return result;
 }
 
+hg::SizeTable sizeTable(ProgramOp program) {
+  hg::SizeTable table = *parseSizes(program.getSizes());
+  auto checks = parseChecks(program.getChecks());
+  for (hg::SizeTable::Requirement &check : *checks)
+    table.require(std::move(check));
+  return table;
+}
+
 //===-- lifetimes ----------------------------------------------------------------------------------------------===//
 
 int64_t elementBytes(Type type) { return (type.getIntOrFloatBitWidth() + 7) / 8; }

@@ -25,6 +25,9 @@ mlir::FailureOr<hg::SizeTable> parseSizes(mlir::ArrayAttr sizes);
 mlir::ArrayAttr printChecks(mlir::Builder &builder, const hg::SizeTable &table);
 mlir::FailureOr<std::vector<hg::SizeTable::Requirement>> parseChecks(mlir::ArrayAttr checks);
 
+/// The program's sizes with its checks as requirements. The program is verified.
+hg::SizeTable sizeTable(ProgramOp program);
+
 /// First and last step of a program that touch each buffer, in order of the allocs. Steps are launches and borders.
 struct Lifetime {
   AllocOp alloc;

@@ -1,0 +1,188 @@
+/// \file The stages that `segc -emit` shows, and the summary.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/Emit.h"
+#include "compiler/Pipeline.h"
+#include "compiler/analysis/Initialise.h"
+#include "compiler/analysis/LegalSizes.h"
+#include "compiler/codegen/Jobs.h"
+#include "compiler/report/Dot.h"
+#include "compiler/report/Report.h"
+#include "runtime/files/Safetensors.h"
+#include "runtime/pictures/File.h"
+#include "schedules/Compile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace segc {
+
+int buildLibrary(const ToolOptions &options, LoadedModel &input) {
+  std::string directory = options.value(options::OPT_o_eq, ".");
+  auto files = compileLibrary(*input.graph, input.compile, directory);
+  if (failed(files))
+    return 1;
+  for (const std::string &file : *files)
+    llvm::errs() << "wrote " << file << "\n";
+  if (options.has(options::OPT_opt_report)) {
+    auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+    if (!planned)
+      return 1;
+    llvm::outs() << optimisationReport(*planned);
+  }
+  return 0;
+}
+
+int showSummary(LoadedModel &input) {
+  auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+  if (!planned)
+    return 1;
+  print(summarise(*input.graph, kernelsByLayer(*planned)), llvm::outs());
+  auto run = planned->lookupSymbol<plan::ProgramOp>("run");
+  if (auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes"))
+    llvm::outs() << "peak memory of activations: " << arena.getInt() << " bytes\n";
+  hg::SizeTable table = plan::sizeTable(run);
+  SmallVector<SmallVector<int64_t, 4>> defaults;
+  for (const ModelInput &model : input.model->inputs)
+    defaults.emplace_back(model.shape.begin(), model.shape.end());
+  llvm::outs() << "legal heights: " << legalSizes(table, defaults, 2).print() << "\n"
+               << "legal widths: " << legalSizes(table, defaults, 3).print() << "\n";
+  return 0;
+}
+
+namespace {
+
+/// Writes text or bytes to DIR/<name><extension>, or text to stdout where no directory is given.
+int deliver(const ToolOptions &options, const LoadedModel &input, StringRef extension, StringRef content) {
+  if (!options.has(options::OPT_o_eq)) {
+    llvm::outs() << content;
+    return 0;
+  }
+  SmallString<256> path(options.value(options::OPT_o_eq));
+  if (std::error_code code = llvm::sys::fs::create_directories(path))
+    return fail("cannot create directory '" + Twine(path) + "': " + code.message());
+  llvm::sys::path::append(path, input.model->name + extension.str());
+  auto problem = pictures::writeWhole(path.str().str(), reinterpret_cast<const uint8_t *>(content.data()), content.size());
+  if (problem)
+    return fail(*problem);
+  llvm::errs() << "wrote " << path << "\n";
+  return 0;
+}
+
+std::string text(ModuleOp module) {
+  std::string result;
+  llvm::raw_string_ostream out(result);
+  module.print(out);
+  out << "\n";
+  return result;
+}
+
+int emitWeights(const ToolOptions &options, LoadedModel &input) {
+  // All layers of the file count here, also those that no output needs.
+  auto whole = importModel(*input.context, *input.diagnostics, *input.model, {{}, true});
+  auto seed = options.number(options::OPT_seed_eq, 0, 0, INT64_MAX);
+  if (!whole || !seed)
+    return 1;
+  files::TensorFile file;
+  file.metadata["model"] = input.model->name;
+  bool ok = true;
+  whole->walk([&](hg::WeightOp weight) {
+    auto values = initialValues(weight, static_cast<uint64_t>(*seed));
+    if (!values) {
+      weight.emitError(llvm::toString(values.takeError()));
+      ok = false;
+      return;
+    }
+    files::Tensor tensor;
+    tensor.name = weight.getName().str();
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(weight.getValue().getType()).getShape();
+    tensor.shape.assign(shape.begin(), shape.end());
+    const auto *bytes = reinterpret_cast<const uint8_t *>(values->data());
+    tensor.bytes.assign(bytes, bytes + values->size() * sizeof(float));
+    file.tensors.push_back(std::move(tensor));
+  });
+  if (!ok)
+    return 1;
+  auto bytes = files::serialise(file);
+  if (auto *why = std::get_if<std::string>(&bytes))
+    return fail(*why);
+  auto &data = std::get<std::vector<uint8_t>>(bytes);
+  return deliver(options, input, ".safetensors", StringRef(reinterpret_cast<const char *>(data.data()), data.size()));
+}
+
+/// stmt, llvm, asm of all kernels one after the other; obj as one file a kernel.
+int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) {
+  auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+  if (!planned)
+    return 1;
+  std::string all;
+  for (plan::KernelOp kernel : planned->getOps<plan::KernelOp>()) {
+    schedules::KernelJob job{kernel.getSymName().str(), kernel.getProblem().str(), kernel.getSchedule().str(), input.compile.variants[0]};
+    auto result = schedules::compileKernel(job, kind != "obj");
+    if (auto *why = std::get_if<std::string>(&result)) {
+      kernel.emitError(*why);
+      return 1;
+    }
+    auto &artifact = std::get<schedules::KernelArtifact>(result);
+    if (kind == "obj") {
+      std::string name = "." + job.symbol + ".o";
+      if (!options.has(options::OPT_o_eq))
+        return fail("-emit obj needs -o DIR: there is one file a kernel");
+      if (deliver(options, input, name, StringRef(reinterpret_cast<const char *>(artifact.object.data()), artifact.object.size())))
+        return 1;
+      continue;
+    }
+    const std::string comment = kind == "asm" ? "# " : kind == "llvm" ? "; " : "// ";
+    all += comment + job.symbol + "\n" + comment + job.problem + "\n" + comment + job.schedule + "\n";
+    all += kind == "stmt" ? artifact.stmt : kind == "llvm" ? artifact.llvm : artifact.assembly;
+  }
+  return kind == "obj" ? 0 : deliver(options, input, kind == "stmt" ? ".stmt" : kind == "llvm" ? ".ll" : ".s", all);
+}
+
+} // namespace
+
+int emitStage(const ToolOptions &options, LoadedModel &input) {
+  std::string kind = options.value(options::OPT_emit_eq);
+  auto stage = [&](Stage until, StringRef extension) {
+    auto module = lower(*input.graph, until, input.compile.variants[0], input.compile.winograd);
+    return module ? deliver(options, input, extension, text(*module)) : 1;
+  };
+  if (kind == "layers") {
+    std::string list;
+    llvm::raw_string_ostream out(list);
+    printModel(*input.model, out);
+    return deliver(options, input, ".layers.txt", list);
+  }
+  if (kind == "graph")
+    return stage(Stage::Graph, ".graph.mlir");
+  if (kind == "fused")
+    return stage(Stage::Fused, ".fused.mlir");
+  if (kind == "scheduled")
+    return stage(Stage::Scheduled, ".scheduled.mlir");
+  if (kind == "plan")
+    return stage(Stage::Plan, ".plan.mlir");
+  if (kind == "dot")
+    return deliver(options, input, ".dot", dot(*input.graph));
+  if (kind == "weights")
+    return emitWeights(options, input);
+  if (kind == "stmt" || kind == "llvm" || kind == "asm" || kind == "obj")
+    return emitKernels(options, input, kind);
+  if (kind == "header") {
+    auto module = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+    return module ? deliver(options, input, ".h", headerText(*input.graph, *module, input.compile, 0)) : 1;
+  }
+  if (kind == "schedule") {
+    auto module = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+    if (!module)
+      return 1;
+    std::string lines;
+    for (plan::KernelOp kernel : module->getOps<plan::KernelOp>())
+      lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
+    return deliver(options, input, ".schedule", lines);
+  }
+  const std::vector<std::string> kinds = {"layers", "graph", "fused", "scheduled", "plan", "schedule", "stmt", "llvm", "asm", "obj", "header", "weights", "dot"};
+  return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
+}
+
+} // namespace segc

@@ -1,0 +1,155 @@
+/// \file Loading models for the tools.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/ToolSupport.h"
+#include "compiler/Pipeline.h"
+#include "compiler/codegen/Cache.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace segc {
+
+/// "512M", "2G", "4096": bytes.
+static std::optional<uint64_t> parseBytes(StringRef text) {
+  uint64_t unit = 1;
+  if (!text.empty() && StringRef("kKmMgG").contains(text.back())) {
+    char suffix = llvm::toLower(text.back());
+    unit = suffix == 'k' ? 1u << 10 : suffix == 'm' ? 1u << 20 : 1u << 30;
+    text = text.drop_back();
+  }
+  uint64_t number;
+  if (text.getAsInteger(10, number) || number == 0 || number > (uint64_t(1) << 50) / unit)
+    return std::nullopt;
+  return number * unit;
+}
+
+/// segc itself, for its kernel workers; the other tools lie beside it.
+static std::string compilerExecutable() {
+  static int anchor;
+  std::string self = llvm::sys::fs::getMainExecutable("segc", &anchor);
+  SmallString<256> path(llvm::sys::path::parent_path(self));
+  llvm::sys::path::append(path, "segc");
+  return path.str().str();
+}
+
+std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
+  CompileOptions compile;
+  std::string target = options.value(options::OPT_target_eq, "cpu");
+  if (target != "cpu") {
+    fail("-target '" + target + "': this segc compiles for cpu");
+    return std::nullopt;
+  }
+  if (std::string mode = options.value(options::OPT_mode_eq, "infer"); mode != "infer") {
+    fail("-mode '" + mode + "': this segc compiles for infer");
+    return std::nullopt;
+  }
+  std::string error;
+  compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error);
+  if (compile.variants.empty()) {
+    fail(error);
+    return std::nullopt;
+  }
+  std::string winograd = options.value(options::OPT_winograd_eq, "on");
+  if (winograd != "on" && winograd != "off") {
+    fail("-winograd '" + winograd + "' must be on or off");
+    return std::nullopt;
+  }
+  compile.winograd = winograd == "on";
+  std::string cache = options.value(options::OPT_cache_eq);
+  compile.cacheDirectory = cache == "none" ? "" : cache.empty() ? defaultCacheDirectory() : cache;
+  compile.executable = compilerExecutable();
+  auto workers = options.number(options::OPT_jobs_eq, 0, 1, 256);
+  if (!workers)
+    return std::nullopt;
+  compile.workers = static_cast<unsigned>(*workers);
+  if (options.has(options::OPT_memory_limit_eq)) {
+    auto limit = parseBytes(options.value(options::OPT_memory_limit_eq));
+    if (!limit) {
+      fail("-memory-limit '" + options.value(options::OPT_memory_limit_eq) + "' must be a number of bytes, or with K, M or G behind it");
+      return std::nullopt;
+    }
+    compile.memoryLimit = *limit;
+  }
+  compile.verbose = options.has(options::OPT_verbose);
+  return compile;
+}
+
+/// The place in the model file that a location goes back to, and the layer's name.
+static void reportAt(Diagnostics &diagnostics, Diagnostic &diagnostic) {
+  std::string message = diagnostic.str(), layer = hg::layerName(diagnostic.getLocation());
+  FileLineColLoc place;
+  diagnostic.getLocation()->walk([&](Location loc) {
+    if (auto file = dyn_cast<FileLineColLoc>(loc); file && !place)
+      place = file;
+    return WalkResult::advance();
+  });
+  size_t offset = 0;
+  StringRef text = diagnostics.text();
+  if (place && place.getFilename() == diagnostics.path()) {
+    for (unsigned line = 1; line < place.getLine() && offset < text.size(); ++line)
+      offset = text.find('\n', offset) + 1;
+    offset += place.getColumn() - 1;
+  }
+  diagnostics.error(offset, layer, message);
+}
+
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path, const std::vector<std::string> &tensors,
+                                       bool everything, int &exitCode) {
+  exitCode = 1;
+  auto loaded = std::make_unique<LoadedModel>();
+  auto compile = readCompileOptions(options);
+  if (!compile)
+    return nullptr;
+  loaded->compile = *compile;
+  loaded->path = path;
+  std::vector<Setting> settings;
+  for (const std::string &text : options.all(options::OPT_set_eq)) {
+    auto setting = parseSetting(text);
+    if (!setting) {
+      fail("-set '" + text + "' must be name=value");
+      return nullptr;
+    }
+    settings.push_back(*setting);
+  }
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/true);
+  if (!file) {
+    fail("cannot read '" + path + "': " + file.getError().message());
+    return nullptr;
+  }
+  loaded->diagnostics = std::make_unique<Diagnostics>(llvm::errs());
+  loaded->diagnostics->open(std::move(*file));
+  loaded->model = readModel(*loaded->diagnostics, settings);
+  if (!loaded->model)
+    return nullptr;
+  DialectRegistry registry;
+  registerDialects(registry);
+  loaded->context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  loaded->context->loadAllAvailableDialects();
+  loaded->graph = importModel(*loaded->context, *loaded->diagnostics, *loaded->model, {tensors, everything});
+  if (!loaded->graph)
+    return nullptr;
+  Diagnostics *diagnostics = loaded->diagnostics.get();
+  loaded->handler = std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
+      reportAt(*diagnostics, diagnostic);
+    return success();
+  });
+  exitCode = 0;
+  return loaded;
+}
+
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::vector<std::string> &tensors, bool everything,
+                                       int &exitCode) {
+  exitCode = 1;
+  if (options.positional().size() != 1) {
+    fail(options.positional().empty() ? "no model given (-help shows how)" : "one model at a time: '" + options.positional()[1] + "' is too many");
+    return nullptr;
+  }
+  return loadModel(options, options.positional()[0], tensors, everything, exitCode);
+}
+
+} // namespace segc
