@@ -1,0 +1,17 @@
+# What `cmake --install` puts where: the tools, the example models and the package for find_package(segc).
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+foreach(tool segc segc-opt segc-run segc-check segc-bench)
+  if(TARGET ${tool})
+    install(TARGETS ${tool} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  endif()
+endforeach()
+install(DIRECTORY examples/models DESTINATION ${CMAKE_INSTALL_DATADIR}/segc FILES_MATCHING PATTERN "*.json")
+
+set(SEGC_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/segc)
+configure_package_config_file(cmake/segcConfig.cmake.in ${PROJECT_BINARY_DIR}/segcConfig.cmake
+  INSTALL_DESTINATION ${SEGC_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_BINDIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/segcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/segcConfig.cmake ${PROJECT_BINARY_DIR}/segcConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/SegcCompileModel.cmake DESTINATION ${SEGC_PACKAGE_DIR})
