@@ -43,7 +43,7 @@ const std::vector<Op> &ops() {
       {"pack_vector", {}},
       {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"tap", 2}, {"step", 2}}},
       {"pack_depthwise", {{"scale"}, from, {"tap", 2}, {"step", 2}}},
-      {"pack_winograd", {{"panel"}, {"scale"}, from}},
+      {"pack_winograd", {{"panel"}, {"scale"}, from, {"tap", 2}, {"step", 2}}},
   };
   return table;
 }

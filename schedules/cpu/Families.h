@@ -6,6 +6,8 @@
 namespace segc::schedules {
 
 // Convolutions.
+Family depthwiseFamily();
+Family winogradFamily();
 Family directConvFamily();
 Family packConvFamily();
 

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
 
@@ -101,13 +102,64 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   return finish(out, w, scale);
 }
 
+/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + 6 t with s along x: the filters of Winograd's F(4x4,
+/// 3x3), each computed in double precision and rounded once.
+KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
+  using namespace winograd;
+  const int panel = spec.get("panel");
+  const bool deconv = spec.word("from") == "deconv";
+  const ImageParam w = filterParam();
+  const std::vector<ImageParam> scale = scaleParam(spec);
+  Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi");
+  Func taps("taps"), rows("rows"), out("packed");
+  const Expr k = q * panel + p;
+  taps(p, rx, ry, ci, q) =
+      cast<double>(packed(w, scale, fileTap(spec, 1, rx, 3), fileTap(spec, 0, ry, 3), deconv ? k : Expr(ci),
+                          deconv ? Expr(ci) : k, k, Internal::const_true()));
+  rows(p, s, ry, ci, q) =
+      mux(s, filterTransform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
+  const Expr column = plane % kPlanes;
+  out(p, ci, plane, q) =
+      cast<float>(mux(plane / kPlanes, filterTransform({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q),
+                                                        rows(p, column, 2, ci, q)})));
+  OutputImageParam result = out.output_buffer();
+  result.dim(0).set_bounds(0, panel).set_stride(1);
+  for (int d : {1, 2, 3})
+    result.dim(d).set_min(0);
+  const int vector = lanes(isa);
+  out.bound(plane, 0, kPlanes * kPlanes)
+      .split(p, p, pi, vector)
+      .reorder(pi, plane, p, ci, q)
+      .vectorize(pi)
+      .unroll(plane)
+      .fuse(ci, q, task)
+      .parallel(task);
+  taps.compute_at(out, p)
+      .store_in(MemoryType::Stack)
+      .bound_extent(p, vector)
+      .vectorize(p, vector)
+      .unroll(rx)
+      .unroll(ry);
+  taps.bound_extent(rx, 3).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
+  rows.compute_at(out, p)
+      .store_in(MemoryType::Stack)
+      .bound_extent(p, vector)
+      .vectorize(p, vector)
+      .unroll(s)
+      .unroll(ry);
+  rows.bound_extent(s, kPlanes).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
+  return finish(out, w, scale);
+}
+
 } // namespace
 
 Family packConvFamily() {
   Family family;
   family.name = "pack";
   family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
-  family.whyNot = [](const KernelSpec &spec, Isa) -> std::string {
+  family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
+    if (spec.op == "pack_winograd")
+      return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
     return spec.op == "pack_conv" || spec.op == "pack_depthwise"
                ? ""
                : "it packs the weights of convolutions only";
@@ -116,6 +168,8 @@ Family packConvFamily() {
   family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
   family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
   family.build = [](const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+    if (spec.op == "pack_winograd")
+      return buildWinograd(spec, schedule, isa);
     return spec.op == "pack_conv" ? buildConv(spec, schedule, isa) : buildDepthwise(spec, schedule, isa);
   };
   return family;

@@ -80,6 +80,41 @@ TEST(DirectConv, ChosenPoints) {
     }
 }
 
+TEST(Depthwise, RandomShapesAndPoints) {
+  std::mt19937 random(3);
+  const Family *depthwise = findFamily("depthwise");
+  for (int i = 0; i < 18; i++) {
+    const Isa isa = kIsas[i % 3];
+    KernelSpec spec = randomConv(random, 1);
+    const int c = spec.get("c");
+    for (const char *field : {"k", "g"})
+      spec.fields[field] = {c};
+    spec.fields["out"] = {c + int(random() % 7)};
+    for (Epilogue &e : spec.epilogues)
+      e.stride = e.isTensor() ? c + int(random() % 7) : 0;
+    if (canRun(isa))
+      checkConv(spec, randomPoint(*depthwise, spec, isa, random), isa, random, kDirectTolerance);
+  }
+}
+
+/// Rounding grows with the transforms' constants: about 4e-6 of the largest value at 64 channels.
+constexpr double kWinogradTolerance = 1e-4;
+
+TEST(Winograd, RandomShapesAndPoints) {
+  std::mt19937 random(4);
+  const Family *winograd = findFamily("winograd");
+  for (int i = 0; i < 15; i++) {
+    const Isa isa = kIsas[i % 3];
+    const int c = pick(random, {32, 48, 80}), k = pick(random, {32, 48, 64, 96});
+    KernelSpec spec = convSpec(c, k, 3, 1, 1, 1, randomEpilogues(random, k));
+    spec.fields["in"] = {c + int(random() % 7)};
+    spec.fields["out"] = {k + int(random() % 7)};
+    if (canRun(isa))
+      checkConv(spec, i < 3 ? winograd->choose(spec, isa) : randomPoint(*winograd, spec, isa, random), isa,
+                random, kWinogradTolerance);
+  }
+}
+
 /// The values an epilogue gets: finite ones over its whole range of interest, then infinities and NaN.
 TEST(Epilogues, MatchTheCLibraryAndKeepNan) {
   for (const char *text : {"relu", "relu6", "leaky_relu(0.01)", "elu(1)", "elu(0.5)", "selu", "gelu", "silu",
