@@ -1,0 +1,18 @@
+/// \file The embedded files as ranges of bytes.
+// SPDX-License-Identifier: MIT
+#include "compiler/codegen/Embedded.h"
+
+extern "C" {
+extern const uint8_t segc_embedded_core[], segc_embedded_core_end[];
+extern const char segc_embedded_header[], segc_embedded_header_end[];
+}
+
+namespace segc {
+
+llvm::ArrayRef<uint8_t> coreObject() { return {segc_embedded_core, segc_embedded_core_end}; }
+
+llvm::StringRef headerTemplate() {
+  return {segc_embedded_header, size_t(segc_embedded_header_end - segc_embedded_header)};
+}
+
+} // namespace segc
