@@ -33,10 +33,15 @@ def cases(path):
 
 def unit(results):
     """A program's own cases in the place of ctest's single one; a failure that they do not show is added."""
+    outcomes = dict(cases(results / "ctest.xml"))
     for case in ElementTree.parse(results / "ctest.xml").getroot().iter("testcase"):
         name = case.get("name")
         inside = cases(results / "gtest" / f"{name}.xml")
-        outcome = dict(cases(results / "ctest.xml")).get(f"{case.get('classname')}.{name}", "failed")
+        outcome = outcomes[f"{case.get('classname')}.{name}"]
+        # A program that was not built is no skipped test; only a test itself can say that it skips.
+        skipped = case.find("skipped")
+        if skipped is not None and case.get("status") == "notrun" and "SKIP_" not in skipped.get("message", ""):
+            outcome = "failed"
         yield from ((f"{name}: {inner}", result) for inner, result in inside)
         if not inside or (outcome == "failed" and all(result != "failed" for _, result in inside)):
             yield name, outcome
