@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/Emit.h"
 #include "compiler/Pipeline.h"
-#include "compiler/analysis/Initialise.h"
 #include "compiler/analysis/LegalSizes.h"
 #include "compiler/codegen/Jobs.h"
 #include "compiler/report/Dot.h"
 #include "compiler/report/Report.h"
+#include "compiler/tools/InitialWeights.h"
 #include "runtime/files/Safetensors.h"
 #include "runtime/pictures/File.h"
 #include "schedules/Compile.h"
@@ -84,27 +84,11 @@ int emitWeights(const ToolOptions &options, LoadedModel &input) {
   auto seed = options.number(options::OPT_seed_eq, 0, 0, INT64_MAX);
   if (!whole || !seed)
     return 1;
-  files::TensorFile file;
-  file.metadata["model"] = input.model->name;
-  bool ok = true;
-  whole->walk([&](hg::WeightOp weight) {
-    auto values = initialValues(weight, static_cast<uint64_t>(*seed));
-    if (!values) {
-      weight.emitError(llvm::toString(values.takeError()));
-      ok = false;
-      return;
-    }
-    files::Tensor tensor;
-    tensor.name = weight.getName().str();
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(weight.getValue().getType()).getShape();
-    tensor.shape.assign(shape.begin(), shape.end());
-    const auto *bytes = reinterpret_cast<const uint8_t *>(values->data());
-    tensor.bytes.assign(bytes, bytes + values->size() * sizeof(float));
-    file.tensors.push_back(std::move(tensor));
-  });
-  if (!ok)
+  auto file = initialWeights(*whole, static_cast<uint64_t>(*seed));
+  if (!file)
     return 1;
-  auto bytes = files::serialise(file);
+  file->metadata["model"] = input.model->name;
+  auto bytes = files::serialise(*file);
   if (auto *why = std::get_if<std::string>(&bytes))
     return fail(*why);
   auto &data = std::get<std::vector<uint8_t>>(bytes);

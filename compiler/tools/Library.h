@@ -1,0 +1,58 @@
+/// \file A compiled library opened at run time: its C functions under the model's own prefix.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/include/segc/model.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace segc {
+
+/// The functions of runtime/include/segc/model.h.in, found by name in the library. The types are the template's.
+class Library {
+public:
+  /// Opens lib<prefix>.so; the prefix comes from the file's name. On failure null, with the reason in `error`.
+  static std::unique_ptr<Library> open(const std::string &path, std::string &error);
+  ~Library();
+
+  int (*create)(const char *, segc_model_model **) = nullptr;
+  int (*createFromMemory)(const void *, size_t, segc_model_model **) = nullptr;
+  void (*destroy)(segc_model_model *) = nullptr;
+  int (*reshape)(segc_model_model *, const int64_t *) = nullptr;
+  int (*run)(segc_model_model *, const segc_model_tensor *, int, const segc_model_tensor *, int) = nullptr;
+  int (*setThreads)(segc_model_model *, int) = nullptr;
+  int (*workspaceBytes)(const segc_model_model *, const int64_t *, int, size_t *) = nullptr;
+  int (*numInputs)(const segc_model_model *) = nullptr;
+  int (*numOutputs)(const segc_model_model *) = nullptr;
+  int (*numWeights)(const segc_model_model *) = nullptr;
+  int (*inputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
+  int (*outputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
+  int (*setObserver)(segc_model_model *, segc_model_observer, void *) = nullptr;
+  const char *(*note)(const segc_model_model *) = nullptr;
+  const char *(*lastError)() = nullptr;
+  void (*denseNchw)(segc_model_tensor *) = nullptr;
+
+private:
+  void *handle = nullptr;
+};
+
+/// A model handle of a library, destroyed with this.
+class Instance {
+public:
+  explicit Instance(const Library &library) : library(library) {}
+  ~Instance();
+  Instance(const Instance &) = delete;
+  Instance &operator=(const Instance &) = delete;
+  segc_model_model *model = nullptr;
+  const Library &library;
+};
+
+/// A directory of its own for temporary files, removed with all it holds.
+class TemporaryDirectory {
+public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  std::string path; ///< empty if none could be made
+};
+
+} // namespace segc
