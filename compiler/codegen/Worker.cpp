@@ -132,9 +132,9 @@ int compileFile(const char *path, const KernelCompiler &compile) {
 } // namespace
 
 int runKernelWorker(int argc, char **argv, const KernelCompiler &compile) {
-  if (argc > 2)
+  if (argc > 1)
     return compileFile(
-        argv[2], compile ? compile : [](const KernelJob &job) { return schedules::compileKernelHere(job); });
+        argv[1], compile ? compile : [](const KernelJob &job) { return schedules::compileKernelHere(job); });
   const KernelCompiler compiler =
       compile ? compile : [](const KernelJob &job) { return schedules::compileKernel(job); };
   prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -28,9 +28,9 @@ std::optional<KernelOutcome> decodeOutcome(const std::string &bytes);
 /// One message as it goes over the wire.
 std::string frame(const std::string &message);
 
-/// The child's main, for `segc --kernel-worker`: answers jobs on descriptor 0 until it is closed. With a
-/// further argument it compiles the job in that file in this process and says so on stdout: for debuggers.
-/// Returns the exit status. `compile` replaces the compiler, for tests.
+/// The child's main, given the arguments from "--kernel-worker" on: answers jobs on descriptor 0 until it is
+/// closed. With a further argument it compiles the job in that file in this process and says so on stdout:
+/// for debuggers. Returns the exit status. `compile` replaces the compiler, for tests.
 int runKernelWorker(int argc, char **argv, const KernelCompiler &compile = nullptr);
 
 } // namespace segc

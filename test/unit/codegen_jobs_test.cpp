@@ -136,6 +136,20 @@ TEST_F(CodegenJobs, AStuckWorkerIsKilled) {
   EXPECT_TRUE(has(errorOf({job("a", "hang")}), "no result after 1 seconds"));
 }
 
+TEST_F(CodegenJobs, AJobFileCanBeRepeated) {
+  std::string flag = "--kernel-worker", file = directory / "job";
+  char *argv[] = {flag.data(), file.data(), nullptr};
+  EXPECT_EQ(runKernelWorker(2, argv, standIn), 1);
+  for (const char *problem : {"fine", "refuse"}) {
+    const std::string job = encodeJob(::job("a", problem));
+    write(file, std::vector<uint8_t>(job.begin(), job.end()));
+    EXPECT_EQ(runKernelWorker(2, argv, standIn), problem == std::string("fine") ? 0 : 1);
+  }
+  write(file, {'n', 'o', 'n', 'e', '\n'});
+  EXPECT_EQ(runKernelWorker(2, argv, standIn), 1);
+  EXPECT_EQ(logged().size(), 2u);
+}
+
 TEST_F(CodegenJobs, NoWorker) {
   options.executable = directory / "none";
   EXPECT_TRUE(has(errorOf({job("a")}), "none"));
@@ -222,7 +236,7 @@ TEST(CodegenCache, Directory) {
 
 int main(int argc, char **argv) {
   if (argc > 1 && std::string(argv[1]) == "--kernel-worker")
-    return runKernelWorker(argc, argv, standIn);
+    return runKernelWorker(argc - 1, argv + 1, standIn);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
