@@ -116,11 +116,4 @@ Expr Epilogues::apply(Expr v, Expr c, Expr x, Expr y, Expr n, bool fromInitial, 
   return v;
 }
 
-bool Epilogues::readsTensors() const {
-  for (const Epilogue &e : steps)
-    if (e.isTensor())
-      return true;
-  return false;
-}
-
 } // namespace segc::schedules

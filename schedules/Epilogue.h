@@ -28,8 +28,6 @@ public:
 
   /// All operands in order, to be appended to KernelBuild::inputs.
   const std::vector<Halide::ImageParam> &operands() const { return params; }
-  /// Whether any epilogue reads a tensor (the kernel's result may then share memory with it).
-  bool readsTensors() const;
 
 private:
   std::vector<Epilogue> steps;

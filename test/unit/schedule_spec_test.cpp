@@ -86,6 +86,17 @@ TEST(Compile, SameBytesWhateverCameBefore) {
   EXPECT_NE(y.llvm.find("define"), std::string::npos);
 }
 
+/// v: 36 planes x 16 tiles x 64 channels (4 vectors and one of padding in storage order), m: 36 planes x 16
+/// tiles x 32.
+TEST(Compile, ScratchOfWinogradIsAConstant) {
+  auto result = compileKernel({"kernel0", "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +relu : f32",
+                               "winograd bx=4 by=4 cb=1 cv=2 kc=1", Isa::Avx512});
+  ASSERT_EQ(result.index(), 0u) << std::get<std::string>(result);
+  const uint64_t least = 4 * 36 * 16 * (64 + 32), scratch = std::get<KernelArtifact>(result).scratchBytes;
+  EXPECT_GE(scratch, least);
+  EXPECT_LE(scratch, 2 * least);
+}
+
 TEST(Compile, ErrorsNameProblemAndSchedule) {
   auto result = compileKernel(job("conv c8 k8 r3x3 s1x1 d1x1 g1 in8 out8 : f32", "direct cv=9 px=6 rows=4"));
   ASSERT_EQ(result.index(), 1u);
