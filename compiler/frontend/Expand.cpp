@@ -1,331 +1,391 @@
-/// \file Walks layer lists, recursing into blocks; names and inputs are resolved on the way.
+/// \file Walks the layer lists, instance by instance, and appends flat layers.
 // SPDX-License-Identifier: MIT
 #include "compiler/frontend/Expand.h"
 #include "llvm/ADT/STLExtras.h"
 
 namespace segc {
 
-std::optional<std::string> lookUp(const Scope &scope, llvm::StringRef text, const Model &model) {
-  llvm::StringRef rest = text;
-  if (rest.consume_front("$in")) {
-    size_t index = 0;
-    if (!rest.empty() && (!rest.consume_front(".") || rest.getAsInteger(10, index)))
-      return std::nullopt;
-    return index < scope.inputs.size() ? std::optional<std::string>(scope.inputs[index]) : std::nullopt;
-  }
-  if (auto found = scope.own.find(text); found != scope.own.end())
-    return found->second;
-  if (auto found = model.aliases.find(text); found != model.aliases.end())
-    return found->second;
-  bool isInput = llvm::any_of(model.inputs, [&](const ModelInput &input) { return input.name == text; });
-  return isInput || model.layerIndex.count(text) ? std::optional<std::string>(text.str()) : std::nullopt;
+/// Fields that name a layer.
+static constexpr llvm::StringLiteral kReferences[] = {"pool", "like", "mirror"};
+
+const Member *Expander::Job::find(llvm::StringRef key) const {
+  auto it = llvm::find_if(members, [&](const Member *member) { return member->key == key; });
+  return it == members.end() ? nullptr : *it;
 }
 
-std::vector<std::string> layerNames(const Scope &scope, const Model &model) {
-  std::vector<std::string> names;
-  for (const auto &entry : scope.own)
-    names.push_back(entry.first().str());
-  for (const Layer &layer : model.layers)
-    names.push_back(layer.name);
-  llvm::sort(names);
-  names.erase(llvm::unique(names), names.end());
-  return names;
+llvm::FailureOr<Value> Expander::substitute(const Value &value, llvm::StringRef layer) {
+  return substitution.apply(value, *scope().params, symbols.scopes.size() - 1, layer);
 }
 
-namespace {
+/// A member's value, which must be a string.
+llvm::FailureOr<std::string> Expander::text(const Member &member, llvm::StringRef layer) {
+  auto value = substitute(member.value, layer);
+  if (failed(value))
+    return llvm::failure();
+  if (!value->isString())
+    return diagnostics.error(member.value.loc,
+                             "\"" + member.key + "\" must be a string, not " + value->describe(), layer);
+  return value->text;
+}
 
-class Expander {
-public:
-  Expander(Diagnostics &diagnostics, Model &model, const Json *blocks) : diagnostics(diagnostics), model(model), blocks(blocks) {}
+llvm::LogicalResult Expander::addBlocks(const Value &given) {
+  if (given.kind != Value::Object)
+    return diagnostics.error(given.loc, "\"blocks\" must be an object of names and blocks");
+  for (const Member &block : given.members) {
+    if (!isName(block.key))
+      return diagnostics.error(block.keyLoc, quote(block.key) + " cannot name a block; names are "
+                                                                "[A-Za-z_][A-Za-z0-9_.]*, at most 128 bytes");
+    if (block.value.kind != Value::Object)
+      return diagnostics.error(block.value.loc, "block " + quote(block.key) +
+                                                    " must be an object with "
+                                                    "\"params\" and \"layers\"");
+    for (const Member &member : block.value.members)
+      if (member.key != "params" && member.key != "layers")
+        return diagnostics.error(member.keyLoc, "unknown field " + quote(member.key) + " of block " +
+                                                    quote(block.key) +
+                                                    suggestion(member.key, {"params", "layers"}));
+    const Value *layers = block.value.find("layers");
+    if (!layers || layers->kind != Value::Array || layers->items.empty())
+      return diagnostics.error(layers ? layers->loc : block.value.loc,
+                               "block " + quote(block.key) + " needs \"layers\", an array of at least one");
+    llvm::SmallVector<llvm::StringRef> reserved(std::begin(kLayerWords), std::end(kLayerWords));
+    if (const Value *params = block.value.find("params"))
+      if (failed(checkParamNames(*params, reserved, diagnostics)))
+        return llvm::failure();
+    blocks[block.key] = &block.value;
+  }
+  return llvm::success();
+}
 
-  /// Expands one list; the value of its last layer is in `last` afterwards.
-  bool list(const std::shared_ptr<Scope> &scope, const Json &layers, bool isTop, const std::string &sharePrefix, std::string &last) {
-    llvm::StringMap<unsigned> unnamed;
-    for (auto [index, item] : llvm::enumerate(layers.items)) {
-      if (!item.isObject())
-        return fail(item.offset, "", "a layer is an object, this is " + std::string(item.kindName()));
-      if (!layer(scope, layers, item, index, isTop, unnamed, sharePrefix, last))
-        return false;
-    }
-    return true;
+llvm::LogicalResult Expander::run(const Value &layers, const Bindings &params, std::string firstInput,
+                                  std::vector<Layer> &result) {
+  out = &result;
+  symbols.scopes.push_back({"", {}, &params, &declaredNames(layers), 0});
+  return expandList(layers, firstInput, nullptr);
+}
+
+/// The names that a list of layers spells out, known before the list is expanded.
+const Expander::Names &Expander::declaredNames(const Value &layers) {
+  auto [it, isNew] = declared.try_emplace(&layers);
+  if (isNew)
+    for (const Value &entry : layers.items)
+      if (const Value *name = entry.find("name"); name && name->isString())
+        it->second.try_emplace(name->text, name->loc);
+  return it->second;
+}
+
+llvm::LogicalResult Expander::expandList(const Value &layers, std::string &previous, const Share *share) {
+  for (auto [index, entry] : llvm::enumerate(layers.items)) {
+    if (symbols.scopes.size() == 1)
+      instance = entry.loc;
+    if (failed(expandEntry(entry, index, previous, share)))
+      return llvm::failure();
+  }
+  return llvm::success();
+}
+
+/// At the top level an unnamed layer is <op><n>, in a block <instance>.<index>.
+llvm::FailureOr<std::string> Expander::fullName(const Value &entry, size_t index) {
+  std::string prefix = scope().prefix.empty() ? "" : scope().prefix + ".";
+  const Member *named = nullptr, *kind = nullptr;
+  for (const Member &member : entry.members) {
+    if (member.key == "name")
+      named = &member;
+    if (member.key == "op" || member.key == "block")
+      kind = &member;
+  }
+  if (!named && !prefix.empty())
+    return prefix + std::to_string(index);
+  if (!named && !kind)
+    return diagnostics.error(entry.loc, "a layer needs \"op\" or \"block\"");
+  auto local = text(named ? *named : *kind, "");
+  if (failed(local))
+    return llvm::failure();
+  if (!isName(*local))
+    return diagnostics.error((named ? named : kind)->value.loc,
+                             quote(*local) +
+                                 " cannot name a layer; names are [A-Za-z_][A-Za-z0-9_.]*, at most "
+                                 "128 bytes");
+  return named ? prefix + *local : *local + std::to_string(unnamed[*local]++);
+}
+
+/// The value of `repeat`, 0 when there is none.
+llvm::FailureOr<int64_t> Expander::repetitions(const Value &entry, llvm::StringRef name) {
+  const Value *repeat = entry.find("repeat");
+  if (!repeat)
+    return 0;
+  auto count = substitute(*repeat, name);
+  if (failed(count))
+    return llvm::failure();
+  if (count->kind != Value::Int || count->integer < 1)
+    return diagnostics.error(repeat->loc, "\"repeat\" must be an integer from 1 on, not " + count->describe(),
+                             name);
+  if (count->integer > kMostLayers - layerCount)
+    return diagnostics.error(repeat->loc,
+                             "repeating " + llvm::Twine(count->integer) + " times gives more than " +
+                                 llvm::Twine(kMostLayers) + " layers",
+                             name);
+  return count->integer;
+}
+
+llvm::LogicalResult Expander::expandEntry(const Value &entry, size_t index, std::string &previous,
+                                          const Share *share) {
+  if (entry.kind != Value::Object)
+    return diagnostics.error(entry.loc, "a layer must be an object, not " + entry.describe());
+  auto name = fullName(entry, index);
+  if (failed(name) || failed(symbols.declare(*name, entry.loc, scope().window)))
+    return llvm::failure();
+  auto count = repetitions(entry, *name);
+  if (failed(count))
+    return llvm::failure();
+  const Value *first = entry.find("first");
+  if (first && (!*count || first->kind != Value::Object))
+    return diagnostics.error(first->loc,
+                             *count ? "\"first\" must be an object with the fields that differ in iteration 0"
+                                    : "\"first\" has a meaning only beside \"repeat\"",
+                             *name);
+
+  Job job;
+  job.loc = entry.loc;
+  job.share = share;
+  for (const Member &member : entry.members)
+    if (!llvm::is_contained({"name", "repeat", "first"}, member.key))
+      job.members.push_back(&member);
+  if (!*count) {
+    job.name = *name;
+    return expandJob(std::move(job), previous, -1);
   }
 
-private:
-  bool fail(size_t offset, llvm::StringRef layer, const llvm::Twine &message) {
-    diagnostics.error(offset, layer, message);
-    return false;
-  }
-
-  /// The layer's local name: as written, or made from its op (top level) or its place (in a block).
-  std::optional<std::string> localName(const Json &item, size_t index, bool isTop, llvm::StringMap<unsigned> &unnamed) {
-    if (const Json *name = item.find("name")) {
-      if (name->isString() && isName(name->string))
-        return name->string;
-      std::string shown = name->isString() ? "'" + name->string.substr(0, 140) + "'" : name->kindName();
-      fail(name->offset, "", shown + " cannot name a layer: [A-Za-z_][A-Za-z0-9_.]*, 128 bytes at most");
-      return std::nullopt;
-    }
-    if (!isTop)
-      return std::to_string(index);
-    const Json *kind = item.find("op") ? item.find("op") : item.find("block");
-    std::string stem = kind && kind->isString() ? kind->string : "layer";
-    return stem + std::to_string(unnamed[stem]++);
-  }
-
-  bool layer(const std::shared_ptr<Scope> &scope, const Json &layers, const Json &item, size_t index, bool isTop,
-             llvm::StringMap<unsigned> &unnamed, const std::string &sharePrefix, std::string &last) {
-    auto local = localName(item, index, isTop, unnamed);
-    if (!local)
-      return false;
-    std::string full = scope->prefix + *local;
-    if (full.size() > 1024)
-      return fail(item.offset, full.substr(0, 60), "the expanded name is longer than 1024 bytes");
-    if (scope->own.count(*local) || model.layerIndex.count(full) || model.aliases.count(full))
-      return fail(item.find("name") ? item.find("name")->offset : item.offset, full, "duplicate name");
-
-    int64_t repeat = 1;
-    const Json *repeatField = item.find("repeat");
-    if (repeatField) {
-      auto value = substitute(diagnostics, scope, *repeatField, full);
-      if (!value)
-        return false;
-      if (!value->value.isInteger() || value->value.integer < 1)
-        return fail(repeatField->offset, full, "\"repeat\" must be a whole number from 1 on");
-      repeat = value->value.integer;
-      if (repeat > static_cast<int64_t>(kMaxLayers))
-        return fail(repeatField->offset, full, "\"repeat\": " + llvm::Twine(repeat) + " exceeds the limit of 100,000 layers");
-    }
-    const Json *first = item.find("first");
-    if (first && !repeatField)
-      return fail(first->offset, full, "\"first\" goes with \"repeat\"");
-    if (first && !first->isObject())
-      return fail(first->offset, full, "\"first\" must be an object of fields");
-
-    std::vector<std::string> inputs;
-    if (!resolveInputs(scope, layers, item, index, full, last, inputs))
-      return false;
-    std::string share = sharePrefix.empty() ? "" : sharePrefix + *local;
-    if (const Json *written = item.find("share"))
-      if (!resolveShare(scope, *written, full, share))
-        return false;
-    std::string value;
-    for (int64_t iteration = 0; iteration < repeat; ++iteration) {
-      std::string suffix = repeatField ? "." + std::to_string(iteration) : "";
-      if (iteration > 0)
-        inputs[0] = value;
-      Json merged = iteration == 0 && first ? merge(item, *first) : item;
-      std::string shared = share.empty() ? "" : share + suffix;
-      if (!one(scope, merged, full + suffix, inputs, shared, value))
-        return false;
-    }
-    if (value != full)
-      model.aliases[full] = value;
-    scope->own[*local] = value;
-    last = value;
-    return true;
-  }
-
-  /// The layer with the fields of `first` in place of its own; op and block replace each other.
-  static Json merge(const Json &item, const Json &first) {
-    Json merged = item;
-    bool replacesKind = first.find("op") || first.find("block");
-    llvm::erase_if(merged.members, [&](const Json::Member &member) {
-      return first.find(member.key) || (replacesKind && (member.key == "op" || member.key == "block"));
-    });
-    merged.members.insert(merged.members.end(), first.members.begin(), first.members.end());
-    return merged;
-  }
-
-  bool resolveInputs(const std::shared_ptr<Scope> &scope, const Json &layers, const Json &item, size_t index,
-                     const std::string &full, const std::string &last, std::vector<std::string> &inputs) {
-    const Json *single = item.find("input"), *several = item.find("inputs");
-    if (single && several)
-      return fail(several->offset, full, "\"input\" and \"inputs\" exclude each other");
-    if (!single && !several) {
-      std::string before = index > 0 ? last : !scope->inputs.empty() ? scope->inputs[0] : model.inputs[0].name;
-      inputs.push_back(before);
-      return true;
-    }
-    if (single) {
-      auto one = substitute(diagnostics, scope, *single, full);
-      return one && resolveInput(*one->scope, *single, one->value, layers, full, inputs);
-    }
-    if (!several->isArray() || several->items.empty())
-      return fail(several->offset, full, "\"inputs\" must be a list of at least one layer name");
-    for (const Json &name : several->items) {
-      auto one = substitute(diagnostics, scope, name, full);
-      if (!one || !resolveInput(*one->scope, name, one->value, layers, full, inputs))
-        return false;
-    }
-    return true;
-  }
-
-  bool resolveInput(const Scope &scope, const Json &written, const Json &value, const Json &layers, const std::string &full,
-                    std::vector<std::string> &inputs) {
-    if (!value.isString())
-      return fail(written.offset, full, "an input is the name of a layer, this is " + std::string(value.kindName()));
-    if (auto name = lookUp(scope, value.string, model)) {
-      inputs.push_back(*name);
-      return true;
-    }
-    if (llvm::StringRef(value.string).starts_with("$in"))
-      return fail(written.offset, full, "'" + value.string + "': the instance is given " + llvm::Twine(scope.inputs.size()) + " input(s)");
-    for (const Json &other : layers.items)
-      if (const Json *name = other.find("name"))
-        if (name->isString() && name->string == value.string)
-          return fail(written.offset, full, "input '" + value.string + "' is this layer or a later one: only inputs and earlier layers can be named (a cycle cannot be computed)");
-    return fail(written.offset, full, "input '" + value.string + "' is no layer" + suggestion(value.string, layerNames(scope, model)));
-  }
-
-  bool resolveShare(const std::shared_ptr<Scope> &scope, const Json &written, const std::string &full, std::string &share) {
-    auto value = substitute(diagnostics, scope, written, full);
-    if (!value)
-      return false;
-    if (!value->value.isString())
-      return fail(written.offset, full, "\"share\" is the name of a layer or an instance");
-    // An instance's own name, not the layer that is its value: what is inside is shared name by name.
-    for (const std::string &name : {value->scope->prefix + value->value.string, value->value.string})
-      if (model.aliases.count(name) || model.layerIndex.count(name)) {
-        share = name;
-        return true;
+  for (int64_t i = 0; i < *count; ++i) {
+    Job turn = job;
+    turn.name = *name + "." + std::to_string(i);
+    if (i == 0 && first) {
+      for (const Member &member : first->members) {
+        if (llvm::is_contained({"name", "repeat", "first"}, member.key))
+          return diagnostics.error(member.keyLoc, "\"first\" cannot replace \"" + member.key + "\"", *name);
+        llvm::erase_if(turn.members, [&](const Member *other) { return other->key == member.key; });
+        turn.members.push_back(&member);
       }
-    return fail(written.offset, full, "\"share\": '" + value->value.string + "' is no earlier layer or instance" + suggestion(value->value.string, layerNames(*value->scope, model)));
-  }
-
-  /// One iteration: a plain layer or a block instance. `value` is the full name of its value.
-  bool one(const std::shared_ptr<Scope> &scope, const Json &item, const std::string &full, const std::vector<std::string> &inputs,
-           const std::string &share, std::string &value) {
-    const Json *op = item.find("op"), *block = item.find("block");
-    if ((op != nullptr) == (block != nullptr))
-      return fail(item.offset, full, "a layer has either \"op\" or \"block\"");
-    const Json &kind = op ? *op : *block;
-    auto name = substitute(diagnostics, scope, kind, full);
-    if (!name)
-      return false;
-    if (!name->value.isString())
-      return fail(kind.offset, full, std::string(op ? "\"op\"" : "\"block\"") + " must be a string");
-    if (block)
-      return instance(scope, item, name->value, full, inputs, share, value);
-    if (model.layers.size() >= kMaxLayers)
-      return fail(item.offset, full, "more than 100,000 layers");
-    Layer layer;
-    layer.name = full;
-    layer.op = name->value.string;
-    layer.offset = item.offset;
-    layer.inputs = inputs;
-    layer.share = share;
-    layer.index = model.layers.size();
-    for (const Json::Member &member : item.members) {
-      if (isGeneric(member.key))
-        continue;
-      auto field = substitute(diagnostics, scope, member.value, full);
-      if (!field)
-        return false;
-      layer.fields.push_back({member.key, member.offset, std::move(field->value), field->scope});
+    } else if (i > 0) {
+      llvm::erase_if(turn.members,
+                     [](const Member *member) { return member->key == "input" || member->key == "inputs"; });
     }
-    if (!model.layerIndex.try_emplace(full, layer.index).second)
-      return fail(item.offset, full, "duplicate name");
-    model.layers.push_back(std::move(layer));
-    value = full;
-    return true;
+    if (failed(symbols.declare(turn.name, entry.loc, scope().window)) ||
+        failed(expandJob(std::move(turn), previous, i)))
+      return llvm::failure();
   }
-
-  static bool isGeneric(llvm::StringRef key) {
-    static const char *const keys[] = {"name", "op", "block", "input", "inputs", "repeat", "first", "share", "description"};
-    return llvm::is_contained(keys, key);
-  }
-
-  bool instance(const std::shared_ptr<Scope> &scope, const Json &item, const Json &name, const std::string &full,
-                const std::vector<std::string> &inputs, const std::string &share, std::string &value) {
-    const Json *block = blocks ? blocks->find(name.string) : nullptr;
-    if (!block) {
-      std::vector<std::string> known;
-      for (const Json::Member &member : blocks ? blocks->members : std::vector<Json::Member>())
-        known.push_back(member.key);
-      return fail(name.offset, full, "unknown block '" + name.string + "'" + suggestion(name.string, known));
-    }
-    if (llvm::is_contained(active, name.string)) {
-      std::string chain;
-      for (const std::string &outer : active)
-        chain += outer + " -> ";
-      return fail(name.offset, full, "block '" + name.string + "' uses itself: " + chain + name.string);
-    }
-    const Json *layers = block->find("layers"), *params = block->find("params");
-    static const std::vector<std::string> kKeys = {"params", "layers", "description"};
-    if (!block->isObject())
-      return fail(block->offset, full, "a block is an object with params and layers");
-    for (const Json::Member &member : block->members)
-      if (!llvm::is_contained(kKeys, member.key))
-        return fail(member.offset, full, "unknown field '" + member.key + "' of block '" + name.string + "'" + suggestion(member.key, kKeys));
-    if (!layers || !layers->isArray() || layers->items.empty())
-      return fail(layers ? layers->offset : block->offset, full, "block '" + name.string + "' needs \"layers\": a list of at least one layer");
-    auto inner = std::make_shared<Scope>();
-    inner->prefix = full + ".";
-    inner->inputs = inputs;
-    for (const auto &entry : top->parameters)
-      inner->parameters[entry.first()] = {entry.second.value, top};
-    if (!bindParameters(scope, *inner, item, params, name.string, full))
-      return false;
-    active.push_back(name.string);
-    bool ok = list(inner, *layers, false, share.empty() ? "" : share + ".", value);
-    active.pop_back();
-    return ok;
-  }
-
-  bool bindParameters(const std::shared_ptr<Scope> &scope, Scope &inner, const Json &item, const Json *params,
-                      const std::string &block, const std::string &full) {
-    if (params && !params->isObject())
-      return fail(params->offset, full, "\"params\" of block '" + block + "' must be an object");
-    std::vector<std::string> known;
-    for (const Json::Member &member : params ? params->members : std::vector<Json::Member>()) {
-      known.push_back(member.key);
-      const Json *given = item.find(member.key);
-      if (!given && member.value.isNull())
-        return fail(item.offset, full, "block '" + block + "' needs parameter '" + member.key + "'");
-      // Defaults may use the model's parameters; what is given means what it means where the instance stands.
-      auto value = substitute(diagnostics, given ? scope : std::shared_ptr<const Scope>(top), given ? *given : member.value, full);
-      if (!value)
-        return false;
-      inner.parameters[member.key] = {value->value, value->scope};
-    }
-    for (const Json::Member &member : item.members)
-      if (!isGeneric(member.key) && !llvm::is_contained(known, member.key))
-        return fail(member.offset, full, "block '" + block + "' has no parameter '" + member.key + "'" + suggestion(member.key, known));
-    return true;
-  }
-
-public:
-  std::shared_ptr<const Scope> top;
-
-private:
-  Diagnostics &diagnostics;
-  Model &model;
-  const Json *blocks;
-  std::vector<std::string> active; ///< blocks being expanded, outermost first
-};
-
-} // namespace
-
-bool expandLayers(Diagnostics &diagnostics, Model &model, const std::shared_ptr<Scope> &scope, const Json &layers, const Json *blocks) {
-  Expander expander(diagnostics, model, blocks);
-  expander.top = scope;
-  std::string last;
-  return expander.list(scope, layers, true, "", last);
+  Symbol &symbol = symbols[*name];
+  symbol.kind = Symbol::Group;
+  symbol.producer = previous;
+  symbol.repeated = true;
+  return llvm::success();
 }
 
-std::optional<std::string> resolveLayer(Diagnostics &diagnostics, const Model &model, const Layer &before, const Field &field) {
-  if (!field.value.isString()) {
-    diagnostics.error(field.value.offset, before.name, "\"" + field.key + "\" is the name of a layer, this is " + field.value.kindName());
-    return std::nullopt;
+llvm::LogicalResult Expander::findInputs(Job &job, const std::string &previous) {
+  const Member *input = job.find("input"), *inputs = job.find("inputs");
+  if (input && inputs)
+    return diagnostics.error(inputs->keyLoc, "both \"input\" and \"inputs\"; keep one of the two", job.name);
+  if (!input && !inputs) {
+    job.inputs = {previous};
+    job.inputLocs = {job.loc};
+    return llvm::success();
   }
-  auto name = lookUp(*field.scope, field.value.string, model);
-  const Layer *layer = name ? model.find(*name) : nullptr;
-  if (!name || (layer && layer->index >= before.index)) {
-    diagnostics.error(field.value.offset, before.name, "\"" + field.key + "\": '" + field.value.string + "' is no earlier layer" +
-                                                           suggestion(field.value.string, layerNames(*field.scope, model)));
-    return std::nullopt;
+  auto given = substitute((input ? input : inputs)->value, job.name);
+  if (failed(given))
+    return llvm::failure();
+  if (inputs && (given->kind != Value::Array || given->items.empty()))
+    return diagnostics.error(inputs->value.loc, "\"inputs\" must be an array of at least one name", job.name);
+  for (const Value &reference : input ? llvm::ArrayRef<Value>(*given) : llvm::ArrayRef<Value>(given->items)) {
+    auto producer = symbols.value(reference, scope(), job.name);
+    if (failed(producer))
+      return llvm::failure();
+    job.inputs.push_back(std::move(*producer));
+    job.inputLocs.push_back(reference.loc);
   }
-  return name;
+  return llvm::success();
+}
+
+/// Makes one layer or instance; `value` is the one before it and becomes its own. `iteration` is -1 without
+/// `repeat`.
+llvm::LogicalResult Expander::expandJob(Job job, std::string &value, int64_t iteration) {
+  const Member *op = job.find("op"), *block = job.find("block");
+  if (!op == !block)
+    return diagnostics.error(
+        job.loc, op ? "both \"op\" and \"block\"; keep one of the two" : "a layer needs \"op\" or \"block\"",
+        job.name);
+  if (failed(findInputs(job, value)))
+    return llvm::failure();
+  Share own;
+  if (const Member *share = job.find("share")) {
+    auto reference = substitute(share->value, job.name);
+    if (failed(reference))
+      return llvm::failure();
+    auto target = symbols.name(*reference, job.name);
+    if (failed(target))
+      return llvm::failure();
+    const Symbol *symbol = symbols.find(*target);
+    if (symbol->kind == Symbol::Input)
+      return diagnostics.error(reference->loc, quote(*target) + " is an input and has no tensors to share",
+                               job.name);
+    // A repetition shares with a repetition turn by turn, with anything else every turn.
+    if (iteration >= 0 && symbol->repeated)
+      *target += "." + std::to_string(iteration);
+    own = {job.name, *target, reference->loc};
+    job.share = &own;
+  }
+  return block ? expandInstance(job, *block, value) : expandLayer(job, *op, value);
+}
+
+llvm::LogicalResult Expander::expandInstance(const Job &job, const Member &block, std::string &value) {
+  auto name = text(block, job.name);
+  if (failed(name))
+    return llvm::failure();
+  auto found = blocks.find(*name);
+  if (found == blocks.end()) {
+    llvm::SmallVector<llvm::StringRef> known(blocks.keys());
+    llvm::sort(known);
+    return diagnostics.error(block.value.loc, "there is no block " + quote(*name) + suggestion(*name, known),
+                             job.name);
+  }
+  if (auto it = llvm::find(open, *name); it != open.end()) {
+    std::string cycle;
+    for (; it != open.end(); ++it)
+      cycle += *it + " -> ";
+    return diagnostics.error(block.value.loc, "block " + quote(*name) + " uses itself: " + cycle + *name,
+                             job.name);
+  }
+  if (open.size() == kDeepestNesting)
+    return diagnostics.error(block.value.loc,
+                             "block instances nested more than " + llvm::Twine(kDeepestNesting) + " deep",
+                             job.name);
+  const Value &layers = *found->second->find("layers");
+  Bindings bindings;
+  bindings.outer = symbols.scopes[0].params;
+  if (failed(bindParams(job, *name, found->second->find("params"), bindings)))
+    return llvm::failure();
+
+  open.push_back(*name);
+  symbols.scopes.push_back({job.name, job.inputs, &bindings, &declaredNames(layers), scope().window});
+  value = job.inputs[0];
+  auto result = expandList(layers, value, job.share);
+  symbols.scopes.pop_back();
+  open.pop_back();
+  Symbol &symbol = symbols[job.name];
+  symbol.kind = Symbol::Group;
+  symbol.producer = value;
+  return result;
+}
+
+llvm::LogicalResult Expander::bindParams(const Job &job, llvm::StringRef block, const Value *params,
+                                         Bindings &bindings) {
+  llvm::ArrayRef<Member> known;
+  if (params)
+    known = params->members;
+  for (const Member *member : job.members) {
+    if (llvm::is_contained(kLayerWords, member->key) ||
+        llvm::any_of(known, [&](const Member &param) { return param.key == member->key; }))
+      continue;
+    llvm::SmallVector<llvm::StringRef> candidates(std::begin(kLayerWords), std::end(kLayerWords));
+    for (const Member &param : known)
+      candidates.push_back(param.key);
+    return diagnostics.error(member->keyLoc,
+                             "unknown field " + quote(member->key) + " of block " + quote(block) +
+                                 suggestion(member->key, candidates),
+                             job.name);
+  }
+  for (const Member &param : known) {
+    const Member *given = job.find(param.key);
+    // A given value is meant where the instance stands, a default inside of the block; it may use the
+    // parameters before it. The block's own scope will be the next one.
+    auto value = given ? substitute(given->value, job.name)
+                       : substitution.apply(param.value, bindings, symbols.scopes.size(), job.name);
+    if (failed(value))
+      return llvm::failure();
+    if (value->kind == Value::Null)
+      return diagnostics.error(given ? given->value.loc : job.loc,
+                               "block " + quote(block) + " needs its parameter " + quote(param.key),
+                               job.name);
+    bindings.own[param.key] = std::move(*value);
+  }
+  return llvm::success();
+}
+
+llvm::LogicalResult Expander::expandLayer(const Job &job, const Member &op, std::string &value) {
+  auto kind = text(op, job.name);
+  if (failed(kind))
+    return llvm::failure();
+  if (!ops.empty() && !llvm::is_contained(ops, *kind))
+    return diagnostics.error(op.value.loc, "unknown op " + quote(*kind) + suggestion(*kind, ops), job.name);
+  if (++layerCount > kMostLayers)
+    return diagnostics.error(job.loc, "more than " + llvm::Twine(kMostLayers) + " layers", job.name);
+  Layer layer;
+  layer.name = job.name;
+  layer.op = *kind;
+  layer.loc = job.loc;
+  layer.opLoc = op.value.loc;
+  layer.instance = instance;
+  layer.inputs = job.inputs;
+  layer.inputLocs = job.inputLocs;
+  for (const Member *member : job.members) {
+    if (llvm::is_contained(kLayerWords, member->key))
+      continue;
+    if (layer.op == "sliding_window" && member->key == "layers") {
+      if (failed(expandBody(member->value, layer)))
+        return llvm::failure();
+      continue;
+    }
+    auto field = substitute(member->value, job.name);
+    if (failed(field))
+      return llvm::failure();
+    if (llvm::is_contained(kReferences, member->key)) {
+      auto producer = symbols.value(*field, scope(), job.name);
+      if (failed(producer))
+        return llvm::failure();
+      field->text = *producer;
+      layer.references.push_back(std::move(*producer));
+    }
+    layer.fields.push_back({member->key, member->keyLoc, std::move(*field)});
+  }
+  if (job.share && failed(shareTensors(*job.share, layer)))
+    return llvm::failure();
+  Symbol &symbol = symbols[job.name];
+  symbol.kind = Symbol::Layer;
+  symbol.producer = job.name;
+  symbol.op = layer.op;
+  symbol.share = layer.share;
+  value = job.name;
+  out->push_back(std::move(layer));
+  return llvm::success();
+}
+
+/// The layers of a sliding window: a scope of its own that sees one window as $in.
+llvm::LogicalResult Expander::expandBody(const Value &layers, Layer &layer) {
+  if (layers.kind != Value::Array || layers.items.empty())
+    return diagnostics.error(layers.loc, "\"layers\" must be an array of at least one layer", layer.name);
+  std::vector<Layer> *outside = out;
+  out = &layer.body;
+  symbols.scopes.push_back({layer.name, {"$in"}, scope().params, &declaredNames(layers), ++windows});
+  std::string value = "$in";
+  auto result = expandList(layers, value, nullptr);
+  symbols.scopes.pop_back();
+  out = outside;
+  return result;
+}
+
+llvm::LogicalResult Expander::shareTensors(const Share &share, Layer &layer) {
+  std::string target = share.target + layer.name.substr(share.own.size());
+  const Symbol *symbol = symbols.find(target);
+  auto error = [&](const llvm::Twine &why) {
+    return diagnostics.error(share.loc, "cannot share with " + quote(share.target) + ": " + why, layer.name);
+  };
+  if (!symbol)
+    return error("there is no layer " + quote(target));
+  if (symbol->kind != Symbol::Layer)
+    return error(quote(target) + " is no single layer; name one of those inside of it");
+  if (symbol->op != layer.op)
+    return error(quote(target) + " is a " + symbol->op + ", this is a " + layer.op);
+  layer.share = symbol->share.empty() ? target : symbol->share;
+  return llvm::success();
 }
 
 } // namespace segc

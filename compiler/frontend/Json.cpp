@@ -1,200 +1,276 @@
-/// \file From SAX events to positioned values.
+/// \file Builds value trees from the events of nlohmann's SAX parser.
 // SPDX-License-Identifier: MIT
 #include "compiler/frontend/Json.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include <nlohmann/json.hpp>
 
 namespace segc {
 
-const Json::Member *Json::findMember(llvm::StringRef key) const {
-  for (const Member &member : members)
-    if (member.key == key)
-      return &member;
-  return nullptr;
-}
-
-const Json *Json::find(llvm::StringRef key) const {
-  const Member *member = findMember(key);
-  return member ? &member->value : nullptr;
-}
-
-const char *Json::kindName() const {
-  static const char *const names[] = {"null", "a boolean", "an integer", "a number", "a string", "a list", "an object"};
-  return names[static_cast<unsigned>(kind)];
-}
+using Json = nlohmann::json;
 
 namespace {
 
-/// Builds the tree. The SAX interface gives no positions, but it gives the tokens in order: between two of them lie
-/// only white space, commas and colons, so a second cursor over the text finds where each token starts and ends.
-class Builder {
+/// Receives the events. They carry no positions, and how far the lexer has read depends on the token (it
+/// looks one byte beyond a number), so the handler walks through the text by itself: when an event arrives,
+/// its token has been found valid and is the next one after white space, commas and colons.
+class TreeBuilder : public nlohmann::json_sax<Json> {
 public:
-  using number_integer_t = nlohmann::json::number_integer_t;
-  using number_unsigned_t = nlohmann::json::number_unsigned_t;
-  using number_float_t = nlohmann::json::number_float_t;
-  using string_t = nlohmann::json::string_t;
-  using binary_t = nlohmann::json::binary_t;
-
-  explicit Builder(Diagnostics &diagnostics) : diagnostics(diagnostics), text(diagnostics.text()) {}
-
-  bool null() { return add(token(Json::Kind::Null)); }
-  bool boolean(bool value) {
-    Json json = token(Json::Kind::Boolean);
-    json.boolean = value;
-    return add(std::move(json));
-  }
-  bool number_integer(number_integer_t value) { return integer(value); }
-  bool number_unsigned(number_unsigned_t value) {
-    if (value > static_cast<number_unsigned_t>(INT64_MAX))
-      return fail(token(Json::Kind::Integer).offset, "integer out of range: 64 bits with sign are the limit");
-    return integer(static_cast<int64_t>(value));
-  }
-  bool number_float(number_float_t value, const string_t &spelling) {
-    Json json = token(Json::Kind::Real);
-    if (spelling.find_first_of(".eE") == string_t::npos)
-      return fail(json.offset, "integer out of range: 64 bits with sign are the limit");
-    json.real = value;
-    return add(std::move(json));
-  }
-  bool string(string_t &value) {
-    Json json = token(Json::Kind::String);
-    json.string = std::move(value);
-    return add(std::move(json));
-  }
-  bool binary(binary_t &) { return false; }
-  bool start_object(size_t) { return open(Json::Kind::Object); }
-  bool start_array(size_t) { return open(Json::Kind::Array); }
-  bool end_object() { return close(); }
-  bool end_array() { return close(); }
-
-  bool key(string_t &value) {
-    size_t offset = token(Json::Kind::String).offset;
-    if (!keys.back().insert(value).second)
-      return fail(offset, "duplicate key '" + value + "': a key may stand once in an object");
-    pendingKey = {std::move(value), offset, {}};
-    return true;
+  TreeBuilder(llvm::StringRef text, Diagnostics &diagnostics, const JsonLimits &limits)
+      : text(text), diagnostics(diagnostics), limits(limits) {
+    if (text.starts_with("\xef\xbb\xbf")) // the lexer skips a byte order mark
+      cursor = 3;
   }
 
-  bool parse_error(size_t position, const std::string &, const nlohmann::json::exception &problem) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing ...": keep the end.
-    llvm::StringRef what = problem.what();
-    size_t colon = what.find(": ");
-    llvm::StringRef reason = colon == llvm::StringRef::npos ? what : what.drop_front(colon + 2);
-    return fail(position ? position - 1 : 0, "malformed JSON: " + reason.substr(0, 300).str());
-  }
+  Value take() { return std::move(root); }
 
-  std::optional<Json> result() { return done && !failed ? std::optional<Json>(std::move(root)) : std::nullopt; }
+  bool null() override {
+    return scalar(Value::Null, [](Value &) {});
+  }
+  bool boolean(bool given) override {
+    return scalar(Value::Bool, [&](Value &value) { value.boolean = given; });
+  }
+  bool number_integer(int64_t given) override {
+    return scalar(Value::Int, [&](Value &value) { value.integer = given; });
+  }
+  bool number_unsigned(uint64_t given) override {
+    if (given > uint64_t(INT64_MAX))
+      return outOfRange();
+    return number_integer(int64_t(given));
+  }
+  bool number_float(double given, const std::string &digits) override {
+    // The lexer turns an integer beyond 64 bits into a double; it must not pass for a number.
+    if (llvm::StringRef(digits).find_first_of(".eE") == llvm::StringRef::npos)
+      return outOfRange();
+    return scalar(Value::Double, [&](Value &value) { value.real = given; });
+  }
+  bool string(std::string &given) override {
+    return scalar(Value::String, [&](Value &value) { value.text = std::move(given); });
+  }
+  bool binary(Json::binary_t &) override { return false; } // text has no such event
+  bool start_object(size_t) override { return open(Value::Object); }
+  bool start_array(size_t) override { return open(Value::Array); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string &given) override;
+  bool parse_error(size_t position, const std::string &lastToken,
+                   const nlohmann::detail::exception &exception) override;
 
 private:
-  bool integer(int64_t value) {
-    Json json = token(Json::Kind::Integer);
-    json.integer = value;
-    return add(std::move(json));
-  }
+  struct Frame {
+    Value value;
+    llvm::StringSet<> keys;
+    std::string key;
+    llvm::SMLoc keyLoc;
+  };
 
-  /// A value of the given kind at the next token, which the cursor passes.
-  Json token(Json::Kind kind) {
-    while (cursor < text.size() && llvm::StringRef(" \t\r\n,:").contains(text[cursor]))
-      ++cursor;
-    if (cursor == 0 && text.starts_with("\xEF\xBB\xBF"))
-      cursor = 3;
-    Json json;
-    json.kind = kind;
-    json.offset = cursor;
-    if (cursor >= text.size())
-      return json;
-    if (text[cursor] == '"') {
-      for (++cursor; cursor < text.size() && text[cursor] != '"'; ++cursor)
-        cursor += text[cursor] == '\\';
-      ++cursor;
-    } else if (llvm::StringRef("{}[]").contains(text[cursor])) {
-      ++cursor;
-    } else {
-      while (cursor < text.size() && (llvm::isAlnum(text[cursor]) || llvm::StringRef("+-.").contains(text[cursor])))
-        ++cursor;
-    }
-    return json;
+  llvm::SMLoc locAt(size_t offset) const {
+    return llvm::SMLoc::getFromPointer(text.data() + std::min(offset, text.size()));
   }
-
-  bool fail(size_t offset, const llvm::Twine &message) {
-    if (!failed)
-      diagnostics.error(offset, "", message);
-    failed = true;
+  bool fail(llvm::SMLoc loc, const llvm::Twine &message) {
+    (void)diagnostics.error(loc, message);
     return false;
   }
-
-  bool count(size_t offset) {
-    if (++values <= kMaxJsonValues)
-      return true;
-    return fail(offset, "more than 1,000,000 values");
+  bool outOfRange() {
+    return fail(nextToken(), "integer out of range; the largest is 9223372036854775807 (2^63-1)");
   }
-
-  /// Where the next value belongs; for objects under the pending key.
-  Json *place(Json json) {
-    if (stack.empty()) {
-      root = std::move(json);
-      return &root;
-    }
-    Json *parent = stack.back();
-    if (parent->isArray()) {
-      parent->items.push_back(std::move(json));
-      return &parent->items.back();
-    }
-    pendingKey.value = std::move(json);
-    parent->members.push_back(std::move(pendingKey));
-    return &parent->members.back().value;
+  llvm::SMLoc nextToken();
+  bool count(llvm::SMLoc loc);
+  template <typename Fill> bool scalar(Value::Kind kind, Fill fill) {
+    Value value;
+    value.kind = kind;
+    value.loc = nextToken();
+    fill(value);
+    return count(value.loc) && add(std::move(value));
   }
+  bool open(Value::Kind kind);
+  bool close();
+  bool add(Value value);
 
-  bool add(Json json) {
-    if (!count(json.offset))
-      return false;
-    place(std::move(json));
-    done = stack.empty();
-    return true;
-  }
-
-  bool open(Json::Kind kind) {
-    Json json = token(kind);
-    if (stack.size() >= kMaxJsonDepth)
-      return fail(json.offset, "nested more than 64 deep");
-    if (!count(json.offset))
-      return false;
-    // A parent's vector does not grow while its child is open, so the pointer stays good.
-    stack.push_back(place(std::move(json)));
-    keys.emplace_back();
-    return true;
-  }
-
-  bool close() {
-    token(Json::Kind::Null);
-    stack.pop_back();
-    keys.pop_back();
-    done = stack.empty();
-    return true;
-  }
-
-  Diagnostics &diagnostics;
   llvm::StringRef text;
-  size_t cursor = 0, values = 0;
-  bool failed = false, done = false;
-  Json root;
-  std::vector<Json *> stack;
-  std::vector<llvm::StringSet<>> keys;
-  Json::Member pendingKey;
+  Diagnostics &diagnostics;
+  const JsonLimits &limits;
+  size_t cursor = 0; ///< behind the last token
+  unsigned tokens = 0;
+  std::vector<Frame> stack;
+  Value root;
 };
+
+/// Where the token of the current event starts; moves the cursor behind it.
+llvm::SMLoc TreeBuilder::nextToken() {
+  cursor = std::min(text.find_first_not_of(" \t\r\n,:", cursor), text.size());
+  size_t start = cursor;
+  if (start == text.size())
+    return locAt(start);
+  char first = text[cursor++];
+  if (first == '"') {
+    while (cursor < text.size() && text[cursor] != '"')
+      cursor += text[cursor] == '\\' ? 2 : 1;
+    cursor = std::min(cursor + 1, text.size());
+  } else if (llvm::isAlnum(first) || first == '-') {
+    while (cursor < text.size() &&
+           (llvm::isAlnum(text[cursor]) || llvm::is_contained({'+', '-', '.'}, text[cursor])))
+      ++cursor;
+  }
+  return locAt(start);
+}
+
+bool TreeBuilder::count(llvm::SMLoc loc) {
+  return ++tokens <= limits.tokens ||
+         fail(loc, "more than " + llvm::Twine(limits.tokens) + " values and keys");
+}
+
+bool TreeBuilder::key(std::string &given) {
+  Frame &top = stack.back();
+  top.keyLoc = nextToken();
+  if (!top.keys.insert(given).second)
+    return fail(top.keyLoc, "duplicate key " + quote(given) + "; keep one of the two");
+  top.key = std::move(given);
+  return count(top.keyLoc);
+}
+
+bool TreeBuilder::open(Value::Kind kind) {
+  Frame frame;
+  frame.value.kind = kind;
+  frame.value.loc = nextToken();
+  llvm::SMLoc loc = frame.value.loc;
+  if (stack.size() == limits.depth)
+    return fail(loc, "nested more than " + llvm::Twine(limits.depth) + " deep");
+  stack.push_back(std::move(frame));
+  return count(loc);
+}
+
+bool TreeBuilder::close() {
+  nextToken();
+  Value value = std::move(stack.back().value);
+  stack.pop_back();
+  return add(std::move(value));
+}
+
+bool TreeBuilder::add(Value value) {
+  if (stack.empty())
+    root = std::move(value);
+  else if (Frame &top = stack.back(); top.value.kind == Value::Array)
+    top.value.items.push_back(std::move(value));
+  else
+    top.value.members.push_back({std::move(top.key), top.keyLoc, std::move(value)});
+  return true;
+}
+
+bool TreeBuilder::parse_error(size_t position, const std::string &lastToken,
+                              const nlohmann::detail::exception &exception) {
+  // `position` counts the bytes up to the end of the last token, the end of the text as one more. The token
+  // is the next one behind the last event, or the one after it if that is a separator in its place.
+  size_t end = std::min(position, text.size());
+  auto skipSpace = [&](size_t offset) {
+    return std::min(text.find_first_not_of(" \t\r\n", offset), text.size());
+  };
+  size_t start = skipSpace(cursor);
+  if (start + 1 < position && start < end && (text[start] == ',' || text[start] == ':'))
+    start = skipSpace(start + 1);
+  if (position <= text.size()) // "01" is two tokens to the lexer
+    start = std::min(start, end - std::min<size_t>(end, 1));
+  llvm::StringRef what = exception.what();
+  if (what.contains("number overflow"))
+    return fail(locAt(start), "number out of range of a double");
+
+  std::string message = what.substr(what.find("syntax error")).str();
+  std::string lastRead = "; last read: '" + lastToken + "'";
+  if (size_t at = message.find(lastRead); at != std::string::npos)
+    message.erase(at, lastRead.size());
+  // A flaw inside of a string or a number is shown where it was noticed.
+  if (llvm::StringRef(message).contains(" invalid string") ||
+      llvm::StringRef(message).contains(" invalid number"))
+    start = position > text.size() ? text.size() : end - std::min<size_t>(end, 1);
+  return fail(locAt(start), "JSON " + message);
+}
 
 } // namespace
 
-std::optional<Json> parseJson(Diagnostics &diagnostics) {
-  llvm::StringRef text = diagnostics.text();
-  if (text.size() > kMaxJsonBytes) {
-    diagnostics.error(0, "", "the file is larger than 64 MiB");
-    return std::nullopt;
+llvm::FailureOr<Value> parseJson(llvm::StringRef text, Diagnostics &diagnostics, const JsonLimits &limits) {
+  llvm::SMLoc start = llvm::SMLoc::getFromPointer(text.data());
+  if (text.size() > limits.bytes)
+    return diagnostics.error(start, "more than " + llvm::Twine(limits.bytes) + " bytes");
+  // The lexer takes a zero byte for the end and would ignore what follows.
+  if (size_t zero = text.find('\0'); zero != llvm::StringRef::npos)
+    return diagnostics.error(llvm::SMLoc::getFromPointer(text.data() + zero),
+                             "JSON syntax error: a zero byte");
+  TreeBuilder builder(text, diagnostics, limits);
+  if (!Json::sax_parse(text.begin(), text.end(), &builder))
+    return llvm::failure();
+  return builder.take();
+}
+
+const Value *Value::find(llvm::StringRef key) const {
+  for (const Member &member : members)
+    if (member.key == key)
+      return &member.value;
+  return nullptr;
+}
+
+std::string Value::describe() const {
+  switch (kind) {
+  case String:
+    return "the string " + quote(text);
+  case Array:
+    return "an array";
+  case Object:
+    return "an object";
+  default:
+    std::string result;
+    llvm::raw_string_ostream os(result);
+    printJson(os, *this);
+    return result;
   }
-  Builder builder(diagnostics);
-  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
-  return builder.result();
+}
+
+static void printString(llvm::raw_ostream &os, llvm::StringRef text) {
+  os << '"';
+  for (char c : text) {
+    if (c == '"' || c == '\\')
+      os << '\\' << c;
+    else if (static_cast<unsigned char>(c) < 0x20)
+      os << llvm::format("\\u%04x", c);
+    else
+      os << c;
+  }
+  os << '"';
+}
+
+void printJson(llvm::raw_ostream &os, const Value &value) {
+  switch (value.kind) {
+  case Value::Null:
+    os << "null";
+    break;
+  case Value::Bool:
+    os << (value.boolean ? "true" : "false");
+    break;
+  case Value::Int:
+    os << value.integer;
+    break;
+  case Value::Double:
+    os << Json(value.real).dump(); // the shortest text that reads as the same double
+    break;
+  case Value::String:
+    printString(os, value.text);
+    break;
+  case Value::Array:
+    os << '[';
+    llvm::interleaveComma(value.items, os, [&](const Value &item) { printJson(os, item); });
+    os << ']';
+    break;
+  case Value::Object:
+    os << '{';
+    llvm::interleaveComma(value.members, os, [&](const Member &member) {
+      printString(os, member.key);
+      os << ": ";
+      printJson(os, member.value);
+    });
+    os << '}';
+    break;
+  }
 }
 
 } // namespace segc

@@ -1,54 +1,58 @@
-/// \file JSON values that know where they stand in the file.
+/// \file JSON text as a tree of values that know where they stand.
 ///
-/// Read through nlohmann/json's SAX interface with limits: the library's own tree neither keeps positions nor survives
-/// deep nesting.
+/// Texts are untrusted: nesting, tokens and bytes are limited, keys are unique, integers are exact or an
+/// error.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/frontend/Diagnostics.h"
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace segc {
 
-struct Json {
-  enum class Kind { Null, Boolean, Integer, Real, String, Array, Object };
-  struct Member;
-  Kind kind = Kind::Null;
+struct JsonLimits {
+  uint64_t bytes = 64 << 20;
+  unsigned tokens = 1000000; ///< values and keys
+  unsigned depth = 64;
+};
+
+struct Member;
+
+struct Value {
+  enum Kind { Null, Bool, Int, Double, String, Array, Object };
+
+  Kind kind = Null;
   bool boolean = false;
   int64_t integer = 0;
   double real = 0;
-  std::string string;
-  std::vector<Json> items;
-  std::vector<Member> members;
-  size_t offset = 0; ///< byte of the file
+  std::string text;
+  std::vector<Value> items;    ///< of an array
+  std::vector<Member> members; ///< of an object, in the order of the text
+  llvm::SMLoc loc;             ///< its first byte
+  /// Of a string in an expanded model: the scope in which it is looked up when it names a layer.
+  unsigned scope = 0;
 
-  bool isNull() const { return kind == Kind::Null; }
-  bool isString() const { return kind == Kind::String; }
-  bool isObject() const { return kind == Kind::Object; }
-  bool isArray() const { return kind == Kind::Array; }
-  bool isInteger() const { return kind == Kind::Integer; }
-  bool isNumber() const { return isInteger() || kind == Kind::Real; }
-  double number() const { return isInteger() ? static_cast<double>(integer) : real; }
-  /// Null if this is no object or has no such key.
-  const Json *find(llvm::StringRef key) const;
-  const Member *findMember(llvm::StringRef key) const;
-  /// "a string", "an object", ... for messages.
-  const char *kindName() const;
+  bool isString() const { return kind == String; }
+  bool isNumber() const { return kind == Int || kind == Double; }
+  double number() const { return kind == Int ? double(integer) : real; }
+  /// An object's value under `key`, or null.
+  const Value *find(llvm::StringRef key) const;
+  /// For messages: "the string 'x'", "3.5", "an array".
+  std::string describe() const;
 };
 
-struct Json::Member {
+struct Member {
   std::string key;
-  size_t offset; ///< of the key
-  Json value;
+  llvm::SMLoc keyLoc;
+  Value value;
 };
 
-/// Limits on what is read.
-constexpr size_t kMaxJsonDepth = 64, kMaxJsonValues = 1000000, kMaxJsonBytes = size_t(64) << 20;
-
-/// Parses the open file. Reports malformed text, duplicate keys, integers beyond 64 bits and exceeded limits.
-std::optional<Json> parseJson(Diagnostics &diagnostics);
+/// Parses `text`, which must have been added to `diagnostics`. Reports the first error: bad syntax, a limit,
+/// a duplicate key, a number that fits neither a 64-bit integer nor a double.
+llvm::FailureOr<Value> parseJson(llvm::StringRef text, Diagnostics &diagnostics,
+                                 const JsonLimits &limits = {});
+/// Prints the value as JSON on one line.
+void printJson(llvm::raw_ostream &os, const Value &value);
 
 } // namespace segc

@@ -1,294 +1,286 @@
-/// \file The file's top level: format, name, parameters, inputs, outputs; what the expanded model can be asked.
+/// \file Reads the top level of a description; lookup, liveness and printing of the expanded model.
 // SPDX-License-Identifier: MIT
 #include "compiler/frontend/Model.h"
 #include "compiler/frontend/Expand.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
-#include <nlohmann/json.hpp>
 
 namespace segc {
 
-const Field *Layer::find(llvm::StringRef key) const {
-  for (const Field &field : fields)
-    if (field.key == key)
-      return &field;
-  return nullptr;
-}
-
-const Layer *Model::find(llvm::StringRef fullName) const {
-  auto found = layerIndex.find(fullName);
-  return found == layerIndex.end() ? nullptr : &layers[found->second];
-}
-
-std::vector<bool> Model::live(llvm::ArrayRef<std::string> also) const {
-  std::vector<bool> needed(layers.size());
-  auto mark = [&](const std::string &name) {
-    auto found = layerIndex.find(name);
-    if (found != layerIndex.end())
-      needed[found->second] = true;
-  };
-  for (const ModelOutput &output : outputs)
-    mark(output.layer);
-  for (const std::string &name : also)
-    mark(name);
-  for (size_t i = layers.size(); i-- > 0;) {
-    if (!needed[i])
-      continue;
-    for (const std::string &input : layers[i].inputs)
-      mark(input);
-    for (const Field &field : layers[i].fields) // pool, like, mirror: names seen from the layer
-      if (field.value.isString())
-        if (auto name = lookUp(*field.scope, field.value.string, *this))
-          if (layerIndex.count(*name) && layerIndex.lookup(*name) < i)
-            mark(*name);
-  }
-  return needed;
-}
-
-std::optional<Setting> parseSetting(llvm::StringRef text) {
-  auto [name, value] = text.split('=');
-  if (!isName(name) || !text.contains('='))
-    return std::nullopt;
-  return Setting{name.str(), value.str()};
-}
-
-/// A -set value: a JSON scalar where it is one, else text.
-static Json settingValue(const std::string &text) {
-  Json value;
-  auto parsed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (parsed.is_number_integer() && !(parsed.is_number_unsigned() && parsed.get<uint64_t>() > INT64_MAX)) {
-    value.kind = Json::Kind::Integer;
-    value.integer = parsed.get<int64_t>();
-  } else if (parsed.is_number()) {
-    value.kind = Json::Kind::Real;
-    value.real = parsed.get<double>();
-  } else if (parsed.is_boolean()) {
-    value.kind = Json::Kind::Boolean;
-    value.boolean = parsed.get<bool>();
-  } else {
-    value.kind = Json::Kind::String;
-    value.string = parsed.is_string() ? parsed.get<std::string>() : text;
-  }
-  return value;
-}
+static constexpr int64_t kLargestExtent = int64_t(1) << 24;
+static constexpr int64_t kMostElements = INT32_MAX; // schedules index with 32 bits
+static constexpr llvm::StringRef kModelWords[] = {"format", "name",   "params",  "inputs",
+                                                  "blocks", "layers", "outputs", "training"};
+static constexpr llvm::StringRef kTrainingWords[] = {"targets",  "losses", "optimizer", "freeze",
+                                                     "lr_scale", "wrt",    "phases"};
+static constexpr llvm::StringRef kTypes[] = {"f32", "f16", "bf16", "i8", "u8", "i32"};
 
 namespace {
 
 class Reader {
 public:
-  Reader(Diagnostics &diagnostics, const Json &root) : diagnostics(diagnostics), root(root) {}
+  Reader(const Value &description, llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics)
+      : description(description), diagnostics(diagnostics), substitution(diagnostics), symbols(diagnostics),
+        expander(symbols, substitution, ops, diagnostics) {}
 
-  std::optional<Model> run(llvm::ArrayRef<Setting> settings) {
-    static const std::vector<std::string> kKeys = {"format", "name", "params", "inputs", "blocks", "layers", "outputs", "training", "description"};
-    if (!root.isObject())
-      return error(root.offset, "a model is a JSON object, this is " + std::string(root.kindName()));
-    for (const Json::Member &member : root.members)
-      if (!llvm::is_contained(kKeys, member.key))
-        return error(member.offset, "unknown field '" + member.key + "'" + suggestion(member.key, kKeys));
-    auto scope = std::make_shared<Scope>();
-    if (!readHead() || !readParameters(*scope, settings) || !readInputs(scope))
-      return std::nullopt;
-    const Json *layers = root.find("layers"), *blocks = root.find("blocks");
-    if (!layers || !layers->isArray() || layers->items.empty())
-      return error(layers ? layers->offset : root.offset, "\"layers\" must be a list of at least one layer");
-    if (blocks && !blocks->isObject())
-      return error(blocks->offset, "\"blocks\" must be an object, this is " + std::string(blocks->kindName()));
-    if (!expandLayers(diagnostics, model, scope, *layers, blocks) || !readOutputs(*scope) || !readTraining(scope))
-      return std::nullopt;
-    return std::move(model);
-  }
+  llvm::LogicalResult run(llvm::ArrayRef<Setting> settings, Model &model);
 
 private:
-  std::nullopt_t error(size_t offset, const llvm::Twine &message) {
-    diagnostics.error(offset, "", message);
-    return std::nullopt;
-  }
-  bool fail(size_t offset, const llvm::Twine &message) {
-    diagnostics.error(offset, "", message);
-    return false;
-  }
+  llvm::FailureOr<const Value *> need(llvm::StringRef key, Value::Kind kind, llvm::StringRef what);
+  llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
+                                 llvm::ArrayRef<llvm::StringRef> known);
+  llvm::LogicalResult readInput(const Value &given, Model &model);
+  llvm::LogicalResult readExtents(const Value &shape, ModelInput &input);
+  llvm::LogicalResult readOutputs(const Value &given, Model &model);
 
-  bool readHead() {
-    const Json *format = root.find("format"), *name = root.find("name");
-    if (!format || !format->isString() || format->string != "segc-model/1")
-      return fail(format ? format->offset : root.offset, "\"format\" must be \"segc-model/1\"");
-    if (!name || !name->isString())
-      return fail(name ? name->offset : root.offset, "\"name\" must be a string: the name of the library");
-    if (!isName(name->string))
-      return fail(name->offset, "name '" + name->string.substr(0, 140) + "' must match [A-Za-z_][A-Za-z0-9_.]*, 128 bytes at most: it names files and C functions");
-    model.name = name->string;
-    return true;
-  }
-
-  bool readParameters(Scope &scope, llvm::ArrayRef<Setting> settings) {
-    const Json *params = root.find("params");
-    if (params && !params->isObject())
-      return fail(params->offset, "\"params\" must be an object, this is " + std::string(params->kindName()));
-    std::vector<std::string> known;
-    if (params)
-      for (const Json::Member &member : params->members) {
-        if (!isName(member.key) || member.key == "in")
-          return fail(member.offset, "'" + member.key + "' cannot name a parameter");
-        scope.parameters[member.key] = {member.value, nullptr};
-        known.push_back(member.key);
-      }
-    for (const Setting &setting : settings) {
-      auto found = scope.parameters.find(setting.name);
-      if (found == scope.parameters.end())
-        return fail(params ? params->offset : root.offset, "-set " + setting.name + ": the model has no such parameter" + suggestion(setting.name, known));
-      size_t offset = found->second.value.offset;
-      found->second.value = settingValue(setting.value);
-      found->second.value.offset = offset;
-    }
-    if (params)
-      for (const Json::Member &member : params->members)
-        if (scope.parameters[member.key].value.isNull())
-          return fail(member.offset, "parameter '" + member.key + "' has no default: give it with -set " + member.key + "=...");
-    return true;
-  }
-
-  bool readInputs(const std::shared_ptr<Scope> &scope) {
-    const Json *inputs = root.find("inputs");
-    if (!inputs || !inputs->isArray() || inputs->items.empty())
-      return fail(inputs ? inputs->offset : root.offset, "\"inputs\" must be a list of at least one input");
-    for (const Json &written : inputs->items) {
-      auto item = substitute(diagnostics, scope, written, "");
-      if (!item || !readInput(item->value))
-        return false;
-      scope->own[model.inputs.back().name] = model.inputs.back().name;
-    }
-    return true;
-  }
-
-  bool readInput(const Json &item) {
-    static const std::vector<std::string> kKeys = {"name", "shape", "dtype"};
-    if (!item.isObject())
-      return fail(item.offset, "an input is an object with name, shape and dtype");
-    for (const Json::Member &member : item.members)
-      if (!llvm::is_contained(kKeys, member.key))
-        return fail(member.offset, "unknown field '" + member.key + "' of an input" + suggestion(member.key, kKeys));
-    ModelInput input;
-    input.offset = item.offset;
-    const Json *name = item.find("name"), *shape = item.find("shape"), *dtype = item.find("dtype");
-    if (!name || !name->isString() || !isName(name->string))
-      return fail(name ? name->offset : item.offset, "an input needs a \"name\" matching [A-Za-z_][A-Za-z0-9_.]*");
-    input.name = name->string;
-    for (const ModelInput &other : model.inputs)
-      if (other.name == input.name)
-        return fail(name->offset, "duplicate input '" + input.name + "'");
-    static const std::vector<std::string> kTypes = {"f32", "f16", "bf16", "i8", "u8", "i32"};
-    input.dtype = dtype && dtype->isString() ? dtype->string : "f32";
-    if (dtype && (!dtype->isString() || !llvm::is_contained(kTypes, dtype->string)))
-      return fail(dtype->offset, "unknown dtype" + suggestion(input.dtype, kTypes));
-    if (!shape || !shape->isArray() || shape->items.size() != 4)
-      return fail(shape ? shape->offset : item.offset, "input '" + input.name + "' needs a \"shape\" of four extents: [N, C, H, W]");
-    for (auto [axis, extent] : llvm::enumerate(shape->items)) {
-      bool isFree = extent.isString() && extent.string == "?";
-      if (isFree && axis == 1)
-        return fail(extent.offset, "the channels must be known: kernels are compiled for them");
-      if (!isFree && (!extent.isInteger() || extent.integer < 1 || extent.integer > kMaxExtent))
-        return fail(extent.offset, "an extent is a whole number from 1 to 16777216, or \"?\" for N, H and W");
-      input.shape.push_back(isFree ? -1 : extent.integer);
-    }
-    model.inputs.push_back(std::move(input));
-    return true;
-  }
-
-  bool readOutputs(const Scope &scope) {
-    const Json *outputs = root.find("outputs");
-    if (!outputs || !outputs->isArray() || outputs->items.empty())
-      return fail(outputs ? outputs->offset : root.offset, "\"outputs\" must be a list of at least one layer");
-    for (const Json &item : outputs->items) {
-      if (!item.isString())
-        return fail(item.offset, "an output is the name of a layer, this is " + std::string(item.kindName()));
-      auto name = lookUp(scope, item.string, model);
-      if (!name || !model.find(*name))
-        return fail(item.offset, "output '" + item.string + "' is no layer" + suggestion(item.string, layerNames(scope, model)));
-      for (const ModelOutput &other : model.outputs)
-        if (other.layer == *name)
-          return fail(item.offset, "duplicate output '" + item.string + "'");
-      model.outputs.push_back({*name, item.string, item.offset});
-    }
-    return true;
-  }
-
-  bool readTraining(const std::shared_ptr<Scope> &scope) {
-    const Json *training = root.find("training");
-    if (!training)
-      return true;
-    static const std::vector<std::string> kKeys = {"targets", "losses", "optimizer", "freeze", "lr_scale", "wrt", "phases", "clip_norm", "ema", "accumulate", "seed"};
-    if (!training->isObject())
-      return fail(training->offset, "\"training\" must be an object, this is " + std::string(training->kindName()));
-    for (const Json::Member &member : training->members)
-      if (!llvm::is_contained(kKeys, member.key))
-        return fail(member.offset, "unknown field '" + member.key + "' of training" + suggestion(member.key, kKeys));
-    auto value = substitute(diagnostics, scope, *training, "");
-    if (!value)
-      return false;
-    model.training = value->value;
-    return true;
-  }
-
+  const Value &description;
   Diagnostics &diagnostics;
-  const Json &root;
-  Model model;
+  Substitution substitution;
+  Symbols symbols;
+  Expander expander;
+  Bindings params;
 };
-
-void printValue(const Json &value, llvm::raw_ostream &out) {
-  switch (value.kind) {
-  case Json::Kind::Null:
-    out << "null";
-    break;
-  case Json::Kind::Boolean:
-    out << (value.boolean ? "true" : "false");
-    break;
-  case Json::Kind::Integer:
-    out << value.integer;
-    break;
-  case Json::Kind::Real:
-    out << value.real;
-    break;
-  case Json::Kind::String:
-    out << value.string;
-    break;
-  case Json::Kind::Array:
-    out << "[";
-    for (const Json &item : value.items) {
-      out << (&item == value.items.data() ? "" : ", ");
-      printValue(item, out);
-    }
-    out << "]";
-    break;
-  case Json::Kind::Object:
-    out << "{";
-    for (const Json::Member &member : value.members) {
-      out << (&member == value.members.data() ? "" : ", ") << member.key << "=";
-      printValue(member.value, out);
-    }
-    out << "}";
-  }
-}
 
 } // namespace
 
-std::optional<Model> readModel(Diagnostics &diagnostics, llvm::ArrayRef<Setting> settings) {
-  auto root = parseJson(diagnostics);
-  if (!root)
-    return std::nullopt;
-  return Reader(diagnostics, *root).run(settings);
+/// A required member of the description.
+llvm::FailureOr<const Value *> Reader::need(llvm::StringRef key, Value::Kind kind, llvm::StringRef what) {
+  const Value *value = description.find(key);
+  if (!value)
+    return diagnostics.error(description.loc, "the model needs \"" + key + "\", " + what);
+  if (value->kind != kind)
+    return diagnostics.error(value->loc, "\"" + key + "\" must be " + what + ", not " + value->describe());
+  if (kind == Value::Array && value->items.empty())
+    return diagnostics.error(value->loc, "\"" + key + "\" is empty; it must be " + what);
+  return value;
 }
 
-void printModel(const Model &model, llvm::raw_ostream &out) {
-  for (const Layer &layer : model.layers) {
-    out << layer.name << ": " << layer.op << "(" << llvm::join(layer.inputs, ", ") << ")";
-    for (const Field &field : layer.fields) {
-      out << " " << field.key << "=";
-      printValue(field.value, out);
+llvm::LogicalResult Reader::checkWords(const Value &object, llvm::StringRef what,
+                                       llvm::ArrayRef<llvm::StringRef> known) {
+  for (const Member &member : object.members)
+    if (!llvm::is_contained(known, member.key))
+      return diagnostics.error(member.keyLoc, "unknown field " + quote(member.key) + " of " + what +
+                                                  suggestion(member.key, known));
+  return llvm::success();
+}
+
+llvm::LogicalResult Reader::readExtents(const Value &shape, ModelInput &input) {
+  int64_t elements = 1;
+  for (auto [axis, extent] : llvm::enumerate(shape.items)) {
+    // Only C must be known: kernels are compiled for it.
+    bool isChannels = shape.items.size() == 4 && axis == 1;
+    if (extent.isString() && extent.text == "?" && !isChannels) {
+      input.shape.push_back(kAnyExtent);
+      continue;
     }
-    if (!layer.share.empty())
-      out << " share=" << layer.share;
-    out << "\n";
+    if (extent.kind != Value::Int || extent.integer < 1 || extent.integer > kLargestExtent)
+      return diagnostics.error(extent.loc,
+                               "an extent must be an integer from 1 to " + llvm::Twine(kLargestExtent) +
+                                   (isChannels ? "" : " or \"?\"") + ", not " + extent.describe() +
+                                   (isChannels ? "; the number of channels is always known" : ""));
+    input.shape.push_back(extent.integer);
+    if (__builtin_mul_overflow(elements, extent.integer, &elements) || elements > kMostElements)
+      return diagnostics.error(shape.loc, "input " + quote(input.name) + " has more than " +
+                                              llvm::Twine(kMostElements) + " elements");
   }
+  return llvm::success();
+}
+
+llvm::LogicalResult Reader::readInput(const Value &given, Model &model) {
+  auto substituted = substitution.apply(given, params, 0);
+  if (failed(substituted))
+    return llvm::failure();
+  const Value &object = *substituted;
+  if (object.kind != Value::Object)
+    return diagnostics.error(object.loc, "an input must be an object with \"name\", \"shape\" and \"dtype\"");
+  if (failed(checkWords(object, "an input", {"name", "shape", "dtype"})))
+    return llvm::failure();
+  const Value *name = object.find("name"), *shape = object.find("shape"), *dtype = object.find("dtype");
+  if (!name || !name->isString() || !isName(name->text))
+    return diagnostics.error(name ? name->loc : object.loc,
+                             "an input needs a \"name\": [A-Za-z_][A-Za-z0-9_.]*, at most 128 bytes" +
+                                 (name ? ", not " + name->describe() : ""));
+  ModelInput input;
+  input.name = name->text;
+  input.loc = object.loc;
+  if (!shape || shape->kind != Value::Array || shape->items.empty() || shape->items.size() > 4)
+    return diagnostics.error(shape ? shape->loc : object.loc,
+                             "input " + quote(input.name) +
+                                 " needs a \"shape\" of one to four extents, [N, C, H, W]");
+  if (failed(readExtents(*shape, input)))
+    return llvm::failure();
+  input.dtype = dtype ? dtype->text : "f32";
+  if (!llvm::is_contained(kTypes, input.dtype))
+    return diagnostics.error(dtype->loc,
+                             "\"dtype\" cannot be " + dtype->describe() + suggestion(dtype->text, kTypes));
+  if (failed(symbols.declare(input.name, object.loc)))
+    return llvm::failure();
+  symbols[input.name].kind = Symbol::Input;
+  symbols[input.name].producer = input.name;
+  model.inputs.push_back(std::move(input));
+  return llvm::success();
+}
+
+llvm::LogicalResult Reader::readOutputs(const Value &given, Model &model) {
+  for (const Value &entry : given.items) {
+    auto reference = substitution.apply(entry, params, 0);
+    if (failed(reference))
+      return llvm::failure();
+    auto producer = symbols.value(*reference, symbols.scopes[0], "");
+    if (failed(producer))
+      return llvm::failure();
+    if (symbols.find(*producer)->kind == Symbol::Input)
+      return diagnostics.error(entry.loc,
+                               "output " + quote(*producer) + " is an input; an output is a layer");
+    if (llvm::any_of(model.outputs, [&](const ModelOutput &other) { return other.name == reference->text; }))
+      return diagnostics.error(entry.loc, "output " + quote(reference->text) + " is listed twice");
+    model.outputs.push_back({reference->text, *producer, entry.loc});
+  }
+  return llvm::success();
+}
+
+llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) {
+  if (description.kind != Value::Object)
+    return diagnostics.error(description.loc, "a model must be an object, not " + description.describe());
+  if (failed(checkWords(description, "a model", kModelWords)))
+    return llvm::failure();
+  auto format = need("format", Value::String, "the string \"segc-model/1\"");
+  if (failed(format))
+    return llvm::failure();
+  if ((*format)->text != "segc-model/1")
+    return diagnostics.error((*format)->loc,
+                             "unknown format " + quote((*format)->text) + "; write \"segc-model/1\"");
+  auto name = need("name", Value::String, "a string");
+  if (failed(name))
+    return llvm::failure();
+  if (!isName((*name)->text))
+    return diagnostics.error((*name)->loc, quote((*name)->text) +
+                                               " cannot name a model; names are "
+                                               "[A-Za-z_][A-Za-z0-9_.]*, at most 128 bytes");
+  model.name = (*name)->text;
+  model.nameLoc = (*name)->loc;
+
+  Value none;
+  none.kind = Value::Object;
+  const Value *defaults = description.find("params");
+  if ((defaults && failed(checkParamNames(*defaults, {}, diagnostics))) ||
+      failed(bindModelParams(defaults ? *defaults : none, settings, substitution, diagnostics, params)))
+    return llvm::failure();
+  auto inputs = need("inputs", Value::Array, "an array of at least one input");
+  if (failed(inputs))
+    return llvm::failure();
+  for (const Value &input : (*inputs)->items)
+    if (failed(readInput(input, model)))
+      return llvm::failure();
+  if (const Value *blocks = description.find("blocks"))
+    if (failed(expander.addBlocks(*blocks)))
+      return llvm::failure();
+  auto layers = need("layers", Value::Array, "an array of at least one layer");
+  if (failed(layers) || failed(expander.run(**layers, params, model.inputs[0].name, model.layers)))
+    return llvm::failure();
+  auto outputs = need("outputs", Value::Array, "an array of at least one layer name");
+  if (failed(outputs) || failed(readOutputs(**outputs, model)))
+    return llvm::failure();
+  if (const Value *training = description.find("training")) {
+    if (training->kind != Value::Object)
+      return diagnostics.error(training->loc, "\"training\" must be an object, not " + training->describe());
+    auto substituted = substitution.apply(*training, params, 0);
+    if (failed(substituted) || failed(checkWords(*training, "training", kTrainingWords)))
+      return llvm::failure();
+    model.training = std::move(*substituted);
+  }
+  for (const auto &entry : symbols.all())
+    if (entry.second.window == 0)
+      model.producers[entry.first()] = entry.second.producer;
+  return llvm::success();
+}
+
+llvm::FailureOr<Model> expandModel(const Value &description, llvm::ArrayRef<Setting> settings,
+                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics) {
+  Model model;
+  if (failed(Reader(description, ops, diagnostics).run(settings, model)))
+    return llvm::failure();
+  for (auto [index, layer] : llvm::enumerate(model.layers))
+    model.index[layer.name] = index;
+  return model;
+}
+
+llvm::FailureOr<Model> parseModel(llvm::StringRef text, llvm::ArrayRef<std::string> settings,
+                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics) {
+  auto description = parseJson(text, diagnostics);
+  if (failed(description))
+    return llvm::failure();
+  llvm::SmallVector<Setting> parsed;
+  for (const std::string &setting : settings) {
+    auto one = parseSetting(setting, diagnostics);
+    if (failed(one))
+      return llvm::failure();
+    parsed.push_back(std::move(*one));
+  }
+  return expandModel(*description, parsed, ops, diagnostics);
+}
+
+const Layer *Model::find(llvm::StringRef name) const {
+  auto producer = producers.find(name);
+  auto it = producer == producers.end() ? index.end() : index.find(producer->second);
+  return it == index.end() ? nullptr : &layers[it->second];
+}
+
+std::vector<bool> Model::liveLayers(llvm::ArrayRef<std::string> names) const {
+  std::vector<bool> live(layers.size());
+  auto mark = [&](llvm::StringRef name) {
+    if (const Layer *layer = find(name))
+      live[layer - layers.data()] = true;
+  };
+  llvm::for_each(names, mark);
+  // Layers stand behind what they need, so one pass from the back finds everything.
+  for (size_t i = layers.size(); i-- > 0;)
+    if (live[i]) {
+      llvm::for_each(layers[i].inputs, mark);
+      llvm::for_each(layers[i].references, mark);
+    }
+  return live;
+}
+
+std::vector<bool> Model::liveLayers() const {
+  std::vector<std::string> names;
+  for (const ModelOutput &output : outputs)
+    names.push_back(output.producer);
+  return liveLayers(names);
+}
+
+static void printLayers(llvm::raw_ostream &os, llvm::ArrayRef<Layer> layers, unsigned indent) {
+  for (const Layer &layer : layers) {
+    os.indent(indent) << layer.name << " = " << layer.op << '(';
+    llvm::interleaveComma(layer.inputs, os);
+    os << ") {";
+    llvm::interleaveComma(layer.fields, os, [&](const Member &field) {
+      os << field.key << ": ";
+      printJson(os, field.value);
+    });
+    os << '}';
+    if (!layer.share.empty())
+      os << " share " << layer.share;
+    os << '\n';
+    printLayers(os, layer.body, indent + 2);
+  }
+}
+
+void printModel(llvm::raw_ostream &os, const Model &model) {
+  os << "model " << model.name << '\n';
+  for (const ModelInput &input : model.inputs) {
+    os << "input " << input.name << " [";
+    llvm::interleaveComma(input.shape, os, [&](int64_t extent) {
+      if (extent == kAnyExtent)
+        os << '?';
+      else
+        os << extent;
+    });
+    os << "] " << input.dtype << '\n';
+  }
+  printLayers(os, model.layers, 0);
+  for (const ModelOutput &output : model.outputs)
+    os << "output " << output.name << " = " << output.producer << '\n';
 }
 
 } // namespace segc

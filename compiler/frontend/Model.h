@@ -1,75 +1,79 @@
-/// \file A model description with everything expanded: parameters, blocks, repetitions, names.
+/// \file A model as a flat list of layers: parameters substituted, blocks and repeats expanded, names
+/// resolved.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include "compiler/frontend/Json.h"
-#include "llvm/ADT/StringMap.h"
-#include <memory>
+#include "compiler/frontend/Params.h"
+#include <optional>
 
 namespace segc {
 
-struct Scope; // Scope.h: names as they are seen from one block instance
+/// The words that every layer may use; all others belong to its op or are its block's parameters.
+constexpr llvm::StringLiteral kLayerWords[] = {"name",   "op",     "block", "input",
+                                               "inputs", "repeat", "first", "share"};
 
-/// A field that the op itself reads, parameters substituted.
-struct Field {
-  std::string key;
-  size_t keyOffset;
-  Json value;
-  std::shared_ptr<const Scope> scope; ///< where a layer name in the value is looked up
-};
-
-/// One layer of the flat list.
-struct Layer {
-  std::string name, op;
-  size_t offset = 0; ///< of the layer's object
-  std::vector<Field> fields;
-  std::vector<std::string> inputs; ///< full names of earlier layers or of model inputs
-  std::string share;               ///< full name of the layer whose tensors it uses; empty: its own
-  size_t index = 0;
-
-  const Field *find(llvm::StringRef key) const;
-};
+constexpr int64_t kAnyExtent = -1; ///< "?": known when the library is called
 
 struct ModelInput {
-  std::string name, dtype;
-  std::vector<int64_t> shape; ///< N, C, H, W; -1 for "?"
-  size_t offset = 0;
+  std::string name;
+  std::vector<int64_t> shape; ///< logical order, [N, C, H, W] for rank 4; kAnyExtent where open
+  std::string dtype;          ///< f32, f16, bf16, i8, u8, i32
+  llvm::SMLoc loc;
+};
+
+struct Layer {
+  std::string name; ///< full, "enc1.conv.0"
+  std::string op;
+  llvm::SMLoc loc;      ///< the layer's object
+  llvm::SMLoc opLoc;    ///< the value of its "op"
+  llvm::SMLoc instance; ///< the entry of the model's `layers` that it comes from (itself outside of blocks)
+  /// What the description says beyond op, name, inputs and so on; `pool`, `like` and `mirror` hold the full
+  /// name of the layer or input that they name.
+  std::vector<Member> fields;
+  std::vector<std::string> inputs;     ///< full names of layers or inputs; "$in" is the window of `body`
+  std::vector<llvm::SMLoc> inputLocs;  ///< where each is written; the layer for a default
+  std::vector<std::string> references; ///< what `pool`, `like` and `mirror` name
+  std::string share;                   ///< full name of the layer whose tensors it uses, else empty
+  std::vector<Layer> body;             ///< of a sliding_window: its `layers`
 };
 
 struct ModelOutput {
-  std::string layer; ///< full name
-  std::string name;  ///< as the file calls it
-  size_t offset = 0;
+  std::string name;     ///< as written: a layer or an instance
+  std::string producer; ///< the layer's full name
+  llvm::SMLoc loc;
 };
 
 struct Model {
   std::string name;
+  llvm::SMLoc nameLoc;
   std::vector<ModelInput> inputs;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers; ///< in order: every layer stands behind its inputs
   std::vector<ModelOutput> outputs;
-  Json training; ///< as written, parameters substituted; null if absent
+  Value training; ///< the object with its parameters substituted; null when there is none
+  /// From every name that may be used outside (inputs, layers, instances, repeats) to the input's or layer's.
+  llvm::StringMap<std::string> producers;
 
-  const Layer *find(llvm::StringRef fullName) const;
-  /// For each layer whether an output (or one of `also`) needs it.
-  std::vector<bool> live(llvm::ArrayRef<std::string> also = {}) const;
+  /// The layer that `name` (full, or of an instance or a repeat) stands for; null for inputs and unknown
+  /// names.
+  const Layer *find(llvm::StringRef name) const;
+  /// For each layer: does any of the named values need it?
+  std::vector<bool> liveLayers(llvm::ArrayRef<std::string> names) const;
+  /// The same for the model's outputs.
+  std::vector<bool> liveLayers() const;
 
-  llvm::StringMap<size_t> layerIndex;      ///< full name → index
-  llvm::StringMap<std::string> aliases;    ///< full name of an instance or a repetition → full name of its value
+private:
+  friend llvm::FailureOr<Model> expandModel(const Value &, llvm::ArrayRef<Setting>,
+                                            llvm::ArrayRef<llvm::StringRef>, Diagnostics &);
+  llvm::StringMap<unsigned> index; ///< of each layer by its full name
 };
 
-/// One `name=value` of -set: the value as JSON scalar where it is one, else as text.
-struct Setting {
-  std::string name, value;
-};
-std::optional<Setting> parseSetting(llvm::StringRef text);
-
-constexpr size_t kMaxLayers = 100000;
-constexpr int64_t kMaxExtent = int64_t(1) << 24;
-
-/// Checks and expands the file that `diagnostics` has open. Every error is reported there.
-std::optional<Model> readModel(Diagnostics &diagnostics, llvm::ArrayRef<Setting> settings);
-/// The layer that `field` names, seen from where the field stands and declared before `before`. Reports errors.
-std::optional<std::string> resolveLayer(Diagnostics &diagnostics, const Model &model, const Layer &before, const Field &field);
-/// One line a layer: name, op, inputs, fields.
-void printModel(const Model &model, llvm::raw_ostream &out);
+/// Expands a parsed description. Reports the first error. `ops` are the known op names; an empty list leaves
+/// them unchecked.
+llvm::FailureOr<Model> expandModel(const Value &description, llvm::ArrayRef<Setting> settings,
+                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics);
+/// The same from a text that was added to `diagnostics`, with settings as given on the command line.
+llvm::FailureOr<Model> parseModel(llvm::StringRef text, llvm::ArrayRef<std::string> settings,
+                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics);
+/// One line a layer: name = op(inputs) {fields}, with `share` and the body's layers behind it.
+void printModel(llvm::raw_ostream &os, const Model &model);
 
 } // namespace segc
