@@ -63,10 +63,9 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),
-      winogradFamily(),
-      directConvFamily(),
-      packConvFamily(),
+      depthwiseFamily(), winogradFamily(), directConvFamily(), packConvFamily(), poolFamily(),
+      unpoolFamily(),    upsampleFamily(), pointwiseFamily(),  softmaxFamily(),  argmaxFamily(),
+      padFamily(),       convertFamily(),  prepareFamily(),
   };
   return all;
 }

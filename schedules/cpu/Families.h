@@ -11,4 +11,15 @@ Family winogradFamily();
 Family directConvFamily();
 Family packConvFamily();
 
+// Bound by memory: every element is touched once or a few times.
+Family poolFamily();
+Family unpoolFamily();
+Family upsampleFamily();
+Family pointwiseFamily();
+Family softmaxFamily();
+Family argmaxFamily();
+Family padFamily();
+Family convertFamily();
+Family prepareFamily();
+
 } // namespace segc::schedules
