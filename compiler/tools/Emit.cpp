@@ -135,7 +135,7 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
   if (kind == "layers") {
     std::string list;
     llvm::raw_string_ostream out(list);
-    printModel(*input.model, out);
+    printModel(out, *input.model);
     return deliver(options, input, ".layers.txt", list);
   }
   if (kind == "graph")
@@ -165,7 +165,7 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
       lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
     return deliver(options, input, ".schedule", lines);
   }
-  const std::vector<std::string> kinds = {"layers", "graph", "fused", "scheduled", "plan", "schedule", "stmt", "llvm", "asm", "obj", "header", "weights", "dot"};
+  const std::vector<llvm::StringRef> kinds = {"layers", "graph", "fused", "scheduled", "plan", "schedule", "stmt", "llvm", "asm", "obj", "header", "weights", "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }
 

@@ -5,7 +5,6 @@
 #include "compiler/codegen/Cache.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -78,25 +77,6 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   return compile;
 }
 
-/// The place in the model file that a location goes back to, and the layer's name.
-static void reportAt(Diagnostics &diagnostics, Diagnostic &diagnostic) {
-  std::string message = diagnostic.str(), layer = hg::layerName(diagnostic.getLocation());
-  FileLineColLoc place;
-  diagnostic.getLocation()->walk([&](Location loc) {
-    if (auto file = dyn_cast<FileLineColLoc>(loc); file && !place)
-      place = file;
-    return WalkResult::advance();
-  });
-  size_t offset = 0;
-  StringRef text = diagnostics.text();
-  if (place && place.getFilename() == diagnostics.path()) {
-    for (unsigned line = 1; line < place.getLine() && offset < text.size(); ++line)
-      offset = text.find('\n', offset) + 1;
-    offset += place.getColumn() - 1;
-  }
-  diagnostics.error(offset, layer, message);
-}
-
 std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path, const std::vector<std::string> &tensors,
                                        bool everything, int &exitCode) {
   exitCode = 1;
@@ -106,36 +86,26 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
     return nullptr;
   loaded->compile = *compile;
   loaded->path = path;
-  std::vector<Setting> settings;
-  for (const std::string &text : options.all(options::OPT_set_eq)) {
-    auto setting = parseSetting(text);
-    if (!setting) {
-      fail("-set '" + text + "' must be name=value");
-      return nullptr;
-    }
-    settings.push_back(*setting);
-  }
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/true);
-  if (!file) {
-    fail("cannot read '" + path + "': " + file.getError().message());
-    return nullptr;
-  }
-  loaded->diagnostics = std::make_unique<Diagnostics>(llvm::errs());
-  loaded->diagnostics->open(std::move(*file));
-  loaded->model = readModel(*loaded->diagnostics, settings);
-  if (!loaded->model)
-    return nullptr;
   DialectRegistry registry;
   registerDialects(registry);
   loaded->context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   loaded->context->loadAllAvailableDialects();
+  loaded->diagnostics = std::make_unique<Diagnostics>(llvm::errs());
+  auto text = loaded->diagnostics->addFile(path, JsonLimits().bytes);
+  if (failed(text))
+    return nullptr;
+  std::vector<std::string> names = importableOps(*loaded->context);
+  std::vector<StringRef> ops(names.begin(), names.end());
+  auto model = parseModel(*text, options.all(options::OPT_set_eq), ops, *loaded->diagnostics);
+  if (failed(model))
+    return nullptr;
+  loaded->model = std::move(*model);
   loaded->graph = importModel(*loaded->context, *loaded->diagnostics, *loaded->model, {tensors, everything});
   if (!loaded->graph)
     return nullptr;
   Diagnostics *diagnostics = loaded->diagnostics.get();
   loaded->handler = std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-      reportAt(*diagnostics, diagnostic);
+    report(*diagnostics, diagnostic);
     return success();
   });
   exitCode = 0;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/Compiler.h"
-#include "compiler/importer/Import.h"
+#include "compiler/frontend/Import.h"
 #include "compiler/tools/ToolOptions.h"
 #include "mlir/IR/MLIRContext.h"
 
