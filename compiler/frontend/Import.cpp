@@ -257,6 +257,7 @@ std::vector<std::string> importableOps(MLIRContext &context) {
   for (RegisteredOperationName name : context.getRegisteredOperationsByDialect("hourglass"))
     if (name.hasInterface<hg::ImportableOp>())
       names.push_back(name.stripDialect().str());
+  llvm::sort(names);
   return names;
 }
 

@@ -26,6 +26,11 @@ template <typename ConvT> ConvT soleProducer(Value value, hg::NormOp norm) {
 
 struct FoldNormsPass : impl::FoldNormsBase<FoldNormsPass> {
   void runOnOperation() override {
+    // Inference drops nothing.
+    for (hg::DropoutOp dropout : llvm::make_early_inc_range(getOperation().getOps<hg::DropoutOp>())) {
+      dropout.replaceAllUsesWith(dropout.getX());
+      dropout.erase();
+    }
     SmallVector<hg::NormOp> norms(getOperation().getOps<hg::NormOp>());
     for (hg::NormOp norm : norms)
       if (failed(fold(norm)))

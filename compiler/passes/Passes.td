@@ -8,7 +8,7 @@ def FoldNorms : Pass<"hg-fold-norms", "::mlir::func::FuncOp"> {
   let description = [{
     A norm behind a convolution that nothing else reads disappears into that convolution's weights and bias; any other
     becomes hourglass.affine. What it computes from weights are ops, which hg-hoist-weights moves to @prepare.
-    Afterwards no hourglass.norm is left.
+    Dropout, the identity when inferring, goes too. Afterwards no hourglass.norm and no hourglass.dropout is left.
   }];
   let dependentDialects = ["::segc::hg::HourglassDialect"];
 }

@@ -29,6 +29,11 @@ static void evaluateActivation(hg::ActivationOp op, ArrayRef<Tensor> operands,
   });
 }
 
+/// Inference: the identity.
+static void evaluateDropout(hg::DropoutOp, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  results[0] = operands[0];
+}
+
 static void evaluateNorm(hg::NormOp op, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
   const Tensor *next = operands.data() + 1;
   const Tensor *gamma = op.getGamma() ? next++ : nullptr, *beta = op.getBeta() ? next++ : nullptr;
@@ -50,6 +55,7 @@ void enterPointwiseOps(EvaluatorTable &table) {
   enter<evaluateActivation>(table);
   enter<evaluateNorm>(table);
   enter<evaluateAffine>(table);
+  enter<evaluateDropout>(table);
 }
 
 } // namespace segc::reference

@@ -63,12 +63,13 @@ Summary summarise(ModuleOp graph, const llvm::StringMap<std::string> &kernels) {
 
 llvm::StringMap<std::string> kernelsByLayer(ModuleOp planned) {
   llvm::StringMap<std::string> result;
-  planned.walk([&](plan::LaunchOp launch) {
+  auto run = planned.lookupSymbol<plan::ProgramOp>("run");
+  for (plan::LaunchOp launch : run.getBody().front().getOps<plan::LaunchOp>()) {
     SmallVector<StringRef> layers;
     launch.getLabel().split(layers, '+');
     for (StringRef layer : layers)
       result.try_emplace(layer, launch.getProblem().str());
-  });
+  }
   return result;
 }
 

@@ -120,6 +120,29 @@ FailureOr<Value> ActivationOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
+//===-- dropout ----------------------------------------------------------------------------===//
+
+LogicalResult DropoutOp::checkAttributes() {
+  double rate = getRate().convertToDouble();
+  return rate >= 0 && rate < 1 ? success() : emitOpError("rate must lie in [0, 1)");
+}
+
+LogicalResult DropoutOp::inferShapes(SizeTable &, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+  return passThrough(operands, results);
+}
+
+FailureOr<Value> DropoutOp::importLayer(LayerBuilder &layer) {
+  OpBuilder &b = layer.builder();
+  auto inputs = layer.inputs(1, 1);
+  auto rate = layer.fields().number("rate", std::nullopt);
+  if (failed(inputs) || failed(rate))
+    return failure();
+  auto op = layer.create("hourglass.dropout", *inputs, {b.getNamedAttr("rate", b.getF64FloatAttr(*rate))});
+  if (failed(op))
+    return failure();
+  return (*op)->getResult(0);
+}
+
 //===-- norm and affine
 //----------------------------------------------------------------------------------------===//
 

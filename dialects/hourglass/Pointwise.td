@@ -20,6 +20,12 @@ def ActivationOp : Hourglass_Layer<"activation", [], ["checkAttributes"]> {
   let hasFolder = 1;
 }
 
+def DropoutOp : Hourglass_Layer<"dropout", [], ["checkAttributes"]> {
+  let summary = "Identity when inferring; training drops elements with probability `rate`. ONNX: Dropout.";
+  let arguments = (ins Activation:$x, F64Attr:$rate);
+  let results = (outs Activation:$y);
+}
+
 def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments], ["checkAttributes"]> {
   let summary = "Batch normalisation with running statistics.";
   let description = [{

@@ -235,7 +235,7 @@ static LogicalResult verifyView(ViewOp view, ArrayRef<int64_t> sizes) {
   return success();
 }
 
-LogicalResult ProgramOp::verify() {
+LogicalResult ProgramOp::verifyRegions() {
   auto table = parseSizes(getSizes());
   if (failed(table))
     return emitOpError("sizes are malformed");

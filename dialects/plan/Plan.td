@@ -39,7 +39,7 @@ def ProgramOp : Plan_Op<"program", [Symbol, IsolatedFromAbove, SingleBlock, NoTe
     DefaultValuedAttr<ArrayAttr, "{}">:$checks);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `sizes` $sizes attr-dict-with-keyword $body";
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1; // after the steps: it relies on theirs
 }
 
 def AllocOp : Plan_Op<"alloc"> {

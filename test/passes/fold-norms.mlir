@@ -50,3 +50,12 @@ func.func @shared(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
   %s = hourglass.add %c, %n : (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
   return %s : tensor<1x3x8x8xf32>
 }
+
+// Dropout is the identity when inferring.
+// CHECK-LABEL: func @dropout
+// CHECK-SAME: (%[[X:.*]]: tensor<1x3x8x8xf32>
+// CHECK-NEXT: return %[[X]]
+func.func @dropout(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
+  %d = hourglass.dropout %x {rate = 0.5} : (tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  return %d : tensor<1x3x8x8xf32>
+}
