@@ -7,7 +7,6 @@
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
 #include <algorithm>
-#include <limits>
 
 using namespace Halide;
 
@@ -35,27 +34,29 @@ KernelBuild buildPool(const KernelSpec &spec, Isa isa) {
   const RDom r(0, rw, 0, rh, "r");
   const Expr left = x * spec.get("s", 1), top = y * spec.get("s");
   const Expr px = left + r.x * spec.get("d", 1), py = top + r.y * spec.get("d");
-  const Expr value = in(c, nearest(px, in, 1), nearest(py, in, 2), n);
+  const Expr value = in(c, nearest(px, in, 1), nearest(py, in, 2), n), bits = reinterpret<int32_t>(value);
   const Expr present = exists(px, in, 1) && exists(py, in, 2);
-  const Expr lowest = -std::numeric_limits<float>::infinity();
+  const Expr lowest = int32_t(0xff800000u); // -inf
 
-  // A value is taken if it is larger; NaN (with an index, the first of several) if the best is a number.
+  // A value is taken if it is larger; NaN (with an index, the first of several) if the best is a number. The
+  // best is kept as bits: LLVM may assume that a selected float is no NaN.
   Func best("best"), out("y");
   if (index == 0) {
     best(c, x, y, n) = lowest;
-    const Expr soFar = best(c, x, y, n);
-    best(c, x, y, n) = select(present && (strict_float(value > soFar) || is_nan(value)), value, soFar);
-    out(c, x, y, n) = epilogues.apply(best(c, x, y, n), c, x, y, n);
+    const Expr soFar = reinterpret<float>(best(c, x, y, n));
+    best(c, x, y, n) =
+        select(present && (strict_float(value > soFar) || is_nan(value)), bits, best(c, x, y, n));
+    out(c, x, y, n) = epilogues.apply(soFar, c, x, y, n);
   } else {
     // Where all are -inf, the first pixel that exists wins.
     const Expr first = firstTap(top, in.dim(2).min(), spec.get("d")) * rw +
                        firstTap(left, in.dim(1).min(), spec.get("d", 1));
     best(c, x, y, n) = Tuple(lowest, cast<uint8_t>(first));
-    const Expr soFar = best(c, x, y, n)[0];
+    const Expr soFar = reinterpret<float>(best(c, x, y, n)[0]);
     const Expr take = present && (strict_float(value > soFar) || (is_nan(value) && !is_nan(soFar)));
-    best(c, x, y, n) =
-        Tuple(select(take, value, soFar), select(take, cast<uint8_t>(r.y * rw + r.x), best(c, x, y, n)[1]));
-    out(c, x, y, n) = Tuple(epilogues.apply(best(c, x, y, n)[0], c, x, y, n), best(c, x, y, n)[1]);
+    best(c, x, y, n) = Tuple(select(take, bits, best(c, x, y, n)[0]),
+                             select(take, cast<uint8_t>(r.y * rw + r.x), best(c, x, y, n)[1]));
+    out(c, x, y, n) = Tuple(epilogues.apply(soFar, c, x, y, n), best(c, x, y, n)[1]);
     out.output_buffers()[1].dim(0).set_stride(1);
     out.output_buffers()[1].dim(1).set_stride(index);
   }

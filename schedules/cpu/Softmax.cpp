@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
-#include <limits>
 
 using namespace Halide;
 
@@ -16,7 +15,20 @@ namespace {
 /// vector costs more than the strided loads.
 constexpr int kGatherBelow = 64;
 
-/// exp for arguments up to 0; 0 where the result would not be a normal number (and for -inf), NaN for NaN.
+/// Bits of floats; the order key of -inf.
+constexpr int kInfinity = 0x7f800000, kMagnitude = 0x7fffffff, kQuietNan = 0x7fc00000;
+constexpr int kLowest = -kInfinity - 1;
+
+/// An integer that orders like the float, with one value for both zeros and NaN above all: the bits of
+/// positive floats ascend, those of negative ones do once all but the sign are flipped. Maxima of keys need
+/// no care: LLVM may assume that sums and selections of floats are no NaN.
+Expr orderKey(const Expr &v) {
+  const Expr bits = reinterpret<int32_t>(v), magnitude = bits & kMagnitude;
+  return select(magnitude > kInfinity, Int(32).max(), magnitude == 0, 0, bits ^ ((bits >> 31) & kMagnitude));
+}
+Expr fromKey(const Expr &key) { return reinterpret<float>(key ^ ((key >> 31) & kMagnitude)); }
+
+/// exp for arguments up to 0; 0 where the result would not be a normal number (and for -inf).
 /// Cephes' expf: 2^k * exp(r), |r| <= ln 2 / 2, 1e-7 relative. Adding 1.5 * 2^23 rounds to an integer:
 /// Halide's own exp needs floor(), a call of the C library on machines without SSE 4.1.
 Expr expNegative(const Expr &v) {
@@ -29,7 +41,7 @@ Expr expNegative(const Expr &v) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   const Expr power = reinterpret<float>((cast<int32_t>(k) + 127) << 23);
-  return select(is_nan(v), v, strict_float(v < -87.f), 0.f, (p * r * r + r + 1.f) * power);
+  return select(strict_float(v < -87.f), 0.f, (p * r * r + r + 1.f) * power);
 }
 
 /// A pixel's channels in vectors: lane l of vector k is channel start + l.
@@ -50,8 +62,8 @@ void schedulePixel(Func perLane, Func total, const Vectors &vectors, const Var &
   total.update().atomic().vectorize(vectors.l);
 }
 
-/// With d(c) = x(c) - max x: exp(d) / sum exp(d), or d - log(sum exp(d)). NaN, and inf - inf, makes the sum
-/// and so the whole pixel NaN.
+/// With d(c) = x(c) - max x: exp(d) / sum exp(d), or d - log(sum exp(d)). The whole pixel is NaN where
+/// one value is, or where the maximum is infinite (inf - inf).
 KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
   const int channels = spec.get("c");
   const ImageParam in = activation("x", channels, spec.get("in"));
@@ -63,18 +75,17 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
   Func top("top"), value("value"), sum("sum"), topLane("topLane"), sumLane("sumLane"), scale("scale"),
       out("y");
   if (rows.overChannels) {
-    const float lowest = -std::numeric_limits<float>::infinity();
-    topLane(lane, x, y, n) = lowest;
-    topLane(lane, x, y, n) = max(topLane(lane, x, y, n), in(vectors.start + lane, x, y, n));
-    top(x, y, n) = lowest;
+    topLane(lane, x, y, n) = Int(32).min();
+    topLane(lane, x, y, n) = max(topLane(lane, x, y, n), orderKey(in(vectors.start + lane, x, y, n)));
+    top(x, y, n) = Int(32).min();
     top(x, y, n) = max(top(x, y, n), topLane(vectors.l, x, y, n));
   } else {
-    Expr largest = in(0, x, y, n);
+    Expr largest = orderKey(in(0, x, y, n));
     for (int i = 1; i < channels; i++)
-      largest = max(largest, in(i, x, y, n));
+      largest = max(largest, orderKey(in(i, x, y, n)));
     top(x, y, n) = largest;
   }
-  const Expr d = strict_float(in(c, x, y, n) - top(x, y, n));
+  const Expr d = in(c, x, y, n) - fromKey(top(x, y, n));
   value(c, x, y, n) = logarithm ? d : expNegative(d);
   auto term = [&](const Expr &channel) {
     const Expr v = value(channel, x, y, n);
@@ -93,7 +104,9 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
     sum(x, y, n) = total;
   }
   scale(x, y, n) = logarithm ? Internal::halide_log(sum(x, y, n)) : 1.f / sum(x, y, n);
-  out(c, x, y, n) = logarithm ? value(c, x, y, n) - scale(x, y, n) : value(c, x, y, n) * scale(x, y, n);
+  const Expr result = logarithm ? value(c, x, y, n) - scale(x, y, n) : value(c, x, y, n) * scale(x, y, n);
+  const Expr key = top(x, y, n), isNumber = key < kInfinity && key > kLowest;
+  out(c, x, y, n) = reinterpret<float>(select(isNumber, reinterpret<int32_t>(result), kQuietNan));
 
   describeActivation(out.output_buffer(), channels, spec.get("out"));
   rows.schedule(out);
@@ -110,13 +123,6 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
     value.store_in(MemoryType::Register).unroll(c).vectorize(x);
   }
   return kernelBuild(Pipeline(out), {in});
-}
-
-/// An integer that orders like the float, with one value for both zeros and NaN above all: the bits of
-/// positive floats ascend, those of negative ones do once all but the sign are flipped.
-Expr orderKey(const Expr &v) {
-  const Expr bits = reinterpret<int32_t>(v), magnitude = bits & 0x7fffffff;
-  return select(magnitude > 0x7f800000, Int(32).max(), magnitude == 0, 0, bits ^ ((bits >> 31) & 0x7fffffff));
 }
 
 /// Few channels: vectors across pixels, channel by channel.

@@ -1,0 +1,128 @@
+/// \file Softmax, its logarithm and argmax against double-precision loops, with NaN, infinities and ties.
+// SPDX-License-Identifier: MIT
+#include "test/unit/schedule_memory_support.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+std::string problem(const std::string &op, int c, int in, int out) {
+  return op + " c" + std::to_string(c) + " in" + std::to_string(in) + " out" + std::to_string(out) + " : f32";
+}
+
+const Extents kSizes[] = {{0, 1, 1, 1}, {0, 5, 3, 2}, {0, 37, 2, 1}};
+
+/// The largest error of one run over what f32 allows: a difference d to the maximum is rounded by up to
+/// |d| * 2^-24, which is the relative error of its exponential and the absolute one of its logarithm, the
+/// result likewise; 1e-6 for everything else. NaNs and infinities must agree; values below 1e-30 may vanish.
+double softmaxError(const Buffer<float> &x, const Buffer<float> &y, bool logarithm) {
+  double worst = 0;
+  const int c = x.dim(0).extent();
+  Buffer<float> pixels = y.sliced(0);
+  pixels.for_each_element([&](int px, int py, int n) {
+    double top = -INFINITY, sum = 0;
+    for (int i = 0; i < c; i++)
+      top = std::max<double>(top, x(i, px, py, n));
+    for (int i = 0; i < c; i++)
+      sum += std::exp(x(i, px, py, n) - top);
+    for (int i = 0; i < c; i++) {
+      const double d = x(i, px, py, n) - top, want = logarithm ? d - std::log(sum) : std::exp(d) / sum;
+      const double got = y(i, px, py, n);
+      if (std::isnan(want) || std::isinf(want)) {
+        worst = same(got, want) ? worst : INFINITY;
+        continue;
+      }
+      const double allowed =
+          (1e-6 + (std::fabs(d) + std::fabs(want)) * 0x1p-23) * (logarithm ? 1 : std::max(want, 1e-30));
+      const double off = std::fabs(got - want) / allowed;
+      worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
+    }
+  });
+  return worst;
+}
+
+TEST(MemoryKernels, Softmax) {
+  std::mt19937 random(6);
+  for (Isa isa : isasHere())
+    for (int c : {1, 2, 3, 7, 8, 13, 16, 21, 37, 64, 100, 1000, 2048})
+      for (bool logarithm : {false, true}) {
+        const int in = c + random() % 3, out = c + random() % 3;
+        MemoryKernel kernel(problem(logarithm ? "log_softmax" : "softmax", c, in, out), isa);
+        if (!kernel)
+          continue;
+        for (Extents e : kSizes)
+          for (float range : {1.f, 30.f, 300.f, -1.f}) { // below 0: with NaN and infinities
+            e.c = c;
+            Activation<float> x(e, in, NAN), y(e, out, 77.f);
+            if (range < 0)
+              x.fill([&] { return random() % 16 ? Values{random}() : Values{random, true}(); });
+            else
+              x.fill([&] { return std::uniform_real_distribution<float>(-range, range)(random); });
+            kernel.run({x.view}, {y.view});
+            EXPECT_LE(softmaxError(x.view, y.view, logarithm), 1)
+                << kernel.spec.print() << " " << name(isa) << " range " << range << " width " << e.w;
+            EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
+          }
+      }
+}
+
+TEST(MemoryKernels, SoftmaxOfEqualAndExtremeValues) {
+  for (Isa isa : isasHere())
+    for (int c : {2, 21}) {
+      MemoryKernel kernel(problem("softmax", c, c, c), isa);
+      if (!kernel)
+        continue;
+      Activation<float> x({c, 4, 1, 1}, c, NAN), y({c, 4, 1, 1}, c, 0.f);
+      x.view.fill(3e38f);
+      x.view(0, 1, 0, 0) = -3e38f;        // pixel 1: one vanishes
+      x.view(1, 2, 0, 0) = NAN;           // pixel 2: all NaN
+      x.view(c - 1, 3, 0, 0) = -INFINITY; // pixel 3: an exact zero
+      kernel.run({x.view}, {y.view});
+      EXPECT_FLOAT_EQ(y.view(c - 1, 0, 0, 0), 1.f / c);
+      EXPECT_EQ(y.view(0, 1, 0, 0), 0.f);
+      EXPECT_FLOAT_EQ(y.view(1, 1, 0, 0), 1.f / (c - 1));
+      for (int ch = 0; ch < c; ch++)
+        EXPECT_TRUE(std::isnan(y.view(ch, 2, 0, 0)));
+      EXPECT_EQ(y.view(c - 1, 3, 0, 0), 0.f);
+      EXPECT_FLOAT_EQ(y.view(0, 3, 0, 0), 1.f / (c - 1));
+    }
+}
+
+TEST(MemoryKernels, Argmax) {
+  std::mt19937 random(7);
+  for (Isa isa : isasHere())
+    for (int c : {1, 2, 3, 8, 21, 63, 64, 65, 100, 1000}) {
+      const int in = c + random() % 3, out = 1 + random() % 2;
+      MemoryKernel kernel(problem("argmax", c, in, out), isa);
+      if (!kernel)
+        continue;
+      for (Extents e : kSizes)
+        for (int kind = 0; kind < 3; kind++) { // ties, special values, different values
+          e.c = c;
+          Activation<float> x(e, in, NAN);
+          Activation<int32_t> y({1, e.w, e.h, e.n}, out, 77);
+          if (kind == 2)
+            x.fill([&] { return std::uniform_real_distribution<float>(-1, 1)(random); });
+          else
+            x.fill([&] { return Values{random, kind == 1 && random() % 8 == 0}(); });
+          kernel.run({x.view}, {y.view});
+          int wrong = 0;
+          y.view.for_each_element([&](int, int px, int py, int n) {
+            int best = 0;
+            for (int i = 1; i < c; i++) {
+              const float v = x.view(i, px, py, n), soFar = x.view(best, px, py, n);
+              if (!std::isnan(soFar) && (std::isnan(v) || v > soFar))
+                best = i;
+            }
+            wrong += y.view(0, px, py, n) != best;
+          });
+          EXPECT_EQ(wrong, 0) << kernel.spec.print() << " " << name(isa) << " kind " << kind << " width "
+                              << e.w;
+          EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
+        }
+    }
+}
+
+} // namespace
+} // namespace segc::schedules
