@@ -22,13 +22,11 @@ public:
         continue;
       if (!kernel.anchor) {
         kernel.anchor = &op;
-        chain = op.getResult(0);
         if (failed(addAnchor(op)))
           return failure();
-        continue;
-      }
-      if (failed(addEpilogue(op)))
+      } else if (failed(addEpilogue(op))) {
         return failure();
+      }
       chain = op.getResult(0);
     }
     if (!kernel.anchor)

@@ -129,38 +129,45 @@ void SizeTable::require(Requirement requirement) {
 
 std::vector<int64_t> SizeTable::evaluate(llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> symbols) const {
   std::vector<int64_t> values;
+  std::vector<bool> known;
   values.reserve(table.size());
   for (const Node &node : table) {
-    int64_t a = node.a < values.size() ? values[node.a] : 0, b = node.b < values.size() ? values[node.b] : 0;
+    bool isLeaf = node.kind == Kind::Constant || node.kind == Kind::Symbol;
+    bool isBinary = !isLeaf && node.kind != Kind::Mul && node.kind != Kind::Div;
+    int64_t a = isLeaf ? 0 : values[node.a], b = isBinary ? values[node.b] : 0, value = 0;
+    bool isKnown = (isLeaf || known[node.a]) && (!isBinary || known[node.b]);
     switch (node.kind) {
     case Kind::Constant:
-      values.push_back(node.value);
+      value = node.value;
       break;
     case Kind::Symbol: {
       int64_t given =
           node.a < symbols.size() && node.b < symbols[node.a].size() ? symbols[node.a][node.b] : 0;
-      values.push_back(given > 0 ? given : node.value);
+      value = given > 0 ? given : node.value;
+      isKnown = value > 0;
       break;
     }
     case Kind::Add:
-      values.push_back(a + b);
+      value = a + b;
       break;
     case Kind::Sub:
-      values.push_back(a - b);
+      value = a - b;
       break;
     case Kind::Mul:
-      values.push_back(a * node.value);
+      value = a * node.value;
       break;
     case Kind::Div:
-      values.push_back(floorDiv(a, node.value));
+      value = floorDiv(a, node.value);
       break;
     case Kind::Min:
-      values.push_back(std::min(a, b));
+      value = std::min(a, b);
       break;
     case Kind::Max:
-      values.push_back(std::max(a, b));
+      value = std::max(a, b);
       break;
     }
+    values.push_back(isKnown ? value : 0);
+    known.push_back(isKnown);
   }
   return values;
 }

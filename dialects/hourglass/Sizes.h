@@ -47,6 +47,7 @@ public:
   /// An arithmetic overflow of 64 bits, or a constant beyond 2^40, happened: shapes are then meaningless.
   bool overflowed() const { return overflow; }
   /// The values of all nodes, with `symbols[input][axis]` in place of the defaults where given (> 0).
+  /// What depends on an extent that neither names is 0.
   std::vector<int64_t> evaluate(llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> symbols = {}) const;
   /// "(in0.h + 1) / 2"
   std::string print(Size size) const;
