@@ -1,0 +1,89 @@
+/// \file segc-check: compares every layer of a compiled model with the reference interpreter and prints a table.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/Check.h"
+#include "compiler/report/Summary.h"
+#include "compiler/tools/ToolOptions.h"
+#include "compiler/tools/ToolSupport.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace segc;
+
+namespace {
+
+/// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
+constexpr int64_t kAffordable = 2'000'000'000;
+
+const char *const kUsage =
+    "segc-check MODEL.json [-weights W] [-tolerance T] [flags]\n\n"
+    "Compares every layer with the reference interpreter, which computes in double by plain loops: the interpreter on\n"
+    "the stages of the compiler, each layer of the library alone and from the input on, the library as users get it,\n"
+    "and its results with several threads and in a larger batch bit for bit. Without -weights: initial weights, with\n"
+    "random numbers added to biases and norms. A model of more than 2e9 multiply-adds is compared at the largest legal\n"
+    "picture below that, or the smallest there is. Exits with 1 if anything differs";
+
+void printRow(const CheckRow &row, bool library) {
+  auto number = [](double value) { return llvm::format("%10.1e", value); };
+  llvm::outs() << llvm::left_justify(row.name, 28) << " " << llvm::left_justify(row.shape, 18);
+  if (library)
+    llvm::outs() << llvm::right_justify("", 20);
+  else
+    llvm::outs() << number(row.stages) << number(row.alone);
+  llvm::outs() << number(row.fromInput) << (row.ok ? "  ok" : "  DIFFERS") << "\n";
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  int exitCode = 0;
+  auto options = ToolOptions::parse(argc, argv, options::CheckTool, kUsage, exitCode);
+  if (!options)
+    return exitCode;
+  CheckOptions check;
+  std::string tolerance = options->value(options::OPT_tolerance_eq, "1e-4");
+  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) || !(check.tolerance < 1))
+    return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
+  auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
+  if (!threads)
+    return 1;
+  if (!llvm::is_contained(check.threads, static_cast<int>(*threads)))
+    check.threads.push_back(static_cast<int>(*threads));
+  auto input = loadModel(*options, {}, false, exitCode);
+  if (!input)
+    return exitCode;
+  std::optional<files::TensorFile> weights;
+  if (options->has(options::OPT_weights_eq)) {
+    auto read = files::read(options->value(options::OPT_weights_eq));
+    if (auto *why = std::get_if<std::string>(&read))
+      return fail(*why);
+    weights = std::move(std::get<files::TensorFile>(read));
+  }
+  check.extents = affordableExtents(*input->graph, input->compile, kAffordable);
+  for (auto [extents, own] : llvm::zip(check.extents, input->model->inputs))
+    if (extents != own.shape)
+      llvm::errs() << "note: the interpreter would take about " << summarise(*input->graph, {}).macs * 5 / 3'000'000'000
+                   << " s; '" << own.name << "' is compared at " << extents[2] << " x " << extents[3] << " instead of "
+                   << own.shape[2] << " x " << own.shape[3] << "\n";
+  auto result = checkModel(*input->context, *input->diagnostics, *input->model, input->compile, check, weights);
+  if (!result)
+    return 1;
+  llvm::outs() << llvm::left_justify("layer", 47) << "     stages     alone fromInput\n";
+  for (const CheckRow &row : result->layers)
+    printRow(row, false);
+  llvm::outs() << "outputs of the library\n";
+  for (const CheckRow &row : result->outputs)
+    printRow(row, true);
+  for (const std::string &problem : result->problems)
+    llvm::outs() << "DIFFERS: " << problem << "\n";
+  double worst = 0;
+  size_t wrong = result->problems.size();
+  for (const auto *list : {&result->layers, &result->outputs})
+    for (const CheckRow &row : *list) {
+      wrong += !row.ok;
+      worst = row.alone <= worst ? worst : row.alone;
+    }
+  llvm::outs() << result->layers.size() << " layers, " << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree"))
+               << llvm::format("; worst layer %.1e\n", worst);
+  return result->ok() ? 0 : 1;
+}
