@@ -4,9 +4,13 @@ include(CMakePackageConfigHelpers)
 
 foreach(tool segc segc-opt segc-run segc-check segc-bench)
   if(TARGET ${tool})
+    set_target_properties(${tool} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}/segc")
     install(TARGETS ${tool} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endforeach()
+# Halide travels along: the venv it came from belongs to the source tree.
+get_target_property(SEGC_HALIDE_FILE Halide::Halide IMPORTED_LOCATION)
+install(FILES ${SEGC_HALIDE_FILE} DESTINATION ${CMAKE_INSTALL_LIBDIR}/segc)
 install(DIRECTORY examples/models DESTINATION ${CMAKE_INSTALL_DATADIR}/segc FILES_MATCHING PATTERN "*.json")
 
 set(SEGC_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/segc)
