@@ -13,7 +13,7 @@ namespace {
 
 /// argmax over fewer channels than this reads vectors across pixels: combining the lanes of one pixel's
 /// vector costs more than the strided loads.
-constexpr int kGatherBelow = 64;
+constexpr int kGatherBelow = 32;
 
 /// Bits of floats; the order key of -inf.
 constexpr int kInfinity = 0x7f800000, kMagnitude = 0x7fffffff, kQuietNan = 0x7fc00000;
@@ -44,6 +44,9 @@ Expr expNegative(const Expr &v) {
   return select(strict_float(v < -87.f), 0.f, (p * r * r + r + 1.f) * power);
 }
 
+/// A pixel of up to this many vectors is unrolled.
+constexpr int kMostUnrolled = 4;
+
 /// A pixel's channels in vectors: lane l of vector k is channel start + l.
 struct Vectors {
   RDom k, l;
@@ -59,6 +62,8 @@ void schedulePixel(Func perLane, Func total, const Vectors &vectors, const Var &
   for (Func f : {perLane, total})
     f.compute_at(out, rows.x).store_in(MemoryType::Register);
   perLane.bound(lane, 0, rows.vector).vectorize(lane).update().reorder(lane, vectors.k).vectorize(lane);
+  if (rows.channels <= kMostUnrolled * rows.vector)
+    perLane.update().unroll(vectors.k);
   total.update().atomic().vectorize(vectors.l);
 }
 
@@ -85,7 +90,8 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
       largest = max(largest, orderKey(in(i, x, y, n)));
     top(x, y, n) = largest;
   }
-  const Expr d = in(c, x, y, n) - fromKey(top(x, y, n));
+  // Not x - (max + log sum), which loses the small logarithm beside a large maximum.
+  const Expr d = strict_float(in(c, x, y, n) - fromKey(top(x, y, n)));
   value(c, x, y, n) = logarithm ? d : expNegative(d);
   auto term = [&](const Expr &channel) {
     const Expr v = value(channel, x, y, n);
@@ -104,23 +110,22 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
     sum(x, y, n) = total;
   }
   scale(x, y, n) = logarithm ? Internal::halide_log(sum(x, y, n)) : 1.f / sum(x, y, n);
-  const Expr result = logarithm ? value(c, x, y, n) - scale(x, y, n) : value(c, x, y, n) * scale(x, y, n);
+  const Expr v = value(c, x, y, n),
+             result = logarithm ? strict_float(v - scale(x, y, n)) : v * scale(x, y, n);
   const Expr key = top(x, y, n), isNumber = key < kInfinity && key > kLowest;
   out(c, x, y, n) = reinterpret<float>(select(isNumber, reinterpret<int32_t>(result), kQuietNan));
 
   describeActivation(out.output_buffer(), channels, spec.get("out"));
   rows.schedule(out);
-  value.compute_at(out, x).bound(c, 0, channels);
   scale.compute_at(out, x).store_in(MemoryType::Register);
   if (rows.overChannels) {
     schedulePixel(topLane, top, vectors, lane, out, rows);
     schedulePixel(sumLane, sum, vectors, lane, out, rows);
-    value.vectorize(c, rows.vector, TailStrategy::ShiftInwards);
   } else {
     for (Func f : {top, sum})
       f.compute_at(out, x).store_in(MemoryType::Register).vectorize(x);
     scale.vectorize(x);
-    value.store_in(MemoryType::Register).unroll(c).vectorize(x);
+    value.compute_at(out, x).store_in(MemoryType::Register).bound(c, 0, channels).unroll(c).vectorize(x);
   }
   return kernelBuild(Pipeline(out), {in});
 }

@@ -37,6 +37,8 @@ std::pair<float, int> windowMaximum(const Buffer<float> &in, const Window &w, in
 
 void checkPool(int c, const Window &w, bool index, const std::string &epilogues, Isa isa,
                std::mt19937 &random) {
+  if (skipped(isa, random))
+    return;
   const int in = c + random() % 3, out = c + random() % 3, indexPixel = c + random() % 3;
   MemoryKernel kernel("maxpool" + field("c", c) + w.text() + field("in", in) + field("out", out) +
                           field("idx", index ? indexPixel : 0) + epilogues + " : f32",
@@ -89,6 +91,8 @@ TEST(MemoryKernels, MaximumPooling) {
 }
 
 void checkUnpool(int c, const Window &w, const std::string &epilogues, Isa isa, std::mt19937 &random) {
+  if (skipped(isa, random))
+    return;
   const int in = c + random() % 3, out = c + random() % 3, indexPixel = c + random() % 3;
   MemoryKernel kernel("unpool" + field("c", c) + w.text() + field("in", in) + field("idx", indexPixel) +
                           field("out", out) + epilogues + " : f32",
@@ -160,6 +164,8 @@ double bilinear(const Buffer<float> &in, int c, int x, int y, int n, int outW, i
 
 void checkUpsample(int c, const std::string &mode, bool align, const std::string &epilogues, Isa isa,
                    const std::vector<Extents> &sizes, std::mt19937 &random) {
+  if (skipped(isa, random))
+    return;
   const int in = c + random() % 3, out = c + random() % 3;
   MemoryKernel kernel("upsample" + field("c", c) + field("in", in) + field("out", out) + " mode=" + mode +
                           field("align", align) + epilogues + " : f32",
@@ -196,7 +202,7 @@ TEST(MemoryKernels, Upsampling) {
       const std::vector<Extents> sizes = {{c, 1, 1, 1}, {c, 7, 5, 2}, {c, 30, 17, 1}};
       checkUpsample(c, "nearest", false, "", isa, sizes, random);
       checkUpsample(c, "bilinear", c % 2, "", isa, sizes, random);
-      checkUpsample(c, "bilinear", c % 2 == 0, c > 4 ? " +add(70) +relu" : " +bias", isa, sizes, random);
+      checkUpsample(c, "bilinear", c % 2 == 0, c > 5 ? " +add(70) +relu" : " +bias", isa, sizes, random);
     }
     // i * in no longer fits 32 bits
     checkUpsample(1, "nearest", false, "", isa, {{1, 50021, 1, 1}}, random);
@@ -209,6 +215,8 @@ TEST(MemoryKernels, Padding) {
   for (Isa isa : isasHere())
     for (int c : {1, 3, 21, 64})
       for (const char *mode : {"zero", "reflect", "replicate"}) {
+        if (skipped(isa, random))
+          continue;
         const int in = c + random() % 3, out = c + random() % 3;
         MemoryKernel kernel(
             "pad" + field("c", c) + field("in", in) + field("out", out) + " mode=" + mode + " : f32", isa);
@@ -272,7 +280,7 @@ void checkPointwise(int c, int in, int out, const std::string &epilogues, int al
 TEST(MemoryKernels, Pointwise) {
   std::mt19937 random(5);
   for (Isa isa : isasHere())
-    for (int c : {1, 2, 3, 5, 12, 16, 21, 64, 1000}) {
+    for (int c : {1, 2, 3, 5, 12, 16, 21, 64, 300}) {
       checkPointwise(c, c, c, "", 0, isa, random);
       checkPointwise(c, c + 1, c + 2, " +relu", 0, isa, random);
       checkPointwise(c, c, c, " +bias +add(" + std::to_string(c) + ")", 1, isa, random);
