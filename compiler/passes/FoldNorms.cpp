@@ -13,10 +13,11 @@ namespace segc {
 
 namespace {
 
-/// The convolution-like producer of `value`, if `norm` is the only reader of its pixels.
+/// The convolution-like producer of `value`, if `norm` is the only reader of its pixels. One norm is folded: packing
+/// multiplies weights by one scale, a second norm stays an affine behind the convolution.
 template <typename ConvT> ConvT soleProducer(Value value, hg::NormOp norm) {
   auto conv = value.getDefiningOp<ConvT>();
-  if (!conv)
+  if (!conv || conv.getWeight().template getDefiningOp<hg::ScaleWeightOp>())
     return {};
   for (OpOperand &use : value.getUses())
     if (use.getOwner() != norm && !hg::isShapeOnly(use))

@@ -78,12 +78,12 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   static void makeGroup(ArrayRef<Operation *> chain) {
     Operation *last = chain.back();
     OpBuilder b(last);
-    llvm::SetVector<Value> inputs;
     DenseSet<Operation *> inside(chain.begin(), chain.end());
+    auto comesFromInside = [&](Value operand) { return operand.getDefiningOp() && inside.contains(operand.getDefiningOp()); };
+    // One input for each use: in x + conv(x) the convolution reads x with its padding, the addition without.
+    SmallVector<Value> inputs;
     for (Operation *op : chain)
-      for (Value operand : op->getOperands())
-        if (!operand.getDefiningOp() || !inside.contains(operand.getDefiningOp()))
-          inputs.insert(operand);
+      llvm::copy_if(op->getOperands(), std::back_inserter(inputs), [&](Value operand) { return !comesFromInside(operand); });
     // Results: the last op's, then the index of a pool if somebody reads it.
     SmallVector<Value> outputs{last->getResult(0)};
     for (Value extra : llvm::drop_begin(chain.front()->getResults()))
@@ -98,13 +98,13 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     for (Operation *op : chain)
       locs.push_back(op->getLoc());
     auto group = hg::GroupOp::create(b, FusedLoc::get(b.getContext(), locs), ValueRange(outputs).getTypes(),
-                                     inputs.getArrayRef(), StringAttr());
+                                     inputs, StringAttr());
     Block *body = b.createBlock(&group.getBody());
     IRMapping mapping;
-    for (Value input : inputs)
-      mapping.map(input, body->addArgument(input.getType(), input.getLoc()));
     for (Operation *op : chain)
-      b.clone(*op, mapping);
+      for (OpOperand &operand : b.clone(*op, mapping)->getOpOperands())
+        if (!comesFromInside(op->getOperand(operand.getOperandNumber())))
+          operand.set(body->addArgument(operand.get().getType(), operand.get().getLoc()));
     SmallVector<Value> yielded;
     for (Value output : outputs)
       yielded.push_back(mapping.lookup(output));

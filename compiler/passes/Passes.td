@@ -28,6 +28,16 @@ def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"fused", "fused-ops", "Ops that joined an anchor's group">];
 }
 
+def VerifyPhase : Pass<"verify-phase", "::mlir::ModuleOp"> {
+  let summary = "Checks what must hold after a phase of the pipeline.";
+  let description = [{
+    `folded`: no norm, dropout or deconv is left. `grouped`: activations come from group, concat and interleave only.
+    `scheduled`: besides, every group has a schedule, @main reads no weight and @prepare no activation. `planned`: the
+    module holds programs and kernels only, and each launch names a kernel of its problem and schedule.
+  }];
+  let options = [Option<"phase", "phase", "std::string", "\"folded\"", "folded, grouped, scheduled or planned">];
+}
+
 def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
   let summary = "Chooses family and parameters of every group and packs its weights accordingly.";
   let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">,

@@ -24,8 +24,7 @@ template <typename PlaneT> static void forEachPlane(const Tensor &x, PlaneT plan
       plane(n, c);
 }
 
-//===-- upsample
-//-----------------------------------------------------------------------------------------===//
+//===-- upsample --===//
 
 namespace {
 /// A result row (column) is a weighted mean of two operand rows (columns).
@@ -92,8 +91,7 @@ static void evaluateUpsampleTranspose(hg::UpsampleTransposeOp op, ArrayRef<Tenso
   });
 }
 
-//===-- crop, pad, interleave
-//------------------------------------------------------------------------------===//
+//===-- crop, pad, interleave --===//
 
 /// First row (axis 0) or column (axis 1) as the op itself computes it.
 template <typename OpT> static int64_t startOf(OpT op, unsigned axis, int64_t in, int64_t out) {

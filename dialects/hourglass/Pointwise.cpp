@@ -25,8 +25,7 @@ static LogicalResult checkVectors(Operation *op, SizeTable &table, ArrayRef<Shap
   return success();
 }
 
-//===-- add
-//----------------------------------------------------------------------------------------------------===//
+//===-- add --===//
 
 LogicalResult AddOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                  SmallVectorImpl<Shape> &results) {
@@ -57,8 +56,7 @@ FailureOr<Value> AddOp::importLayer(LayerBuilder &layer) {
   return layer.finish(sum);
 }
 
-//===-- activation
-//---------------------------------------------------------------------------------------------===//
+//===-- activation --===//
 
 LogicalResult ActivationOp::checkAttributes() {
   const ActivationFunction *row = findActivation(getFunction());
@@ -120,7 +118,7 @@ FailureOr<Value> ActivationOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
-//===-- dropout ----------------------------------------------------------------------------===//
+//===-- dropout --===//
 
 LogicalResult DropoutOp::checkAttributes() {
   double rate = getRate().convertToDouble();
@@ -143,8 +141,7 @@ FailureOr<Value> DropoutOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
-//===-- norm and affine
-//----------------------------------------------------------------------------------------===//
+//===-- norm and affine --===//
 
 LogicalResult NormOp::checkAttributes() {
   double eps = getEps().convertToDouble(), momentum = getMomentum().convertToDouble();

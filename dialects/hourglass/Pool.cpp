@@ -38,8 +38,7 @@ template <typename OpT> static LogicalResult verifyPool(OpT op) {
   return success();
 }
 
-//===-- maxpool
-//------------------------------------------------------------------------------------------------===//
+//===-- maxpool --===//
 
 WindowMap MaxPoolOp::window(unsigned axis) { return poolWindow(*this, axis, getCeil()); }
 LogicalResult MaxPoolOp::checkAttributes() { return verifyPool(*this); }
@@ -102,8 +101,7 @@ FailureOr<Value> MaxPoolOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
-//===-- unpool
-//-------------------------------------------------------------------------------------------------===//
+//===-- unpool --===//
 
 WindowMap UnpoolOp::window(unsigned axis) { return poolWindow(*this, axis, false); }
 LogicalResult UnpoolOp::checkAttributes() { return verifyPool(*this); }
@@ -162,8 +160,7 @@ FailureOr<Value> UnpoolOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
-//===-- take
-//---------------------------------------------------------------------------------------------------===//
+//===-- take --===//
 
 WindowMap TakeOp::window(unsigned axis) { return poolWindow(*this, axis, false); }
 

@@ -14,8 +14,7 @@ static LogicalResult needRank4(Operation *op, ArrayRef<Shape> operands) {
   return success();
 }
 
-//===-- upsample
-//-----------------------------------------------------------------------------------------------===//
+//===-- upsample --===//
 
 LogicalResult UpsampleOp::checkAttributes() {
   if (getMode() != "nearest" && getMode() != "bilinear")
@@ -129,8 +128,7 @@ SmallVector<Value> UpsampleTransposeOp::transpose(OpBuilder &builder, Value cota
   return {forth ? forth.getY() : Value(), Value()};
 }
 
-//===-- crop and pad
-//-------------------------------------------------------------------------------------------===//
+//===-- crop and pad --===//
 
 unsigned CropOp::firstShapeOperand() { return 1; }
 
@@ -307,8 +305,7 @@ FailureOr<Value> PadOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
-//===-- interleave
-//---------------------------------------------------------------------------------------------===//
+//===-- interleave --===//
 
 LogicalResult InterleaveOp::checkAttributes() {
   if (getStride().size() != 2 || getStride()[0] < 1 || getStride()[1] < 1 ||

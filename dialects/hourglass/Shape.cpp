@@ -7,8 +7,7 @@ using namespace mlir;
 
 namespace segc::hg {
 
-//===-- concat
-//-------------------------------------------------------------------------------------------------===//
+//===-- concat --===//
 
 LogicalResult ConcatOp::checkAttributes() { return getInputs().empty() ? emitOpError("needs operands") : success(); }
 
@@ -71,8 +70,7 @@ FailureOr<Value> ConcatOp::importLayer(LayerBuilder &layer) {
   return layer.finish((*op)->getResult(0));
 }
 
-//===-- slice and embed
-//----------------------------------------------------------------------------------------===//
+//===-- slice and embed --===//
 
 LogicalResult SliceOp::checkAttributes() {
   return static_cast<int64_t>(getSize()) < 1 || static_cast<int64_t>(getOffset()) < 0 ? emitOpError("needs a positive size and an offset from 0 on")
@@ -123,8 +121,7 @@ SmallVector<Value> EmbedOp::transpose(OpBuilder &builder, Value cotangent) {
   return {slice ? slice.getY() : Value()};
 }
 
-//===-- softmax and argmax
-//-------------------------------------------------------------------------------------===//
+//===-- softmax and argmax --===//
 
 template <typename OpT> static FailureOr<Value> importUnary(LayerBuilder &layer) {
   auto inputs = layer.inputs(1, 1);

@@ -57,8 +57,7 @@ static LogicalResult checkBias(Operation *op, SizeTable &table, ArrayRef<Shape> 
   return success();
 }
 
-//===-- conv
-//---------------------------------------------------------------------------------------------------===//
+//===-- conv --===//
 
 WindowMap ConvOp::window(unsigned axis) {
   return windowOf(*this, cast<RankedTensorType>(getWeight().getType()).getShape().drop_front(2), axis);
@@ -157,8 +156,27 @@ static FailureOr<SmallVector<NamedAttribute>> importWindow(LayerBuilder &layer, 
   return attributes;
 }
 
+/// The convolution of the layer that `mirror` names; its norm and activation may stand behind it.
+static FailureOr<ConvOp> importMirrored(LayerFields &fields) {
+  auto named = fields.layer("mirror");
+  if (failed(named))
+    return failure();
+  Operation *op = named->getDefiningOp();
+  while (op && !isa<ConvOp>(op)) {
+    Operation *before = op->getNumOperands() ? op->getOperand(0).getDefiningOp() : nullptr;
+    op = before && layerName(before->getLoc()) == layerName(op->getLoc()) ? before : nullptr;
+  }
+  if (!op)
+    return fields.error("mirror", "must name a conv layer: what is turned around is its window");
+  for (StringRef key : {"kernel", "stride", "padding", "dilation", "output_padding"})
+    if (fields.has(key))
+      return fields.error(key, "'" + key + "' comes from the layer that \"mirror\" names");
+  return cast<ConvOp>(op);
+}
+
 static FailureOr<Value> importConvolution(LayerBuilder &layer, bool transposed) {
   LayerFields &fields = layer.fields();
+  OpBuilder &b = layer.builder();
   auto inputs = layer.inputs(1, 1);
   if (failed(inputs))
     return failure();
@@ -166,10 +184,32 @@ static FailureOr<Value> importConvolution(LayerBuilder &layer, bool transposed) 
   if (type.getRank() != 4)
     return fields.error("", "needs an input of rank 4");
   auto channels = fields.integer("channels", std::nullopt, 1, 1 << 24);
-  auto kernel = fields.pair("kernel", std::nullopt, 1, 1 << 16);
-  if (failed(channels) || failed(kernel))
+  if (failed(channels))
     return failure();
-  auto attributes = importWindow(layer, *kernel, transposed);
+  LayerFields::Pair window;
+  Value like;
+  FailureOr<SmallVector<NamedAttribute>> attributes;
+  if (transposed && fields.has("mirror")) {
+    auto conv = importMirrored(fields);
+    auto groups = fields.integer("groups", 1, 1, 1 << 20);
+    if (failed(conv) || failed(groups))
+      return failure();
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(conv->getWeight().getType()).getShape();
+    window = {shape[2], shape[3]};
+    like = conv->getX();
+    attributes = SmallVector<NamedAttribute>{{b.getStringAttr("stride"), conv->getStrideAttr()},
+                                             {b.getStringAttr("padding"), conv->getPaddingAttr()},
+                                             {b.getStringAttr("dilation"), conv->getDilationAttr()},
+                                             {b.getStringAttr("groups"), b.getI64IntegerAttr(*groups)}};
+    if (conv->getSame())
+      attributes->push_back({b.getStringAttr("same"), conv->getSameAttr()});
+  } else {
+    auto kernel = fields.pair("kernel", std::nullopt, 1, 1 << 16);
+    if (failed(kernel))
+      return failure();
+    window = *kernel;
+    attributes = importWindow(layer, window, transposed);
+  }
   auto bias = fields.boolean("bias", !layer.hasNorm());
   auto init = fields.init("he");
   if (failed(attributes) || failed(bias) || failed(init))
@@ -181,9 +221,9 @@ static FailureOr<Value> importConvolution(LayerBuilder &layer, bool transposed) 
   if (in % groups || *channels % groups)
     return fields.error("groups", Twine("groups must divide the ") + Twine(in) + " input channels and the " +
                                       Twine(*channels) + " output channels");
-  SmallVector<int64_t, 4> shape{*channels, in / groups, (*kernel)[0], (*kernel)[1]};
+  SmallVector<int64_t, 4> shape{*channels, in / groups, window[0], window[1]};
   if (transposed)
-    shape = {in, *channels / groups, (*kernel)[0], (*kernel)[1]};
+    shape = {in, *channels / groups, window[0], window[1]};
   auto weight = layer.weight("weight", shape, *init);
   if (failed(weight))
     return failure();
@@ -194,8 +234,10 @@ static FailureOr<Value> importConvolution(LayerBuilder &layer, bool transposed) 
       return failure();
     operands.push_back(*vector);
   }
+  if (like)
+    operands.push_back(like);
   auto op = layer.create(transposed ? "hourglass.deconv" : "hourglass.conv", operands, *attributes,
-                         {1, 1, *bias, 0});
+                         {1, 1, *bias, like ? 1 : 0});
   if (failed(op))
     return failure();
   return layer.finish((*op)->getResult(0));
@@ -203,8 +245,7 @@ static FailureOr<Value> importConvolution(LayerBuilder &layer, bool transposed) 
 
 FailureOr<Value> ConvOp::importLayer(LayerBuilder &layer) { return importConvolution(layer, false); }
 
-//===-- deconv
-//-------------------------------------------------------------------------------------------------===//
+//===-- deconv --===//
 
 WindowMap DeconvOp::window(unsigned axis) {
   return windowOf(*this, cast<RankedTensorType>(getWeight().getType()).getShape().drop_front(2), axis);

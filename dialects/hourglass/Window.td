@@ -19,6 +19,7 @@ def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterfac
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
     DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Activation:$y);
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// The window along axis 0 (height) or 1 (width).
     ::segc::hg::WindowMap window(unsigned axis);

@@ -27,7 +27,7 @@ void PlanDialect::initialize() {
       >();
 }
 
-//===-- sizes as text ------------------------------------------------------------------------------------------===//
+//===-- sizes as text --===//
 
 static const char *const kKinds[] = {"const", "input", "add", "sub", "mul", "div", "min", "max"};
 
@@ -123,7 +123,7 @@ hg::SizeTable sizeTable(ProgramOp program) {
   return table;
 }
 
-//===-- lifetimes ----------------------------------------------------------------------------------------------===//
+//===-- lifetimes --===//
 
 int64_t elementBytes(Type type) { return (type.getIntOrFloatBitWidth() + 7) / 8; }
 
@@ -173,7 +173,7 @@ SmallVector<Lifetime> lifetimes(ProgramOp program) {
   return result;
 }
 
-//===-- verifiers ----------------------------------------------------------------------------------------------===//
+//===-- verifiers --===//
 
 static bool allIndices(ArrayRef<int64_t> indices, size_t count) {
   return llvm::all_of(indices, [&](int64_t index) { return index >= 0 && static_cast<size_t>(index) < count; });
