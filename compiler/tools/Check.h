@@ -45,8 +45,9 @@ std::optional<files::TensorFile> checkWeights(mlir::ModuleOp graph, uint64_t see
 ///  - the interpreter on the fused graph, the scheduled graph (with @prepare) and the plan with the imported graph;
 ///  - each layer of the library with the interpreter, on the library's own operands, so that a maximum which rounding
 ///    moved to another pixel counts as an error neither here nor behind;
-///  - the outputs of the plain library with the interpreter's from the input on. Behind an unpool or argmax, where
-///    rounding may move values, the mean error counts instead of the maximum, at 100 times the tolerance;
+///  - the outputs of the plain library with the interpreter's from the input on. Of an argmax counts by how much the
+///    chosen channel's value is less than the greatest. Behind an unpool, where rounding may move values, the mean error
+///    counts instead of the maximum, at 100 times the tolerance;
 ///  - results with several numbers of threads and in a batch of one image more, bit for bit.
 /// `weights` are the model's or nothing for checkWeights. Errors of the compiler are reported through `diagnostics`
 /// (a handler of the context's diagnostics must be the caller's) and give nothing.

@@ -59,3 +59,19 @@ func.func @dropout(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
   %d = hourglass.dropout %x {rate = 0.5} : (tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
   return %d : tensor<1x3x8x8xf32>
 }
+
+// Of two norms in a row one is folded: weights are scaled once.
+// CHECK-LABEL: func @twice
+// CHECK-COUNT-1: hourglass.scale_weight
+// CHECK-NOT: hourglass.scale_weight
+// CHECK: %[[C:.*]] = hourglass.conv
+// CHECK: hourglass.affine %[[C]]
+func.func @twice(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<3x3x1x1xf32>
+  %m = hourglass.weight "n.running_mean" init "zero" {running} : tensor<3xf32>
+  %v = hourglass.weight "n.running_var" init "one" {running} : tensor<3xf32>
+  %c = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x8xf32>, tensor<3x3x1x1xf32>) -> tensor<1x3x8x8xf32>
+  %n = hourglass.norm %c, %m, %v {operandSegmentSizes = array<i32: 1, 0, 0, 1, 1>} : (tensor<1x3x8x8xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x3x8x8xf32>
+  %o = hourglass.norm %n, %v, %m {operandSegmentSizes = array<i32: 1, 0, 0, 1, 1>} : (tensor<1x3x8x8xf32>, tensor<3xf32>, tensor<3xf32>) -> tensor<1x3x8x8xf32>
+  return %o : tensor<1x3x8x8xf32>
+}
