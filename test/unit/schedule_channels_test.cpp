@@ -75,17 +75,19 @@ TEST(MemoryKernels, SoftmaxOfEqualAndExtremeValues) {
       MemoryKernel kernel(problem("softmax", c, c, c), isa);
       if (!kernel)
         continue;
-      Activation<float> x({c, 4, 1, 1}, c, NAN), y({c, 4, 1, 1}, c, 0.f);
+      Activation<float> x({c, 5, 1, 1}, c, NAN), y({c, 5, 1, 1}, c, 0.f);
       x.view.fill(3e38f);
       x.view(0, 1, 0, 0) = -3e38f;        // pixel 1: one vanishes
       x.view(1, 2, 0, 0) = NAN;           // pixel 2: all NaN
       x.view(c - 1, 3, 0, 0) = -INFINITY; // pixel 3: an exact zero
+      for (int ch = 0; ch < c; ch++)
+        x.view(ch, 4, 0, 0) = -INFINITY; // pixel 4: -inf - -inf
       kernel.run({x.view}, {y.view});
       EXPECT_FLOAT_EQ(y.view(c - 1, 0, 0, 0), 1.f / c);
       EXPECT_EQ(y.view(0, 1, 0, 0), 0.f);
       EXPECT_FLOAT_EQ(y.view(1, 1, 0, 0), 1.f / (c - 1));
       for (int ch = 0; ch < c; ch++)
-        EXPECT_TRUE(std::isnan(y.view(ch, 2, 0, 0)));
+        EXPECT_TRUE(std::isnan(y.view(ch, 2, 0, 0)) && std::isnan(y.view(ch, 4, 0, 0)));
       EXPECT_EQ(y.view(c - 1, 3, 0, 0), 0.f);
       EXPECT_FLOAT_EQ(y.view(0, 3, 0, 0), 1.f / (c - 1));
     }
@@ -100,12 +102,14 @@ TEST(MemoryKernels, Argmax) {
       if (!kernel)
         continue;
       for (Extents e : kSizes)
-        for (int kind = 0; kind < 3; kind++) { // ties, special values, different values
+        for (int kind = 0; kind < 4; kind++) { // ties, special values, different values, zeros
           e.c = c;
           Activation<float> x(e, in, NAN);
           Activation<int32_t> y({1, e.w, e.h, e.n}, out, 77);
           if (kind == 2)
             x.fill([&] { return std::uniform_real_distribution<float>(-1, 1)(random); });
+          else if (kind == 3) // zeros of both signs tie
+            x.fill([&] { return random() % 3 ? -1.f : random() % 2 ? -0.f : 0.f; });
           else
             x.fill([&] { return Values{random, kind == 1 && random() % 8 == 0}(); });
           kernel.run({x.view}, {y.view});

@@ -109,7 +109,7 @@ inline std::vector<Isa> isasHere() {
 }
 
 /// The first instruction set gets all problems, the others a share of them: compiling takes most of the time.
-inline bool skipped(Isa isa, std::mt19937 &random) { return isa != isasHere().front() && random() % 5 < 3; }
+inline bool skipped(Isa isa, std::mt19937 &random) { return isa != isasHere().front() && random() % 4 < 3; }
 
 /// Numbers with many ties; with `special` also NaN, infinities and zeros of both signs.
 struct Values {
