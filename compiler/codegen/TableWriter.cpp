@@ -83,10 +83,10 @@ private:
   }
 
   void writeSizes(plan::ProgramOp run) {
-    hg::SizeTable table = *plan::parseSizes(run.getSizes());
+    hg::SizeTable table = plan::sizeTable(run);
     for (const hg::SizeTable::Node &node : table.nodes())
       sizes.push_back({static_cast<rt::SizeOp>(node.kind), node.a, node.b, 0, node.value});
-    for (const hg::SizeTable::Requirement &check : *plan::parseChecks(run.getChecks()))
+    for (const hg::SizeTable::Requirement &check : table.requirements())
       checks.push_back({check.equal ? rt::CheckKind::Equal : rt::CheckKind::AtLeast, check.a, check.b, text(check.message), check.least});
   }
 
