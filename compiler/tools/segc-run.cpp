@@ -44,7 +44,7 @@ int writeTensors(const std::string &path, const std::vector<OutputTensor> &outpu
     tensor.shape = output.shape;
     const auto *bytes = output.isInteger ? reinterpret_cast<const uint8_t *>(output.integers.data())
                                          : reinterpret_cast<const uint8_t *>(output.floats.data());
-    tensor.bytes.assign(bytes, bytes + tensor.elements() * 4);
+    tensor.bytes.assign(bytes, bytes + 4 * (output.isInteger ? output.integers.size() : output.floats.size()));
     file.tensors.push_back(std::move(tensor));
   }
   if (auto why = files::write(path, file))
