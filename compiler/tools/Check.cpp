@@ -11,6 +11,7 @@
 #include "dialects/hourglass/Hourglass.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSet.h"
 #include <cmath>
 #include <cstring>
 
@@ -392,12 +393,19 @@ std::optional<files::TensorFile> checkWeights(ModuleOp graph, uint64_t seed) {
   auto file = initialWeights(graph, seed);
   if (!file)
     return std::nullopt;
+  llvm::StringSet<> drawn;
+  graph.walk([&](hg::WeightOp weight) {
+    StringRef init = weight.getInit();
+    if (init == "he" || init == "xavier" || init.starts_with("normal"))
+      drawn.insert(weight.getName());
+  });
   for (auto [index, tensor] : llvm::enumerate(file->tensors)) {
-    std::vector<double> values = tensor.numbers();
-    if (!llvm::all_equal(values))
+    if (drawn.contains(tensor.name))
       continue;
+    std::vector<double> values = tensor.numbers();
+    double amplitude = 0.4 / std::sqrt(static_cast<double>(tensor.elements() / tensor.shape[0]));
     for (auto [element, value] : llvm::enumerate(values))
-      value += 0.4 * uniform((seed + 1) * 4096 + index, element);
+      value += amplitude * uniform((seed + 1) * 4096 + index, element);
     tensor = files::Tensor::fromNumbers(tensor.name, tensor.dtype, tensor.shape, values);
   }
   return file;

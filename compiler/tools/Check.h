@@ -37,8 +37,8 @@ struct CheckResult {
   bool ok() const;
 };
 
-/// Initial weights of all layers that lead to the values of `graph`; tensors of equal values (biases, norms) get
-/// something random added, so that a mistake with them shows.
+/// Initial weights of all layers that lead to the values of `graph`; those that are not drawn at random (biases, norms,
+/// identities) get something random added, so that a mistake with them shows.
 std::optional<files::TensorFile> checkWeights(mlir::ModuleOp graph, uint64_t seed);
 
 /// Compiles `model` twice, as it is and with every layer as an output, runs both and compares:
