@@ -212,8 +212,8 @@ FailureOr<std::vector<std::string>> compileLibrary(ModuleOp graph, const Compile
                                    {prefix + ".h", bytes(header)},
                                    {prefix + ".report.json", bytes(json)}};
   std::string problem = writeOutputs(directory, files);
-  if (!problem.empty())
-    return graph.emitError(problem);
+  if (!problem.empty()) // of the directory, not of the model
+    return emitError(UnknownLoc::get(graph.getContext()), problem);
   std::vector<std::string> paths;
   for (const OutputFile &file : files)
     paths.push_back(directory + "/" + file.name);

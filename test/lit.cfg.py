@@ -13,6 +13,7 @@ config.environment["PATH"] = os.pathsep.join(
 config.environment["SEGC_CACHE"] = os.path.join(config.test_exec_root, "cache")
 config.substitutions.append(("%models", config.models_dir))
 config.substitutions.append(("%source", config.project_dir))
+config.substitutions.append(("%tools", config.tools_dir))
 config.substitutions.append(("%build", config.build_dir))
 for feature in config.cpu_features.split():
     config.available_features.add(feature)

@@ -19,7 +19,7 @@ llvm::StringRef Diagnostics::addText(llvm::StringRef text, llvm::StringRef name)
 
 llvm::FailureOr<llvm::StringRef> Diagnostics::addFile(const std::string &path, uint64_t limit) {
   auto tooLarge = [&](uint64_t bytes) {
-    return error(llvm::SMLoc(), quote(path) + " has " + llvm::Twine(bytes) + " bytes; at most " +
+    return error(llvm::SMLoc(), "'" + path + "' has " + llvm::Twine(bytes) + " bytes; at most " +
                                     llvm::Twine(limit) + " are read");
   };
   uint64_t bytes = 0;
@@ -27,7 +27,7 @@ llvm::FailureOr<llvm::StringRef> Diagnostics::addFile(const std::string &path, u
     return tooLarge(bytes);
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
-    return error(llvm::SMLoc(), "cannot read " + quote(path) + ": " + buffer.getError().message());
+    return error(llvm::SMLoc(), "cannot read '" + path + "': " + buffer.getError().message());
   if ((*buffer)->getBufferSize() > limit) // a pipe tells its size only by being read
     return tooLarge((*buffer)->getBufferSize());
   llvm::StringRef text = (*buffer)->getBuffer();

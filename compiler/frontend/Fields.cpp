@@ -31,6 +31,11 @@ llvm::LogicalResult Fields::error(llvm::StringRef key, const llvm::Twine &messag
 }
 
 llvm::LogicalResult Fields::missing(llvm::StringRef key) {
+  // Misspelt is likelier than forgotten.
+  for (const Member &member : members)
+    if (!llvm::is_contained(used, member.key) && !nearest(member.key, key).empty())
+      return diagnostics.error(
+          member.keyLoc, "unknown field " + quote(member.key) + " of " + what + suggestion(member.key, key), layer);
   return diagnostics.error(loc, what + " needs \"" + key + "\"", layer);
 }
 

@@ -42,6 +42,14 @@ private:
   const Layer *current = nullptr;
 };
 
+/// [4, 3, 3, 3]
+std::string extents(ArrayRef<int64_t> shape) {
+  std::string text;
+  for (int64_t extent : shape)
+    text += (text.empty() ? "[" : ", ") + std::to_string(extent);
+  return text + "]";
+}
+
 /// What one op sees of the layer it is made from; nested for an inline norm or activation.
 class Builder final : public hg::LayerBuilder {
 public:
@@ -71,7 +79,9 @@ public:
       return own.error("", "shares with '" + layer.share + "', which has no tensor '" + name + "'");
     if (found != importer.weights.end()) {
       if (found->second.getType() != type)
-        return own.error("", "shares '" + name + "', whose extents differ from what this layer needs");
+        return own.error("", "shares '" + name + "' of extents " +
+                                 extents(cast<RankedTensorType>(found->second.getType()).getShape()) + ", but needs " +
+                                 extents(shape));
       return found->second;
     }
     auto op = hg::WeightOp::create(importer.b, loc(), type, name, init, running);
@@ -157,8 +167,13 @@ bool Importer::importLayer(const Layer &layer) {
     return false;
   }
   SmallVector<Value> operands;
-  for (const std::string &input : layer.inputs)
+  for (const std::string &input : layer.inputs) {
     operands.push_back(values.lookup(input));
+    if (cast<RankedTensorType>(operands.back().getType()).getElementType().isInteger()) {
+      (void)diagnostics.error(layer.loc, "reads " + quote(input) + ", an argmax; that can only be an output", layer.name);
+      return false;
+    }
+  }
   ImportFields fields(Fields(layer, diagnostics), [&](StringRef name) { return values.lookup(name); });
   Builder builder(*this, layer, fields, operands, "");
   FailureOr<Value> value = registered->getInterface<hg::ImportableOp>()->importLayer(builder);

@@ -79,9 +79,12 @@ std::optional<std::string> bindInputs(Instance &instance, const files::TensorFil
       return library.lastError();
     const files::Tensor *tensor = file.find(info.name);
     if (!tensor) {
+      constexpr size_t kShown = 8;
       std::string there;
-      for (const files::Tensor &other : file.tensors)
-        there += (there.empty() ? "" : ", ") + other.name;
+      for (size_t k = 0; k < std::min(file.tensors.size(), kShown); ++k)
+        there += (k ? ", " : "") + file.tensors[k].name;
+      if (file.tensors.size() > kShown)
+        there += " and " + std::to_string(file.tensors.size() - kShown) + " more";
       return "the inputs have no tensor '" + std::string(info.name) + "' (" + extents(info.shape, info.rank) + "); they have " + there;
     }
     if (static_cast<int>(tensor->shape.size()) != info.rank)

@@ -77,7 +77,7 @@ std::optional<int64_t> ToolOptions::number(unsigned id, int64_t fallback, int64_
   int64_t result;
   std::string text = value(id);
   if (StringRef(text).getAsInteger(10, result) || result < low || result > high) {
-    fail(Twine(arguments.getLastArg(id)->getSpelling()) + " '" + text + "' must be a whole number from " + Twine(low) + " to " +
+    fail(arguments.getLastArg(id)->getSpelling().rtrim('=') + " '" + text + "' must be a whole number from " + Twine(low) + " to " +
          Twine(high));
     return std::nullopt;
   }
