@@ -35,7 +35,8 @@ llvm::LogicalResult Fields::missing(llvm::StringRef key) {
   for (const Member &member : members)
     if (!llvm::is_contained(used, member.key) && !nearest(member.key, key).empty())
       return diagnostics.error(
-          member.keyLoc, "unknown field " + quote(member.key) + " of " + what + suggestion(member.key, key), layer);
+          member.keyLoc, "unknown field " + quote(member.key) + " of " + what + suggestion(member.key, key),
+          layer);
   return diagnostics.error(loc, what + " needs \"" + key + "\"", layer);
 }
 
