@@ -50,11 +50,11 @@ Expr complementaryErf(const Expr &z) {
   return t * Halide::exp(p - z * z);
 }
 
-/// v/2 * (1 + erf(v / sqrt 2)), below zero as v/2 * erfc(-v / sqrt 2): there 1 + erf would cancel. Beyond 9 the exponential
-/// is no normal number.
+/// v/2 * (1 + erf(v / sqrt 2)) = max(v, 0) - |v|/2 * erfc(|v| / sqrt 2), in which nothing cancels for negative v. Beyond 12
+/// the second term is nothing to f32, and infinities must not reach it.
 Expr gelu(const Expr &v) {
-  const Expr tail = 0.5f * complementaryErf(Halide::clamp(Halide::abs(v) * 0.70710678118654752f, 0.f, 9.f));
-  return v * Halide::select(v < 0.f, tail, 1.f - tail);
+  const Expr magnitude = Halide::min(Halide::abs(v), 12.f);
+  return atLeast(v, 0.f) - 0.5f * magnitude * complementaryErf(magnitude * 0.70710678118654752f);
 }
 
 Expr elu(const Expr &v, float alpha) { return selectBelow(v, 0.f, alpha * (expNormal(v) - 1.f), v); }

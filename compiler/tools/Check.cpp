@@ -41,7 +41,8 @@ Tensor randomInput(const std::string &dtype, ArrayRef<int64_t> extents, uint64_t
     else if (dtype == "f16" || dtype == "bf16")
       value = std::floor(u * 64) / 64;
     else
-      value = std::floor(dtype == "u8" ? (u + 1) * 8 : u * 8); // more would saturate sigmoids: ties that double resolves
+      value = std::floor(dtype == "u8" ? (u + 1) * 8
+                                       : u * 8); // more would saturate sigmoids: ties that double resolves
   }
   return tensor;
 }
@@ -92,8 +93,9 @@ Difference compareChoice(const Tensor &chosen, const Tensor &values) {
 }
 
 Tensor tensorOf(const OutputTensor &output) {
-  std::vector<double> values = output.isInteger ? std::vector<double>(output.integers.begin(), output.integers.end())
-                                                : std::vector<double>(output.floats.begin(), output.floats.end());
+  std::vector<double> values = output.isInteger
+                                   ? std::vector<double>(output.integers.begin(), output.integers.end())
+                                   : std::vector<double>(output.floats.begin(), output.floats.end());
   return Tensor(output.shape, std::move(values));
 }
 
@@ -111,8 +113,8 @@ using Outputs = std::vector<OutputTensor>;
 class Compiled {
 public:
   /// Failures of the compiler are diagnostics; those of the library go to `problem`.
-  bool build(ModuleOp graph, const std::string &name, const CompileOptions &options, ArrayRef<uint8_t> weights,
-             std::string &problem) {
+  bool build(ModuleOp graph, const std::string &name, const CompileOptions &options,
+             ArrayRef<uint8_t> weights, std::string &problem) {
     if (failed(compileLibrary(graph, options, directory.path)))
       return false;
     library = Library::open(directory.path + "/lib" + cPrefix(name) + ".so", problem);
@@ -129,8 +131,8 @@ public:
   std::optional<Outputs> run(const Model &model, const Inputs &inputs, int threads, std::string &problem) {
     files::TensorFile file;
     for (auto [tensor, input] : llvm::zip(inputs, model.inputs))
-      file.tensors.push_back(files::Tensor::fromNumbers(input.name, files::DType::F32, {tensor.shape.begin(), tensor.shape.end()},
-                                                        tensor.data));
+      file.tensors.push_back(files::Tensor::fromNumbers(
+          input.name, files::DType::F32, {tensor.shape.begin(), tensor.shape.end()}, tensor.data));
     std::vector<std::vector<uint8_t>> storage;
     std::vector<segc_model_tensor> bound;
     Outputs outputs;
@@ -191,7 +193,8 @@ private:
     return [this](StringRef name, ArrayRef<int64_t> extents) -> FailureOr<Tensor> {
       const files::Tensor *tensor = weights->find(name.str());
       if (!tensor || ArrayRef<int64_t>(tensor->shape) != extents)
-        return emitError(UnknownLoc::get(&context)) << "the weights have no tensor '" << name << "' of " << shapeText(extents);
+        return emitError(UnknownLoc::get(&context))
+               << "the weights have no tensor '" << name << "' of " << shapeText(extents);
       return Tensor(extents, tensor->numbers());
     };
   }
@@ -213,10 +216,12 @@ private:
     // What may differ by more than rounding: everything behind a selection.
     DenseSet<Value> selected;
     for (Operation &op : main().getBody().front())
-      if (isa<hg::UnpoolOp>(op) || llvm::any_of(op.getOperands(), [&](Value v) { return selected.contains(v); }))
+      if (isa<hg::UnpoolOp>(op) ||
+          llvm::any_of(op.getOperands(), [&](Value v) { return selected.contains(v); }))
         selected.insert(op.getResults().begin(), op.getResults().end());
     for (unsigned i = 0; i < expected.size(); ++i) {
-      result.layers.push_back({main().getResultAttrOfType<StringAttr>(i, "hourglass.name").str(), shapeText(expected[i].shape)});
+      result.layers.push_back(
+          {main().getResultAttrOfType<StringAttr>(i, "hourglass.name").str(), shapeText(expected[i].shape)});
       behindSelection.push_back(selected.contains(returned().getOperand(i)));
     }
     return true;
@@ -286,8 +291,8 @@ private:
       for (size_t i = 0; !other || i < first->size(); ++i) {
         if (other && sameBits((*first)[i], (*other)[i]))
           continue;
-        complain(other ? (*first)[i].name + " differs between " + std::to_string(options.threads.front()) + " and " +
-                             std::to_string(threads) + " threads"
+        complain(other ? (*first)[i].name + " differs between " + std::to_string(options.threads.front()) +
+                             " and " + std::to_string(threads) + " threads"
                        : problem);
         break;
       }
@@ -297,7 +302,8 @@ private:
     for (const Tensor &input : inputs) {
       Tensor more = input;
       more.shape[0] += 1;
-      more.data.insert(more.data.end(), input.data.begin(), input.data.begin() + static_cast<int64_t>(input.data.size()) / input.shape[0]);
+      more.data.insert(more.data.end(), input.data.begin(),
+                       input.data.begin() + static_cast<int64_t>(input.data.size()) / input.shape[0]);
       batch.push_back(std::move(more));
     }
     auto larger = library.run(model, batch, options.threads.back(), problem);
@@ -358,7 +364,8 @@ private:
         CheckRow row = result.layers[index];
         Difference difference = fromInput(tensorOf(output), index);
         row.fromInput = difference.maximum;
-        row.ok = behindSelection[index] ? difference.mean <= 100 * options.tolerance : difference.maximum <= options.tolerance;
+        row.ok = behindSelection[index] ? difference.mean <= 100 * options.tolerance
+                                        : difference.maximum <= options.tolerance;
         if (plain)
           result.outputs.push_back(row);
         else
@@ -417,7 +424,8 @@ std::optional<CheckResult> checkModel(MLIRContext &context, Diagnostics &diagnos
   return Checker(context, diagnostics, model, compile, options).run(weights);
 }
 
-std::vector<std::vector<int64_t>> affordableExtents(ModuleOp graph, const CompileOptions &compile, int64_t limit) {
+std::vector<std::vector<int64_t>> affordableExtents(ModuleOp graph, const CompileOptions &compile,
+                                                    int64_t limit) {
   auto main = graph.lookupSymbol<func::FuncOp>("main");
   SmallVector<SmallVector<int64_t, 4>> own;
   bool open = false;
@@ -439,7 +447,8 @@ std::vector<std::vector<int64_t>> affordableExtents(ModuleOp graph, const Compil
         auto [first, step] = legal[axis];
         int64_t wanted = static_cast<int64_t>(shrink * static_cast<double>(shape[2 + axis]));
         if (step > 0)
-          shape[2 + axis] = std::min(shape[2 + axis], first + std::max<int64_t>(0, (wanted - first) / step) * step);
+          shape[2 + axis] =
+              std::min(shape[2 + axis], first + std::max<int64_t>(0, (wanted - first) / step) * step);
       }
     if (isLegal(table, less))
       own = less;

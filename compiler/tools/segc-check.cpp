@@ -1,7 +1,8 @@
-/// \file segc-check: compares every layer of a compiled model with the reference interpreter and prints a table.
+/// \file segc-check: compares every layer of a compiled model with the reference interpreter and prints a
+/// table.
 // SPDX-License-Identifier: MIT
-#include "compiler/tools/Check.h"
 #include "compiler/report/Summary.h"
+#include "compiler/tools/Check.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
 #include "llvm/ADT/StringExtras.h"
@@ -15,13 +16,16 @@ namespace {
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
 constexpr int64_t kAffordable = 2'000'000'000;
 
-const char *const kUsage =
-    "segc-check MODEL.json [-weights W] [-tolerance T] [flags]\n\n"
-    "Compares every layer with the reference interpreter, which computes in double by plain loops: the interpreter on\n"
-    "the stages of the compiler, each layer of the library alone and from the input on, the library as users get it,\n"
-    "and its results with several threads and in a larger batch bit for bit. Without -weights: initial weights, with\n"
-    "random numbers added to biases and norms. A model of more than 2e9 multiply-adds is compared at the largest legal\n"
-    "picture below that, or the smallest there is. Exits with 1 if anything differs";
+const char *const kUsage = "segc-check MODEL.json [-weights W] [-tolerance T] [flags]\n\n"
+                           "Compares every layer with the reference interpreter, which computes in double by "
+                           "plain loops: the interpreter on\n"
+                           "the stages of the compiler, each layer of the library alone and from the input "
+                           "on, the library as users get it,\n"
+                           "and its results with several threads and in a larger batch bit for bit. Without "
+                           "-weights: initial weights, with\n"
+                           "random numbers added to biases and norms. A model of more than 2e9 multiply-adds "
+                           "is compared at the largest legal\n"
+                           "picture below that, or the smallest there is. Exits with 1 if anything differs";
 
 void printRow(const CheckRow &row, bool library) {
   auto number = [](double value) { return llvm::format("%10.1e", value); };
@@ -42,7 +46,8 @@ int main(int argc, char **argv) {
     return exitCode;
   CheckOptions check;
   std::string tolerance = options->value(options::OPT_tolerance_eq, "1e-4");
-  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) || !(check.tolerance < 1))
+  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
+      !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
   auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
   if (!threads)
@@ -62,10 +67,12 @@ int main(int argc, char **argv) {
   check.extents = affordableExtents(*input->graph, input->compile, kAffordable);
   for (auto [extents, own] : llvm::zip(check.extents, input->model->inputs))
     if (extents != own.shape)
-      llvm::errs() << "note: the interpreter would take about " << summarise(*input->graph, {}).macs * 5 / 3'000'000'000
-                   << " s; '" << own.name << "' is compared at " << extents[2] << " x " << extents[3] << " instead of "
+      llvm::errs() << "note: the interpreter would take about "
+                   << summarise(*input->graph, {}).macs * 5 / 3'000'000'000 << " s; '" << own.name
+                   << "' is compared at " << extents[2] << " x " << extents[3] << " instead of "
                    << own.shape[2] << " x " << own.shape[3] << "\n";
-  auto result = checkModel(*input->context, *input->diagnostics, *input->model, input->compile, check, weights);
+  auto result =
+      checkModel(*input->context, *input->diagnostics, *input->model, input->compile, check, weights);
   if (!result)
     return 1;
   llvm::outs() << llvm::left_justify("layer", 47) << "     stages     alone fromInput\n";
@@ -83,7 +90,8 @@ int main(int argc, char **argv) {
       wrong += !row.ok;
       worst = row.alone <= worst ? worst : row.alone;
     }
-  llvm::outs() << result->layers.size() << " layers, " << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree"))
+  llvm::outs() << result->layers.size() << " layers, "
+               << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree"))
                << llvm::format("; worst layer %.1e\n", worst);
   return result->ok() ? 0 : 1;
 }

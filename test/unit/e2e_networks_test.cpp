@@ -22,30 +22,39 @@ void expectAgreement(const std::string &json) {
 
 // The addition reads what the convolution reads, but without the padding.
 TEST(Networks, ConvolutionAddedToItsOwnInput) {
-  expectAgreement(network("[1, 6, 9, 7]", R"({"name": "a", "op": "conv", "channels": 6, "kernel": 3, "padding": "same"},
+  expectAgreement(network("[1, 6, 9, 7]",
+                          R"({"name": "a", "op": "conv", "channels": 6, "kernel": 3, "padding": "same"},
     {"name": "b", "op": "conv", "channels": 6, "kernel": 3, "padding": "same"},
-    {"name": "c", "op": "add", "inputs": ["a", "b"]})", "c"));
+    {"name": "c", "op": "add", "inputs": ["a", "b"]})",
+                          "c"));
 }
 
 // Weights are scaled once when they are packed.
 TEST(Networks, TwoNormsInARow) {
-  expectAgreement(network("[1, 3, 8, 8]", R"({"name": "a", "op": "deconv", "channels": 5, "kernel": 3, "stride": 2, "norm": "batch"},
+  expectAgreement(
+      network("[1, 3, 8, 8]",
+              R"({"name": "a", "op": "deconv", "channels": 5, "kernel": 3, "stride": 2, "norm": "batch"},
     {"name": "b", "op": "norm", "type": "batch"}, {"name": "c", "op": "conv", "channels": 4, "kernel": 1, "norm": "batch"},
-    {"name": "d", "op": "norm", "type": "batch"}, {"name": "e", "op": "norm", "type": "batch"})", "e"));
+    {"name": "d", "op": "norm", "type": "batch"}, {"name": "e", "op": "norm", "type": "batch"})",
+              "e"));
 }
 
 // A network whose values are all far below zero, where 1 + erf cancels.
 TEST(Networks, GeluOfNegativeValues) {
   expectAgreement(network("[1, 64, 5, 6]", R"({"name": "a", "op": "log_softmax"},
-    {"name": "b", "op": "activation", "type": "gelu"})", "b"));
+    {"name": "b", "op": "activation", "type": "gelu"})",
+                          "b"));
 }
 
 // A mirrored convolution returns exactly the extents that the convolution read.
 TEST(Networks, MirroredConvolutions) {
-  expectAgreement(network("[1, 4, 11, 14]", R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "stride": 2, "padding": "same",
+  expectAgreement(
+      network("[1, 4, 11, 14]",
+              R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "stride": 2, "padding": "same",
     "norm": "batch", "activation": "relu"},
     {"name": "b", "op": "conv", "channels": 12, "kernel": [4, 2], "stride": [3, 1], "dilation": [1, 2], "padding": [1, 0]},
     {"name": "c", "op": "deconv", "mirror": "b", "channels": 8},
     {"name": "d", "op": "deconv", "mirror": "a", "channels": 4, "activation": "relu"},
-    {"name": "e", "op": "add", "inputs": ["x", "d"]})", "e"));
+    {"name": "e", "op": "add", "inputs": ["x", "d"]})",
+              "e"));
 }

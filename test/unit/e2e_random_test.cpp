@@ -1,7 +1,8 @@
 /// \file Random networks: every layer of the compiled library is what the interpreter says.
 ///
-/// SEGC_LONG=1 in the environment tests 500 networks instead of 25; SEGC_FIRST is the first one's number. A failure prints
-/// the network; all lie in the folder SEGC_RANDOM_FOLDER, for whoever looks into a crash or for scripts/crosscheck.py.
+/// SEGC_LONG=1 in the environment tests 500 networks instead of 25; SEGC_FIRST is the first one's number. A
+/// failure prints the network; all lie in the folder SEGC_RANDOM_FOLDER, for whoever looks into a crash or
+/// for scripts/crosscheck.py.
 // SPDX-License-Identifier: MIT
 #include "test/unit/e2e_support.h"
 #include "test/unit/random_model.h"

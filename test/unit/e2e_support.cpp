@@ -23,7 +23,8 @@ std::unique_ptr<mlir::MLIRContext> makeContext() {
   return context;
 }
 
-std::string differences(mlir::MLIRContext &context, const std::string &json, const CompileOptions &compile, const CheckOptions &options) {
+std::string differences(mlir::MLIRContext &context, const std::string &json, const CompileOptions &compile,
+                        const CheckOptions &options) {
   std::string text;
   llvm::raw_string_ostream out(text);
   Diagnostics diagnostics(out);

@@ -10,7 +10,9 @@ namespace segc::test {
 CompileOptions compileOptions();
 /// A context with all of segc's dialects.
 std::unique_ptr<mlir::MLIRContext> makeContext();
-/// What checkModel finds wrong with the network, or what the compiler says against it; empty if everything agrees.
-std::string differences(mlir::MLIRContext &context, const std::string &json, const CompileOptions &compile, const CheckOptions &options);
+/// What checkModel finds wrong with the network, or what the compiler says against it; empty if everything
+/// agrees.
+std::string differences(mlir::MLIRContext &context, const std::string &json, const CompileOptions &compile,
+                        const CheckOptions &options);
 
 } // namespace segc::test

@@ -35,32 +35,45 @@ public:
     for (int tries = 0; static_cast<int>(layers.size()) < depth && tries < 60; ++tries)
       throwLayer();
     if (layers.empty())
-      accept(layer("activation", latest().name, ", \"type\": \"relu\""), {"l0", {}, false, false, latest().name});
+      accept(layer("activation", latest().name, ", \"type\": \"relu\""),
+             {"l0", {}, false, false, latest().name});
     return text(layers);
   }
 
 private:
-  int64_t between(int64_t low, int64_t high) { return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1)); }
+  int64_t between(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
+  }
   bool chance(int percent) { return between(1, 100) <= percent; }
-  template <typename T> T oneOf(std::initializer_list<T> list) { return list.begin()[between(0, static_cast<int64_t>(list.size()) - 1)]; }
+  template <typename T> T oneOf(std::initializer_list<T> list) {
+    return list.begin()[between(0, static_cast<int64_t>(list.size()) - 1)];
+  }
 
   /// Around the widths of vectors and blocks most of the time.
   int64_t channels() {
-    return chance(70) ? oneOf<int64_t>({1, 2, 3, 4, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 70}) : between(1, 70);
+    return chance(70) ? oneOf<int64_t>({1, 2, 3, 4, 5, 8, 15, 16, 17, 24, 31, 32, 33, 48, 64, 65, 70})
+                      : between(1, 70);
   }
 
   const Known &latest() { return values.back(); }
   /// Mostly the latest value.
-  const Known &some() { return chance(75) ? latest() : values[between(0, static_cast<int64_t>(values.size()) - 1)]; }
+  const Known &some() {
+    return chance(75) ? latest() : values[between(0, static_cast<int64_t>(values.size()) - 1)];
+  }
 
   void addInputs() {
     int64_t count = chance(85) ? 1 : 2, n = chance(60) ? 1 : between(2, 3);
     for (int64_t i = 0; i < count; ++i) {
-      Known input{i ? "second" : "image", {n, chance(60) ? between(1, 8) : channels(), between(1, 40), between(1, 40)}, false, false, ""};
+      Known input{i ? "second" : "image",
+                  {n, chance(60) ? between(1, 8) : channels(), between(1, 40), between(1, 40)},
+                  false,
+                  false,
+                  ""};
       if (i && chance(70))
         std::copy(values[0].shape.begin() + 2, values[0].shape.end(), input.shape.begin() + 2);
       std::string dtype = chance(70) ? "f32" : oneOf({"u8", "i8", "f16", "bf16", "i32"});
-      inputs += std::string(i ? ", " : "") + "{\"name\": \"" + input.name + "\", \"shape\": " + list(input.shape) + ", \"dtype\": \"" + dtype + "\"}";
+      inputs += std::string(i ? ", " : "") + "{\"name\": \"" + input.name +
+                "\", \"shape\": " + list(input.shape) + ", \"dtype\": \"" + dtype + "\"}";
       values.insert(values.begin(), input);
     }
   }
@@ -92,8 +105,8 @@ private:
   }
 
   std::string activation() {
-    std::string type = oneOf({"relu", "relu", "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "sigmoid",
-                              "tanh", "hardsigmoid", "hardswish"});
+    std::string type = oneOf({"relu", "relu", "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "gelu",
+                              "silu", "sigmoid", "tanh", "hardsigmoid", "hardswish"});
     bool alpha = (type == "leaky_relu" || type == "elu") && chance(50);
     return "\"type\": \"" + type + "\"" + (alpha ? ", \"alpha\": 0.3" : "");
   }
@@ -102,14 +115,16 @@ private:
   std::string tail(bool norm) {
     std::string text;
     if (norm && chance(35))
-      text += chance(80) ? ", \"norm\": \"batch\"" : ", \"norm\": {\"type\": \"batch\", \"eps\": 0.01, \"affine\": false}";
+      text += chance(80) ? ", \"norm\": \"batch\""
+                         : ", \"norm\": {\"type\": \"batch\", \"eps\": 0.01, \"affine\": false}";
     if (chance(50))
       text += ", \"activation\": {" + activation() + "}";
     return text;
   }
 
   std::string layer(const std::string &op, const std::string &input, const std::string &fields) {
-    return "{\"name\": \"l" + std::to_string(layers.size()) + "\", \"op\": \"" + op + "\", \"input\": \"" + input + "\"" + fields + "}";
+    return "{\"name\": \"l" + std::to_string(layers.size()) + "\", \"op\": \"" + op + "\", \"input\": \"" +
+           input + "\"" + fields + "}";
   }
 
   std::string convolution(const Known &x, bool deconv) {
@@ -150,7 +165,8 @@ private:
       std::string fields = convolution(x, true);
       for (const Known &value : values)
         if (value.isConv && chance(20)) {
-          fields = ", \"channels\": " + std::to_string(channels()) + ", \"mirror\": \"" + value.name + "\"" + tail(true);
+          fields = ", \"channels\": " + std::to_string(channels()) + ", \"mirror\": \"" + value.name + "\"" +
+                   tail(true);
           if (accept(layer("deconv", x.name, fields), known))
             return;
         }
@@ -200,13 +216,18 @@ private:
           names += (count++ ? ", \"" : "\"") + other.name + "\"";
         }
       if (count > 1)
-        accept("{\"name\": \"" + name() + "\", \"op\": \"add\", \"inputs\": [" + names + "]" + tail(true) + "}", known);
+        accept("{\"name\": \"" + name() + "\", \"op\": \"add\", \"inputs\": [" + names + "]" + tail(true) +
+                   "}",
+               known);
       break;
     }
     case 11: {
-      std::string target = "\"like\": \"" + values[between(0, static_cast<int64_t>(values.size()) - 1)].name + "\"";
+      std::string target =
+          "\"like\": \"" + values[between(0, static_cast<int64_t>(values.size()) - 1)].name + "\"";
       if (chance(60))
-        target = "\"scale\": " + (chance(60) ? std::string("2") : oneOf<std::string>({"3", "1.5", "0.5", "[2, 1]", "[1.25, 3]"}));
+        target =
+            "\"scale\": " +
+            (chance(60) ? std::string("2") : oneOf<std::string>({"3", "1.5", "0.5", "[2, 1]", "[1.25, 3]"}));
       else if (chance(50))
         target = "\"size\": " + list({between(1, 40), between(1, 40)});
       std::string mode = chance(50) ? ", \"mode\": \"nearest\"" : ", \"mode\": \"bilinear\"";
@@ -218,16 +239,23 @@ private:
     case 12: {
       if (chance(50)) {
         std::vector<int64_t> size = {between(1, x.shape[2]), between(1, x.shape[3])};
-        std::string offset = chance(50) ? "" : ", \"offset\": " + list({between(0, x.shape[2] - size[0]), between(0, x.shape[3] - size[1])});
+        std::string offset = chance(50) ? ""
+                                        : ", \"offset\": " + list({between(0, x.shape[2] - size[0]),
+                                                                   between(0, x.shape[3] - size[1])});
         accept(layer("crop", x.name, ", \"size\": " + list(size) + offset), known);
       } else {
         std::string mode = oneOf({"zero", "reflect", "replicate"});
-        accept(layer("pad", x.name, ", \"amount\": " + list({between(0, 3), between(0, 3), between(0, 3), between(0, 3)}) + ", \"mode\": \"" + mode + "\""), known);
+        accept(layer("pad", x.name,
+                     ", \"amount\": " + list({between(0, 3), between(0, 3), between(0, 3), between(0, 3)}) +
+                         ", \"mode\": \"" + mode + "\""),
+               known);
       }
       break;
     }
     case 13:
-      accept(chance(50) ? layer("activation", x.name, ", " + activation()) : layer("norm", x.name, ", \"type\": \"batch\""), known);
+      accept(chance(50) ? layer("activation", x.name, ", " + activation())
+                        : layer("norm", x.name, ", \"type\": \"batch\""),
+             known);
       break;
     case 14:
       accept(layer(chance(70) ? oneOf({"softmax", "log_softmax"}) : "dropout", x.name, ""), known);
@@ -255,8 +283,8 @@ private:
     int64_t macs = 0;
     for (const LayerRow &row : summarise(*graph, {}).rows)
       macs += row.macs;
-    if (macs > kMostMacs || type.getNumElements() > kMostElements || type.getShape().back() > kLargestExtent ||
-        type.getShape()[type.getRank() - 2] > kLargestExtent)
+    if (macs > kMostMacs || type.getNumElements() > kMostElements ||
+        type.getShape().back() > kLargestExtent || type.getShape()[type.getRank() - 2] > kLargestExtent)
       return false;
     layers = longer;
     known.shape = type.getShape();
@@ -277,8 +305,8 @@ private:
       if (!read)
         outputs += (outputs.empty() ? "" : ", ") + name;
     }
-    return "{\n  \"format\": \"segc-model/1\",\n  \"name\": \"random_net\",\n  \"inputs\": [" + inputs + "],\n  \"layers\": [" + all +
-           "\n  ],\n  \"outputs\": [" + outputs + "]\n}\n";
+    return "{\n  \"format\": \"segc-model/1\",\n  \"name\": \"random_net\",\n  \"inputs\": [" + inputs +
+           "],\n  \"layers\": [" + all + "\n  ],\n  \"outputs\": [" + outputs + "]\n}\n";
   }
 
   MLIRContext &context;

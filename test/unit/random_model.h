@@ -7,8 +7,9 @@
 
 namespace segc::test {
 
-/// A description of 1 to 10 layers that segc accepts: depends on `seed` only. What a network may contain is decided by
-/// the importer: a layer that it refuses (too large a kernel, extents that do not fit) is thrown again.
+/// A description of 1 to 10 layers that segc accepts: depends on `seed` only. What a network may contain is
+/// decided by the importer: a layer that it refuses (too large a kernel, extents that do not fit) is thrown
+/// again.
 std::string randomModel(mlir::MLIRContext &context, uint64_t seed);
 
 } // namespace segc::test
