@@ -233,8 +233,12 @@ std::string stubLibrary(const std::string &soname, const Scratch &scratch) {
   return path;
 }
 
-Bytes sharedLibrary(const Bytes &object, const std::string &soname, const Scratch &scratch) {
+Bytes sharedLibrary(const Bytes &object, const std::string &prefix, const std::string &soname,
+                    const Scratch &scratch) {
+  const std::string exports = "{ global: " + prefix + "_*; local: *; };";
   std::vector<std::string> arguments = {"-shared",
+                                        "--version-script=" +
+                                            scratch.write("exports", Bytes(exports.begin(), exports.end())),
                                         "-soname",
                                         soname,
                                         "--build-id=sha1",
@@ -310,7 +314,7 @@ std::variant<Libraries, std::string> linkModel(const LinkInput &input, ArrayRef<
     const std::string prefix = cPrefix(input.name);
     const Scratch scratch;
     const Bytes object = rename(partialLink(input, core, scratch), prefix, core);
-    return Libraries{archive(object, prefix + ".o"), sharedLibrary(object, "lib" + prefix + ".so", scratch)};
+    return Libraries{archive(object, prefix + ".o"), sharedLibrary(object, prefix, "lib" + prefix + ".so", scratch)};
   } catch (const LinkError &error) {
     return "model '" + input.name + "': " + error.text;
   }
