@@ -37,7 +37,8 @@ uint32_t isaBits(schedules::Isa isa) {
 /// Says how long a phase took, for -v.
 class Phase {
 public:
-  Phase(bool verbose, const char *name) : verbose(verbose), name(name), start(std::chrono::steady_clock::now()) {}
+  Phase(bool verbose, const char *name)
+      : verbose(verbose), name(name), start(std::chrono::steady_clock::now()) {}
   ~Phase() {
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (verbose)
@@ -63,8 +64,9 @@ FailureOr<PlannedVariant> planVariant(ModuleOp graph, const CompileOptions &opti
   auto run = variant.module->lookupSymbol<plan::ProgramOp>("run");
   auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes");
   if (arena && options.memoryLimit && static_cast<uint64_t>(arena.getInt()) > options.memoryLimit)
-    return graph.emitError("the activations need ") << arena.getInt() << " bytes at the model's own extents, more than -memory-limit "
-                                                    << options.memoryLimit << "; that is the least this plan can do with";
+    return graph.emitError("the activations need ")
+           << arena.getInt() << " bytes at the model's own extents, more than -memory-limit "
+           << options.memoryLimit << "; that is the least this plan can do with";
   for (plan::KernelOp kernel : variant.module->getOps<plan::KernelOp>())
     variant.jobs.push_back({kernel.getSymName().str() + "_" + schedules::name(isa), kernel.getProblem().str(),
                             kernel.getSchedule().str(), isa});
@@ -101,8 +103,8 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error) {
     std::optional<schedules::Isa> isa = schedules::parseIsa(name.str());
     if (name == "native") {
       auto features = llvm::sys::getHostCPUFeatures();
-      bool avx512 = features.lookup("avx512f") && features.lookup("avx512bw") && features.lookup("avx512dq") &&
-                    features.lookup("avx512vl") && features.lookup("avx512cd");
+      bool avx512 = features.lookup("avx512f") && features.lookup("avx512bw") &&
+                    features.lookup("avx512dq") && features.lookup("avx512vl") && features.lookup("avx512cd");
       bool avx2 = features.lookup("avx2") && features.lookup("fma") && features.lookup("f16c");
       isa = avx512 ? schedules::Isa::Avx512 : avx2 ? schedules::Isa::Avx2 : schedules::Isa::Portable;
     }
@@ -132,7 +134,8 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, schedules::Isa isa, boo
   return module;
 }
 
-std::string headerText(ModuleOp graph, ModuleOp planned, const CompileOptions &options, uint64_t laneScratch) {
+std::string headerText(ModuleOp graph, ModuleOp planned, const CompileOptions &options,
+                       uint64_t laneScratch) {
   HeaderInfo info;
   info.name = graph->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
   auto run = planned.lookupSymbol<plan::ProgramOp>("run");
@@ -142,7 +145,8 @@ std::string headerText(ModuleOp graph, ModuleOp planned, const CompileOptions &o
   SmallVector<SmallVector<int64_t, 4>> defaults;
   for (const HeaderTensor &input : info.inputs)
     defaults.emplace_back(input.shape.begin(), input.shape.end());
-  info.legalSizes = {"H: " + legalSizes(table, defaults, 2).print(), "W: " + legalSizes(table, defaults, 3).print()};
+  info.legalSizes = {"H: " + legalSizes(table, defaults, 2).print(),
+                     "W: " + legalSizes(table, defaults, 3).print()};
   for (schedules::Isa isa : options.variants)
     info.variants.push_back(schedules::name(isa));
   info.parameters = static_cast<uint64_t>(summarise(graph, {}).parameters);
@@ -151,7 +155,8 @@ std::string headerText(ModuleOp graph, ModuleOp planned, const CompileOptions &o
   return modelHeader(info, headerTemplate());
 }
 
-FailureOr<std::vector<std::string>> compileLibrary(ModuleOp graph, const CompileOptions &options, const std::string &directory) {
+FailureOr<std::vector<std::string>> compileLibrary(ModuleOp graph, const CompileOptions &options,
+                                                   const std::string &directory) {
   std::string name = graph->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
   std::vector<PlannedVariant> variants;
   std::vector<schedules::KernelJob> jobs;

@@ -10,7 +10,9 @@ namespace {
 
 int64_t channelsOf(Value value) { return cast<RankedTensorType>(value.getType()).getDimSize(1); }
 
-std::vector<int> pairOf(ArrayRef<int64_t> values) { return {static_cast<int>(values[0]), static_cast<int>(values[1])}; }
+std::vector<int> pairOf(ArrayRef<int64_t> values) {
+  return {static_cast<int>(values[0]), static_cast<int>(values[1])};
+}
 
 class Describer {
 public:
@@ -90,7 +92,8 @@ private:
       setWindow(unpool);
       set("idx", c);
       set("out", c);
-      return success(succeeded(read(x, ReadRole::Activation)) && succeeded(read(unpool.getIndex(), ReadRole::Activation)));
+      return success(succeeded(read(x, ReadRole::Activation)) &&
+                     succeeded(read(unpool.getIndex(), ReadRole::Activation)));
     }
     if (auto upsample = dyn_cast<hg::UpsampleOp>(op)) {
       kernel.spec.op = "upsample";

@@ -17,7 +17,7 @@ struct GroupRead {
 /// A group as a kernel: the spec has dense pixel strides until the planner knows better.
 struct GroupKernel {
   schedules::KernelSpec spec;
-  mlir::Operation *anchor = nullptr;  ///< the op that names the kernel; for pure pointwise chains the first op
+  mlir::Operation *anchor = nullptr; ///< the op that names the kernel; for pure pointwise chains the first op
   llvm::SmallVector<GroupRead> reads; ///< in the kernel's argument order
   llvm::SmallVector<unsigned> shapes; ///< operands read for their extents only
 };

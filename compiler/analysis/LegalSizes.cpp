@@ -22,10 +22,12 @@ std::string LegalSizes::print() const {
     return first == 1 ? "any" : "any from " + number(first) + " on";
   if (first == step)
     return "multiples of " + number(step);
-  return number(first) + ", " + number(first + step) + ", " + number(first + 2 * step) + ", ... (steps of " + number(step) + ")";
+  return number(first) + ", " + number(first + step) + ", " + number(first + 2 * step) + ", ... (steps of " +
+         number(step) + ")";
 }
 
-LegalSizes legalSizes(const hg::SizeTable &table, llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> defaults, unsigned axis) {
+LegalSizes legalSizes(const hg::SizeTable &table, llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> defaults,
+                      unsigned axis) {
   constexpr int64_t kLargest = 2048;
   // The other axis may only fit together with this one where it is unknown: try both equal first.
   auto legal = [&](int64_t extent) {

@@ -6,7 +6,8 @@
 
 namespace segc {
 
-/// Legal extents of one axis: first, first + step, … as far as looked (2048); step 0 means only `first`, and first 0 none.
+/// Legal extents of one axis: first, first + step, … as far as looked (2048); step 0 means only `first`, and
+/// first 0 none.
 struct LegalSizes {
   int64_t first = 0, step = 0;
   std::string print() const; ///< "multiples of 16", "188, 204, 220, … (steps of 16)", "256 only"
@@ -15,7 +16,9 @@ struct LegalSizes {
 /// True if all requirements hold for these extents of the inputs (N, C, H, W each).
 bool isLegal(const hg::SizeTable &table, llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> inputs);
 
-/// Legal extents of axis 2 (H) or 3 (W) of all inputs together, the other axes at their defaults (or `other` where unknown).
-LegalSizes legalSizes(const hg::SizeTable &table, llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> defaults, unsigned axis);
+/// Legal extents of axis 2 (H) or 3 (W) of all inputs together, the other axes at their defaults (or `other`
+/// where unknown).
+LegalSizes legalSizes(const hg::SizeTable &table, llvm::ArrayRef<llvm::SmallVector<int64_t, 4>> defaults,
+                      unsigned axis);
 
 } // namespace segc

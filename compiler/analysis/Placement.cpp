@@ -72,8 +72,8 @@ unsigned Placement::makeBuffer(Value value) {
   return buffers.size() - 1;
 }
 
-/// A producer can write `value` into `view` if it is a kernel or itself such a view, and nothing placed it before.
-/// A phase may have no other reader: neighbours of its pixels are pixels of other phases.
+/// A producer can write `value` into `view` if it is a kernel or itself such a view, and nothing placed it
+/// before. A phase may have no other reader: neighbours of its pixels are pixels of other phases.
 bool Placement::canBePlaced(Value value, Operation &view) const {
   Operation *producer = value.getDefiningOp();
   if (!producer || places.count(value) || llvm::count(view.getOperands(), value) != 1)
@@ -179,7 +179,8 @@ void Placement::growAprons() {
     BufferInfo &buffer = buffers[place(group.getInputs()[kernel->reads[0].operand]).buffer];
     for (unsigned axis = 0; axis < 2; ++axis) {
       hg::WindowMap window = conv.window(axis);
-      buffer.apron[axis] = std::max(buffer.apron[axis], window.maxBefore()); // at least 0: negative padding crops
+      buffer.apron[axis] =
+          std::max(buffer.apron[axis], window.maxBefore()); // at least 0: negative padding crops
       buffer.apron[axis + 2] = std::max(buffer.apron[axis + 2], window.maxAfter());
     }
   }

@@ -1,8 +1,8 @@
 /// \file Where the values of @main live: buffers, and places of values in them.
 ///
-/// A concat or an interleave is one buffer; each operand that its producer can write there directly gets a slice of
-/// channels or a phase of pixels as its place, the others are copied. Pointwise results may take over the buffer of
-/// an operand that dies.
+/// A concat or an interleave is one buffer; each operand that its producer can write there directly gets a
+/// slice of channels or a phase of pixels as its place, the others are copied. Pointwise results may take
+/// over the buffer of an operand that dies.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "dialects/hourglass/Hourglass.h"
@@ -18,7 +18,8 @@ struct BufferInfo {
   std::array<int64_t, 4> apron{0, 0, 0, 0}; ///< top, left, bottom, right
 };
 
-/// Pixel (y, x), channel c of a value is pixel (y0 + stepY * y, x0 + stepX * x), channel channel + c of the buffer.
+/// Pixel (y, x), channel c of a value is pixel (y0 + stepY * y, x0 + stepX * x), channel channel + c of the
+/// buffer.
 struct Place {
   unsigned buffer;
   int64_t channel = 0, y0 = 0, x0 = 0, stepY = 1, stepX = 1;

@@ -314,7 +314,8 @@ std::variant<Libraries, std::string> linkModel(const LinkInput &input, ArrayRef<
     const std::string prefix = cPrefix(input.name);
     const Scratch scratch;
     const Bytes object = rename(partialLink(input, core, scratch), prefix, core);
-    return Libraries{archive(object, prefix + ".o"), sharedLibrary(object, prefix, "lib" + prefix + ".so", scratch)};
+    return Libraries{archive(object, prefix + ".o"),
+                     sharedLibrary(object, prefix, "lib" + prefix + ".so", scratch)};
   } catch (const LinkError &error) {
     return "model '" + input.name + "': " + error.text;
   }

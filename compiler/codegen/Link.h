@@ -32,10 +32,10 @@ struct Libraries {
   std::vector<uint8_t> shared;  ///< lib<prefix>.so, whose SONAME that is
 };
 
-/// Links `input` with `core` (segc's own is coreObject()). Both libraries define `<prefix>_*`, where the core has
-/// segc_model_*; the archive also the weak functions segc_pool_*, so that all models linked into one program share
-/// its threads. A shared library exports nothing else and has a pool of its own. Every other symbol is local.
-/// They need libc and, where a kernel calls it, libm; references carry no version and so
+/// Links `input` with `core` (segc's own is coreObject()). Both libraries define `<prefix>_*`, where the core
+/// has segc_model_*; the archive also the weak functions segc_pool_*, so that all models linked into one
+/// program share its threads. A shared library exports nothing else and has a pool of its own. Every other
+/// symbol is local. They need libc and, where a kernel calls it, libm; references carry no version and so
 /// bind to the oldest one the C library has. Equal inputs give equal bytes. Uses LLVM's linker, which serves
 /// one link at a time: calls from several threads wait for each other. On failure a sentence saying what is
 /// wrong.

@@ -27,7 +27,8 @@ public:
   Writer(ModuleOp module, StringRef name) : module(module), name(name) { strings.push_back('\0'); }
 
   FailureOr<ModelBlob> run(uint32_t isaBits, uint64_t laneScratch) {
-    auto prepare = module.lookupSymbol<plan::ProgramOp>("prepare"), run = module.lookupSymbol<plan::ProgramOp>("run");
+    auto prepare = module.lookupSymbol<plan::ProgramOp>("prepare"),
+         run = module.lookupSymbol<plan::ProgramOp>("run");
     if (!prepare || !run)
       return module.emitError("has no plan: @prepare and @run are missing"), failure();
     for (plan::KernelOp kernel : module.getOps<plan::KernelOp>()) {
@@ -87,7 +88,8 @@ private:
     for (const hg::SizeTable::Node &node : table.nodes())
       sizes.push_back({static_cast<rt::SizeOp>(node.kind), node.a, node.b, 0, node.value});
     for (const hg::SizeTable::Requirement &check : table.requirements())
-      checks.push_back({check.equal ? rt::CheckKind::Equal : rt::CheckKind::AtLeast, check.a, check.b, text(check.message), check.least});
+      checks.push_back({check.equal ? rt::CheckKind::Equal : rt::CheckKind::AtLeast, check.a, check.b,
+                        text(check.message), check.least});
   }
 
   uint32_t constant(int64_t value) {
@@ -115,8 +117,8 @@ private:
       plan::AllocOp alloc = life.alloc;
       ArrayRef<int64_t> e = alloc.getExtents(), a = alloc.getApron();
       bufferIndex[alloc.getBuffer()] = buffers.size();
-      buffers.push_back({text(alloc.getName()), dtypeOf(alloc.getElement()), u(e[0]), u(e[1]), u(e[2]), u(alloc.getChannels()),
-                         u(a[0]), u(a[1]), u(a[2]), u(a[3]), life.first, life.last});
+      buffers.push_back({text(alloc.getName()), dtypeOf(alloc.getElement()), u(e[0]), u(e[1]), u(e[2]),
+                         u(alloc.getChannels()), u(a[0]), u(a[1]), u(a[2]), u(a[3]), life.first, life.last});
     }
   }
 
@@ -135,7 +137,8 @@ private:
   }
 
   /// Inputs and outputs: logical order to (c, x, y, n).
-  template <typename OpT> void callerView(OpT op, std::vector<rt::TensorDesc> &list, rt::Space space, rt::ViewDesc &view) {
+  template <typename OpT>
+  void callerView(OpT op, std::vector<rt::TensorDesc> &list, rt::Space space, rt::ViewDesc &view) {
     ArrayRef<int64_t> e = op.getExtents();
     bool hasChannels = e.size() == 4;
     view.space = space;
@@ -190,12 +193,14 @@ private:
   void writeProgram(plan::ProgramOp program, std::vector<rt::StepDesc> &list) {
     for (Operation *op : plan::steps(program)) {
       if (auto border = dyn_cast<plan::BorderOp>(op)) {
-        list.push_back({rt::StepKind::Border, bufferIndex.lookup(border.getBuffer()), 0, 0, text("border"), text("border")});
+        list.push_back({rt::StepKind::Border, bufferIndex.lookup(border.getBuffer()), 0, 0, text("border"),
+                        text("border")});
         continue;
       }
       auto launch = cast<plan::LaunchOp>(op);
-      rt::StepDesc step{rt::StepKind::Launch, kernelIndex.lookup(*launch.getKernel()), u(args.size()), 0, text(launch.getLabel()),
-                        text(launch.getProblem())};
+      rt::StepDesc step{rt::StepKind::Launch,    kernelIndex.lookup(*launch.getKernel()),
+                        u(args.size()),          0,
+                        text(launch.getLabel()), text(launch.getProblem())};
       for (Value view : launch.getReads())
         args.push_back(writeView(view));
       for (Value view : launch.getWrites())

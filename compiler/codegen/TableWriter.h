@@ -14,6 +14,7 @@ struct ModelBlob {
 };
 
 /// `isaBits` are those of rt::Isa, `laneScratch` the most scratch bytes any kernel takes per thread.
-mlir::FailureOr<ModelBlob> writeTables(mlir::ModuleOp planned, llvm::StringRef name, uint32_t isaBits, uint64_t laneScratch);
+mlir::FailureOr<ModelBlob> writeTables(mlir::ModuleOp planned, llvm::StringRef name, uint32_t isaBits,
+                                       uint64_t laneScratch);
 
 } // namespace segc

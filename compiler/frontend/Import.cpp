@@ -53,8 +53,10 @@ std::string extents(ArrayRef<int64_t> shape) {
 /// What one op sees of the layer it is made from; nested for an inline norm or activation.
 class Builder final : public hg::LayerBuilder {
 public:
-  Builder(Importer &importer, const Layer &layer, ImportFields &fields, SmallVector<Value> operands, std::string weightPrefix)
-      : importer(importer), layer(layer), own(fields), operands(std::move(operands)), weightPrefix(std::move(weightPrefix)) {}
+  Builder(Importer &importer, const Layer &layer, ImportFields &fields, SmallVector<Value> operands,
+          std::string weightPrefix)
+      : importer(importer), layer(layer), own(fields), operands(std::move(operands)),
+        weightPrefix(std::move(weightPrefix)) {}
 
   hg::LayerFields &fields() override { return own; }
   OpBuilder &builder() override { return importer.b; }
@@ -80,8 +82,8 @@ public:
     if (found != importer.weights.end()) {
       if (found->second.getType() != type)
         return own.error("", "shares '" + name + "' of extents " +
-                                 extents(cast<RankedTensorType>(found->second.getType()).getShape()) + ", but needs " +
-                                 extents(shape));
+                                 extents(cast<RankedTensorType>(found->second.getType()).getShape()) +
+                                 ", but needs " + extents(shape));
       return found->second;
     }
     auto op = hg::WeightOp::create(importer.b, loc(), type, name, init, running);
@@ -130,11 +132,13 @@ private:
     std::vector<Member> shorthand{{"type", field.loc, field}};
     if (!field.isString() && field.kind != segc::Value::Object)
       return own.error(key, "'" + key + "' must be a name or an object with 'type', not " + field.describe());
-    Fields nested(field.isString() ? llvm::ArrayRef<Member>(shorthand) : llvm::ArrayRef<Member>(field.members), key, layer.name,
-                  field.loc, importer.diagnostics);
+    Fields nested(field.isString() ? llvm::ArrayRef<Member>(shorthand)
+                                   : llvm::ArrayRef<Member>(field.members),
+                  key, layer.name, field.loc, importer.diagnostics);
     ImportFields fields(nested, [](StringRef) { return Value(); });
     Builder inner(importer, layer, fields, {value}, weightPrefix + key.str() + ".");
-    FailureOr<Value> result = key == "norm" ? hg::NormOp::importLayer(inner) : hg::ActivationOp::importLayer(inner);
+    FailureOr<Value> result =
+        key == "norm" ? hg::NormOp::importLayer(inner) : hg::ActivationOp::importLayer(inner);
     if (failed(result) || failed(fields.fields.finish()))
       return failure();
     return *result;
@@ -163,14 +167,16 @@ bool Importer::importLayer(const Layer &layer) {
   if (!registered || !registered->hasInterface<hg::ImportableOp>()) {
     std::vector<std::string> names = importableOps(*b.getContext());
     std::vector<StringRef> known(names.begin(), names.end());
-    (void)diagnostics.error(layer.opLoc, "unknown op " + quote(layer.op) + suggestion(layer.op, known), layer.name);
+    (void)diagnostics.error(layer.opLoc, "unknown op " + quote(layer.op) + suggestion(layer.op, known),
+                            layer.name);
     return false;
   }
   SmallVector<Value> operands;
   for (const std::string &input : layer.inputs) {
     operands.push_back(values.lookup(input));
     if (cast<RankedTensorType>(operands.back().getType()).getElementType().isInteger()) {
-      (void)diagnostics.error(layer.loc, "reads " + quote(input) + ", an argmax; that can only be an output", layer.name);
+      (void)diagnostics.error(layer.loc, "reads " + quote(input) + ", an argmax; that can only be an output",
+                              layer.name);
       return false;
     }
   }
@@ -199,7 +205,8 @@ bool Importer::importInputs(func::FuncOp main) {
 bool Importer::chooseOutputs(std::vector<ModelOutput> &outputs) {
   for (const ModelOutput &output : outputs)
     if (!model.find(output.producer)) {
-      (void)diagnostics.error(output.loc, "output " + quote(output.name) + " is an input: nothing would be computed");
+      (void)diagnostics.error(output.loc,
+                              "output " + quote(output.name) + " is an input: nothing would be computed");
       return false;
     }
   for (const std::string &name : options.tensors) {
@@ -209,7 +216,8 @@ bool Importer::chooseOutputs(std::vector<ModelOutput> &outputs) {
       for (const auto &entry : model.producers)
         known.push_back(entry.first());
       llvm::sort(known);
-      (void)diagnostics.error(llvm::SMLoc(), "-tensors: " + quote(name) + " is no layer" + suggestion(name, known));
+      (void)diagnostics.error(llvm::SMLoc(),
+                              "-tensors: " + quote(name) + " is no layer" + suggestion(name, known));
       return false;
     }
     if (llvm::none_of(outputs, [&](const ModelOutput &output) { return output.name == name; }))
@@ -233,11 +241,13 @@ OwningOpRef<ModuleOp> Importer::run() {
   SmallVector<Type> types;
   for (const ModelInput &input : model.inputs) {
     if (input.shape.size() != 4) {
-      (void)diagnostics.error(input.loc, "input " + quote(input.name) + " must have four extents: [N, C, H, W]");
+      (void)diagnostics.error(input.loc,
+                              "input " + quote(input.name) + " must have four extents: [N, C, H, W]");
       return {};
     }
     if (input.shape[1] == kAnyExtent) {
-      (void)diagnostics.error(input.loc, "input " + quote(input.name) + ": the channels must be known, kernels are compiled for them");
+      (void)diagnostics.error(input.loc, "input " + quote(input.name) +
+                                             ": the channels must be known, kernels are compiled for them");
       return {};
     }
     SmallVector<int64_t> shape;
@@ -289,11 +299,13 @@ void report(Diagnostics &diagnostics, Diagnostic &diagnostic) {
       place = file;
     return WalkResult::advance();
   });
-  llvm::SMLoc at = place ? diagnostics.at(place.getFilename(), place.getLine(), place.getColumn()) : llvm::SMLoc();
+  llvm::SMLoc at =
+      place ? diagnostics.at(place.getFilename(), place.getLine(), place.getColumn()) : llvm::SMLoc();
   (void)diagnostics.error(at, message, hg::layerName(diagnostic.getLocation()));
 }
 
-OwningOpRef<ModuleOp> importModel(MLIRContext &context, Diagnostics &diagnostics, const Model &model, const ImportOptions &options) {
+OwningOpRef<ModuleOp> importModel(MLIRContext &context, Diagnostics &diagnostics, const Model &model,
+                                  const ImportOptions &options) {
   context.loadDialect<hg::HourglassDialect, func::FuncDialect>();
   return Importer(context, diagnostics, model, options).run();
 }

@@ -15,10 +15,12 @@ public:
   ImportFields(Fields fields, Lookup lookup) : fields(std::move(fields)), lookup(std::move(lookup)) {}
 
   bool has(llvm::StringRef key) override { return fields.has(key); }
-  mlir::FailureOr<int64_t> integer(llvm::StringRef key, std::optional<int64_t> fallback, int64_t low, int64_t high) override {
+  mlir::FailureOr<int64_t> integer(llvm::StringRef key, std::optional<int64_t> fallback, int64_t low,
+                                   int64_t high) override {
     return fields.getInt(key, fallback, low, high);
   }
-  mlir::FailureOr<Pair> pair(llvm::StringRef key, std::optional<Pair> fallback, int64_t low, int64_t high) override {
+  mlir::FailureOr<Pair> pair(llvm::StringRef key, std::optional<Pair> fallback, int64_t low,
+                             int64_t high) override {
     return fields.getPair(key, fallback, low, high);
   }
   mlir::FailureOr<hg::Padding> padding(llvm::StringRef key) override {
@@ -31,12 +33,16 @@ public:
     return fields.getNumber(key, fallback);
   }
   mlir::FailureOr<std::array<Pair, 2>> ratios(llvm::StringRef key) override { return fields.getRatios(key); }
-  mlir::FailureOr<bool> boolean(llvm::StringRef key, bool fallback) override { return fields.getBool(key, fallback); }
+  mlir::FailureOr<bool> boolean(llvm::StringRef key, bool fallback) override {
+    return fields.getBool(key, fallback);
+  }
   mlir::FailureOr<std::string> word(llvm::StringRef key, std::optional<std::string> fallback,
                                     llvm::ArrayRef<llvm::StringRef> choices, bool orPair) override {
     return fields.getString(key, fallback, choices, orPair);
   }
-  mlir::FailureOr<std::string> init(std::optional<std::string> fallback) override { return fields.getInit(fallback); }
+  mlir::FailureOr<std::string> init(std::optional<std::string> fallback) override {
+    return fields.getInit(fallback);
+  }
   mlir::FailureOr<mlir::Value> layer(llvm::StringRef key) override {
     auto name = fields.getString(key, std::nullopt, {});
     if (failed(name))
@@ -45,7 +51,9 @@ public:
       return value;
     return fields.error(key, "'" + *name + "' is no earlier layer");
   }
-  mlir::LogicalResult error(llvm::StringRef key, const llvm::Twine &message) override { return fields.error(key, message); }
+  mlir::LogicalResult error(llvm::StringRef key, const llvm::Twine &message) override {
+    return fields.error(key, message);
+  }
 
   Fields fields;
 

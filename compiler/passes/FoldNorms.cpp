@@ -1,7 +1,7 @@
 /// \file Folds batch norms into the convolutions before them, as ops on weights.
 ///
-/// gamma * (conv(x) + b - mean) / sqrt(var + eps) + beta = conv'(x) + b' with scale = gamma / sqrt(var + eps),
-/// w' = w * scale per output channel, b' = beta + (b - mean) * scale.
+/// gamma * (conv(x) + b - mean) / sqrt(var + eps) + beta = conv'(x) + b' with scale = gamma / sqrt(var +
+/// eps), w' = w * scale per output channel, b' = beta + (b - mean) * scale.
 // SPDX-License-Identifier: MIT
 #include "compiler/passes/Passes.h"
 
@@ -13,8 +13,8 @@ namespace segc {
 
 namespace {
 
-/// The convolution-like producer of `value`, if `norm` is the only reader of its pixels. One norm is folded: packing
-/// multiplies weights by one scale, a second norm stays an affine behind the convolution.
+/// The convolution-like producer of `value`, if `norm` is the only reader of its pixels. One norm is folded:
+/// packing multiplies weights by one scale, a second norm stays an affine behind the convolution.
 template <typename ConvT> ConvT soleProducer(Value value, hg::NormOp norm) {
   auto conv = value.getDefiningOp<ConvT>();
   if (!conv || conv.getWeight().template getDefiningOp<hg::ScaleWeightOp>())
@@ -50,7 +50,8 @@ struct FoldNormsPass : impl::FoldNormsBase<FoldNormsPass> {
     if (auto deconv = soleProducer<hg::DeconvOp>(norm.getX(), norm))
       return replace(deconv, norm, scale, true);
     auto shift = makeShift(b, norm, scale, Value());
-    auto affine = hg::createInferred<hg::AffineOp>(b, loc, norm.getX().getType(), norm.getX(), scale.getScale(), shift);
+    auto affine =
+        hg::createInferred<hg::AffineOp>(b, loc, norm.getX().getType(), norm.getX(), scale.getScale(), shift);
     if (!affine)
       return failure();
     norm.replaceAllUsesWith(affine.getY());
@@ -59,15 +60,17 @@ struct FoldNormsPass : impl::FoldNormsBase<FoldNormsPass> {
   }
 
   Value makeShift(OpBuilder &b, hg::NormOp norm, hg::NormScaleOp scale, Value bias) {
-    return hg::createInferred<hg::NormShiftOp>(b, norm.getLoc(), norm.getMean().getType(), norm.getBeta(), norm.getMean(),
-                                               scale.getScale(), bias)
+    return hg::createInferred<hg::NormShiftOp>(b, norm.getLoc(), norm.getMean().getType(), norm.getBeta(),
+                                               norm.getMean(), scale.getScale(), bias)
         .getShift();
   }
 
-  template <typename ConvT> LogicalResult replace(ConvT conv, hg::NormOp norm, hg::NormScaleOp scale, bool isDeconv) {
+  template <typename ConvT>
+  LogicalResult replace(ConvT conv, hg::NormOp norm, hg::NormScaleOp scale, bool isDeconv) {
     OpBuilder b(norm);
-    auto weight = hg::createInferred<hg::ScaleWeightOp>(b, norm.getLoc(), conv.getWeight().getType(), conv.getWeight(),
-                                                        scale.getScale(), isDeconv, conv.getGroups());
+    auto weight =
+        hg::createInferred<hg::ScaleWeightOp>(b, norm.getLoc(), conv.getWeight().getType(), conv.getWeight(),
+                                              scale.getScale(), isDeconv, conv.getGroups());
     if (!weight)
       return failure();
     Value shift = makeShift(b, norm, scale, conv.getBias());

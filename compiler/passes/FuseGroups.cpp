@@ -14,7 +14,8 @@ namespace {
 bool isView(Operation &op) { return isa<hg::ConcatOp, hg::InterleaveOp>(op); }
 
 bool isWeightOp(Operation &op) {
-  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp, hg::PackOp>(op);
+  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp,
+             hg::PackOp>(op);
 }
 
 /// Ops that may follow an anchor in its kernel.
@@ -79,11 +80,14 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     Operation *last = chain.back();
     OpBuilder b(last);
     DenseSet<Operation *> inside(chain.begin(), chain.end());
-    auto comesFromInside = [&](Value operand) { return operand.getDefiningOp() && inside.contains(operand.getDefiningOp()); };
+    auto comesFromInside = [&](Value operand) {
+      return operand.getDefiningOp() && inside.contains(operand.getDefiningOp());
+    };
     // One input for each use: in x + conv(x) the convolution reads x with its padding, the addition without.
     SmallVector<Value> inputs;
     for (Operation *op : chain)
-      llvm::copy_if(op->getOperands(), std::back_inserter(inputs), [&](Value operand) { return !comesFromInside(operand); });
+      llvm::copy_if(op->getOperands(), std::back_inserter(inputs),
+                    [&](Value operand) { return !comesFromInside(operand); });
     // Results: the last op's, then the index of a pool if somebody reads it.
     SmallVector<Value> outputs{last->getResult(0)};
     for (Value extra : llvm::drop_begin(chain.front()->getResults()))

@@ -27,8 +27,8 @@ struct HoistWeightsPass : impl::HoistWeightsBase<HoistWeightsPass> {
     DenseSet<Operation *> constant;
     for (Operation &op : block.without_terminator()) {
       bool fromWeights = isa<hg::LayerOp>(op) && llvm::all_of(op.getOperands(), [&](Value operand) {
-        return operand.getDefiningOp() && constant.contains(operand.getDefiningOp());
-      });
+                           return operand.getDefiningOp() && constant.contains(operand.getDefiningOp());
+                         });
       if (fromWeights) {
         constant.insert(&op);
         hoisted.push_back(&op);
@@ -46,7 +46,8 @@ struct HoistWeightsPass : impl::HoistWeightsBase<HoistWeightsPass> {
       op->erase();
   }
 
-  static void makePrepare(func::FuncOp main, ArrayRef<Operation *> hoisted, const llvm::SetVector<Value> &needed) {
+  static void makePrepare(func::FuncOp main, ArrayRef<Operation *> hoisted,
+                          const llvm::SetVector<Value> &needed) {
     OpBuilder b(main);
     auto type = b.getFunctionType({}, ValueRange(needed.getArrayRef()).getTypes());
     auto prepare = func::FuncOp::create(b, main.getLoc(), "prepare", type);

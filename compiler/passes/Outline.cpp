@@ -58,7 +58,8 @@ struct OutlinePass : impl::OutlineBase<OutlinePass> {
             b.setInsertionPointAfter(last);
           else
             b.setInsertionPointToStart(module.getBody());
-          kernel = plan::KernelOp::create(b, launch.getLoc(), name, launch.getProblem(), launch.getSchedule());
+          kernel =
+              plan::KernelOp::create(b, launch.getLoc(), name, launch.getProblem(), launch.getSchedule());
           kernel.getBody().takeBody(launch.getBody());
           last = kernel;
         } else {

@@ -1,4 +1,5 @@
-/// \file Lowers @main to @run: every group becomes a launch on views of buffers, concats and interleavings vanish.
+/// \file Lowers @main to @run: every group becomes a launch on views of buffers, concats and interleavings
+/// vanish.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/Placement.h"
@@ -59,8 +60,9 @@ private:
 
   void makeBuffers() {
     for (const BufferInfo &info : placement.buffers) {
-      auto alloc = plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name, info.element,
-                                         ids({info.n, info.h, info.w}), info.channels, info.apron, IntegerAttr());
+      auto alloc =
+          plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name, info.element,
+                                ids({info.n, info.h, info.w}), info.channels, info.apron, IntegerAttr());
       buffers.push_back(alloc.getBuffer());
       bordered.push_back(llvm::all_of(info.apron, [](int64_t pixels) { return pixels == 0; }));
     }
@@ -87,7 +89,8 @@ private:
   Value view(const Place &place, const hg::Shape &shape, std::optional<Window> window) {
     const BufferInfo &info = placement.buffers[place.buffer];
     Window w = window.value_or(Window{shape.dims[2], shape.dims[3], zero[0], zero[1]});
-    hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0), x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
+    hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0),
+             x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
     auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, info.element);
     return plan::ViewOp::create(b, loc, type, buffers[place.buffer], place.channel, info.channels,
                                 ids({shape.dims[0], w.h, w.w}), ids({y0, x0}),
@@ -183,7 +186,8 @@ private:
           ++epilogue;
         (epilogue++)->stride = pixelStride(operand);
       }
-      reads.push_back(view(operand, activations == 0 ? readWindow(kernel->anchor, operand, result) : std::nullopt));
+      reads.push_back(
+          view(operand, activations == 0 ? readWindow(kernel->anchor, operand, result) : std::nullopt));
       ++activations;
     }
     for (unsigned operand : kernel->shapes)
@@ -198,8 +202,8 @@ private:
       writes.push_back(view(output, index == 0 ? writeWindow(kernel->anchor, output) : std::nullopt));
     }
     std::string label = hg::layerName(group.getLoc());
-    auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(), *group.getSchedule(),
-                                     FlatSymbolRefAttr());
+    auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
+                                     *group.getSchedule(), FlatSymbolRefAttr());
     return copyBody(group, *kernel, op);
   }
 
@@ -254,8 +258,9 @@ private:
     auto choice = schedules::chooseSchedule(std::get<schedules::KernelSpec>(spec), target);
     if (auto *why = std::get_if<std::string>(&choice))
       return emitError(loc) << *why;
-    auto op = plan::LaunchOp::create(b, loc, ValueRange{from}, ValueRange{}, ValueRange{to}, label.str(), problem,
-                                     std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
+    auto op =
+        plan::LaunchOp::create(b, loc, ValueRange{from}, ValueRange{}, ValueRange{to}, label.str(), problem,
+                               std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
     OpBuilder::InsertionGuard guard(b);
     Block *body = b.createBlock(&op.getBody());
     Value value = body->addArgument(cast<plan::ViewType>(from.getType()).getTensor(), loc);
@@ -271,8 +276,8 @@ private:
       border(part.to);
       int64_t c = *table.constantValue(placement.shape(part.value).dims[1]);
       int out = static_cast<int>(placement.buffers[part.to.buffer].channels * part.to.stepX);
-      std::string problem = "pointwise c" + std::to_string(c) + " in" + std::to_string(pixelStride(part.value)) + " out" +
-                            std::to_string(out) + " : f32";
+      std::string problem = "pointwise c" + std::to_string(c) + " in" +
+                            std::to_string(pixelStride(part.value)) + " out" + std::to_string(out) + " : f32";
       if (failed(copy(view(part.value), view(part.to, placement.shape(part.value), std::nullopt), problem,
                       "copy into " + hg::layerName(op.getLoc()))))
         return failure();
@@ -283,7 +288,11 @@ private:
   static std::string dtypeName(Type type) {
     if (type.isF32())
       return "f32";
-    return type.isUnsignedInteger(8) ? "u8" : type.isInteger(8) ? "i8" : type.isInteger(32) ? "i32" : type.isF16() ? "f16" : "bf16";
+    return type.isUnsignedInteger(8) ? "u8"
+           : type.isInteger(8)       ? "i8"
+           : type.isInteger(32)      ? "i32"
+           : type.isF16()            ? "f16"
+                                     : "bf16";
   }
 
   LogicalResult importInputs() {
@@ -295,12 +304,14 @@ private:
       auto dtype = main.getArgAttrOfType<TypeAttr>(argument.getArgNumber(), "hourglass.dtype");
       const hg::Shape &shape = placement.shape(argument);
       Type element = dtype ? dtype.getValue() : shape.element;
-      auto input = plan::InputOp::create(b, loc, viewType(shape.dims, element), index++, name ? name.getValue() : "", ids(shape.dims));
+      auto input = plan::InputOp::create(b, loc, viewType(shape.dims, element), index++,
+                                         name ? name.getValue() : "", ids(shape.dims));
       border(placement.place(argument));
       int64_t c = *table.constantValue(shape.dims[1]);
       std::string problem = "import c" + std::to_string(c) + " out" + std::to_string(pixelStride(argument)) +
                             " from=" + dtypeName(element) + " : f32";
-      if (failed(copy(input, view(argument), problem, "import " + (name ? name.getValue() : StringRef("input")))))
+      if (failed(copy(input, view(argument), problem,
+                      "import " + (name ? name.getValue() : StringRef("input")))))
         return failure();
     }
     return success();
@@ -310,7 +321,8 @@ private:
     auto ret = cast<func::ReturnOp>(main.getBody().front().getTerminator());
     const hg::Shape &shape = placement.shape(ret.getOperand(index));
     auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
-    return plan::OutputOp::create(b, loc, viewType(shape.dims, shape.element), index, name ? name.getValue() : "", ids(shape.dims));
+    return plan::OutputOp::create(b, loc, viewType(shape.dims, shape.element), index,
+                                  name ? name.getValue() : "", ids(shape.dims));
   }
 
   LogicalResult exportOutputs() {
@@ -320,9 +332,11 @@ private:
       if (!placement.hasPlace(value))
         continue; // written by its kernel
       int64_t c = *table.constantValue(placement.shape(value).dims[1]);
-      std::string problem = "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) + " to=f32 : f32";
+      std::string problem =
+          "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) + " to=f32 : f32";
       auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
-      if (failed(copy(view(value), outputView(index), problem, "export " + (name ? name.getValue() : StringRef("output")))))
+      if (failed(copy(view(value), outputView(index), problem,
+                      "export " + (name ? name.getValue() : StringRef("output")))))
         return failure();
     }
     return success();
@@ -347,7 +361,8 @@ struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
     auto prepare = getOperation().lookupSymbol<func::FuncOp>("prepare");
     auto parsed = schedules::parseIsa(instructionSet);
     if (!main || !prepare || !parsed) {
-      getOperation().emitError("plan-memory needs @main, @prepare (hg-hoist-weights) and a known instruction set");
+      getOperation().emitError(
+          "plan-memory needs @main, @prepare (hg-hoist-weights) and a known instruction set");
       return signalPassFailure();
     }
     RunBuilder run(main, *parsed);

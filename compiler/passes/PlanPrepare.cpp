@@ -11,11 +11,13 @@ namespace {
 
 class PrepareBuilder {
 public:
-  PrepareBuilder(func::FuncOp prepare, schedules::Isa target) : prepare(prepare), target(target), b(prepare.getContext()) {}
+  PrepareBuilder(func::FuncOp prepare, schedules::Isa target)
+      : prepare(prepare), target(target), b(prepare.getContext()) {}
 
   LogicalResult run(ModuleOp module) {
     b.setInsertionPointToEnd(module.getBody());
-    auto program = plan::ProgramOp::create(b, prepare.getLoc(), "prepare", b.getArrayAttr({}), b.getArrayAttr({}));
+    auto program =
+        plan::ProgramOp::create(b, prepare.getLoc(), "prepare", b.getArrayAttr({}), b.getArrayAttr({}));
     b.setInsertionPointToStart(&program.getBody().emplaceBlock());
     Block &block = prepare.getBody().front();
     for (auto [index, value] : llvm::enumerate(block.getTerminator()->getOperands()))
@@ -31,7 +33,8 @@ private:
   Value viewOf(Value value) {
     auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(value.getType()));
     if (auto weight = value.getDefiningOp<hg::WeightOp>())
-      return plan::WeightOp::create(b, value.getLoc(), type, weight.getName(), weight.getInit(), weight.getRunning());
+      return plan::WeightOp::create(b, value.getLoc(), type, weight.getName(), weight.getInit(),
+                                    weight.getRunning());
     auto [slot, isNew] = slots.try_emplace(value, nextSlot);
     nextSlot += isNew;
     return plan::PreparedOp::create(b, value.getLoc(), type, slot->second);
@@ -72,7 +75,8 @@ private:
     return text;
   }
 
-  /// pack(phase_weight(scale_weight(w, s))), the two inner ops in either order and each optional, is one kernel.
+  /// pack(phase_weight(scale_weight(w, s))), the two inner ops in either order and each optional, is one
+  /// kernel.
   LogicalResult lowerPack(hg::PackOp pack) {
     auto parsed = schedules::KernelSpec::parse(pack.getProblem().str());
     if (auto *why = std::get_if<std::string>(&parsed))
@@ -105,7 +109,8 @@ private:
     return launch(chain, reads, pack.getPacked(), spec);
   }
 
-  LogicalResult launch(ArrayRef<Operation *> chain, ValueRange operands, Value result, const schedules::KernelSpec &spec) {
+  LogicalResult launch(ArrayRef<Operation *> chain, ValueRange operands, Value result,
+                       const schedules::KernelSpec &spec) {
     Location loc = result.getLoc();
     SmallVector<Value> reads;
     for (Value operand : operands)
@@ -114,8 +119,9 @@ private:
     auto choice = schedules::chooseSchedule(spec, target);
     if (auto *why = std::get_if<std::string>(&choice))
       return emitError(loc) << *why;
-    auto op = plan::LaunchOp::create(b, loc, reads, ValueRange{}, ValueRange{written}, hg::layerName(loc), spec.print(),
-                                     std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
+    auto op = plan::LaunchOp::create(b, loc, reads, ValueRange{}, ValueRange{written}, hg::layerName(loc),
+                                     spec.print(), std::get<schedules::Schedule>(choice).print(),
+                                     FlatSymbolRefAttr());
     OpBuilder::InsertionGuard guard(b);
     Block *body = b.createBlock(&op.getBody());
     IRMapping mapping;

@@ -1,4 +1,5 @@
-/// \file Asks the schedule library for each group's family and packs the group's weights the way that family reads them.
+/// \file Asks the schedule library for each group's family and packs the group's weights the way that family
+/// reads them.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/passes/Passes.h"
@@ -18,7 +19,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
   void runOnOperation() override {
     auto parsed = schedules::parseIsa(instructionSet);
     if (!parsed) {
-      getOperation().emitError("unknown instruction set '") << instructionSet << "': avx512, avx2 or portable";
+      getOperation().emitError("unknown instruction set '")
+          << instructionSet << "': avx512, avx2 or portable";
       return signalPassFailure();
     }
     SmallVector<hg::GroupOp> groups(getOperation().getOps<hg::GroupOp>());
@@ -31,7 +33,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
-    auto choice = schedules::chooseSchedule(kernel->spec, target, std::vector<std::string>(without.begin(), without.end()));
+    auto choice = schedules::chooseSchedule(kernel->spec, target,
+                                            std::vector<std::string>(without.begin(), without.end()));
     if (auto *why = std::get_if<std::string>(&choice))
       return group.emitOpError(*why);
     auto &point = std::get<schedules::Schedule>(choice);
@@ -56,7 +59,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
   LogicalResult pack(hg::GroupOp group, unsigned operand, StringRef problem, ArrayRef<int64_t> extents) {
     OpBuilder b(group);
     Value weight = group.getInputs()[operand];
-    auto packed = hg::createInferred<hg::PackOp>(b, weight.getLoc(), weight.getType(), weight, problem, extents);
+    auto packed =
+        hg::createInferred<hg::PackOp>(b, weight.getLoc(), weight.getType(), weight, problem, extents);
     if (!packed)
       return failure();
     BlockArgument argument = group.getBody().front().getArgument(operand);
@@ -64,7 +68,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     argument.setType(packed.getPacked().getType());
     b.setInsertionPointToStart(&group.getBody().front());
     auto logical = cast<RankedTensorType>(weight.getType());
-    auto unpack = hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape());
+    auto unpack =
+        hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape());
     if (!unpack)
       return failure();
     argument.replaceAllUsesExcept(unpack.getWeight(), unpack);

@@ -1,10 +1,11 @@
 /// \file Splits deconvolutions into the convolutions that make their phases.
 ///
-/// y[s*q + r] sums w[k] * x[(s*q + r + p - d*k) / s] over the taps k for which the division is exact: with g = gcd(d, s)
-/// and phase f = (r + p) mod s, these are k = first + (s/g)*m where d*first = f (mod s), none if g does not divide f.
-/// Then the index is q + e - (d/g)*m with e = (r + p - d*first) / s: a correlation with the taps reversed, dilation
-/// d/g and (d/g)*(taps - 1) - e pixels of padding before. There are in + ceil((c - r) / s) such pixels for
-/// out = s*in + c, which gives the padding after. (Dumoulin and Visin 2016, section 4, for the unit case.)
+/// y[s*q + r] sums w[k] * x[(s*q + r + p - d*k) / s] over the taps k for which the division is exact: with g
+/// = gcd(d, s) and phase f = (r + p) mod s, these are k = first + (s/g)*m where d*first = f (mod s), none if
+/// g does not divide f. Then the index is q + e - (d/g)*m with e = (r + p - d*first) / s: a correlation with
+/// the taps reversed, dilation d/g and (d/g)*(taps - 1) - e pixels of padding before. There are in + ceil((c
+/// - r) / s) such pixels for out = s*in + c, which gives the padding after. (Dumoulin and Visin 2016, section
+/// 4, for the unit case.)
 // SPDX-License-Identifier: MIT
 #include "compiler/passes/Passes.h"
 #include <numeric>
@@ -67,11 +68,13 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
       c[axis] = *value;
       if (op.getSame()) { // a convolution's padding: known here, since its extents are
         hg::SizeTable table;
-        maps[axis].before = *table.constantValue(maps[axis].padBefore(table, table.constant(out.getDimSize(2 + axis))));
+        maps[axis].before =
+            *table.constantValue(maps[axis].padBefore(table, table.constant(out.getDimSize(2 + axis))));
         maps[axis].same = false;
       }
       // A result of fewer pixels than phases: make it larger, crop afterwards.
-      if (!in.isDynamicDim(2 + axis) && in.getDimSize(2 + axis) * maps[axis].stride + c[axis] < maps[axis].stride) {
+      if (!in.isDynamicDim(2 + axis) &&
+          in.getDimSize(2 + axis) * maps[axis].stride + c[axis] < maps[axis].stride) {
         c[axis] = 0;
         enlarged = true;
       }
@@ -81,14 +84,15 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
       for (int64_t column = 0; column < maps[1].stride; ++column) {
         PhaseAxis y = phaseAxis(maps[0], row, c[0]), x = phaseAxis(maps[1], column, c[1]);
         auto filter = hg::createInferred<hg::PhaseWeightOp>(
-            b, op.getLoc(), op.getWeight().getType(), op.getWeight(), b.getDenseI64ArrayAttr({y.first, x.first}),
-            b.getDenseI64ArrayAttr({y.step, x.step}), b.getDenseI64ArrayAttr({y.taps, x.taps}), op.getGroupsAttr());
+            b, op.getLoc(), op.getWeight().getType(), op.getWeight(),
+            b.getDenseI64ArrayAttr({y.first, x.first}), b.getDenseI64ArrayAttr({y.step, x.step}),
+            b.getDenseI64ArrayAttr({y.taps, x.taps}), op.getGroupsAttr());
         if (!filter)
           return failure();
         auto phase = hg::createInferred<hg::ConvOp>(
             b, op.getLoc(), op.getY().getType(), op.getX(), filter.getFilter(), op.getBias(), Value(),
-            b.getDenseI64ArrayAttr({1, 1}), b.getDenseI64ArrayAttr({y.before, x.before, y.after, x.after}), UnitAttr(),
-            b.getDenseI64ArrayAttr({y.dilation, x.dilation}), op.getGroupsAttr());
+            b.getDenseI64ArrayAttr({1, 1}), b.getDenseI64ArrayAttr({y.before, x.before, y.after, x.after}),
+            UnitAttr(), b.getDenseI64ArrayAttr({y.dilation, x.dilation}), op.getGroupsAttr());
         if (!phase)
           return failure();
         phases.push_back(phase.getY());
@@ -97,8 +101,9 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
     if (phases.size() > 1 && failed(pushThrough(op, phases, b)))
       return failure();
     if (phases.size() > 1) {
-      auto whole = hg::createInferred<hg::InterleaveOp>(b, op.getLoc(), op.getY().getType(), phases,
-                                                        b.getDenseI64ArrayAttr({maps[0].stride, maps[1].stride}));
+      auto whole =
+          hg::createInferred<hg::InterleaveOp>(b, op.getLoc(), op.getY().getType(), phases,
+                                               b.getDenseI64ArrayAttr({maps[0].stride, maps[1].stride}));
       if (!whole)
         return failure();
       result = whole.getY();

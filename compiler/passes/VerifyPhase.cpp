@@ -11,7 +11,8 @@ namespace segc {
 namespace {
 
 bool isWeightOp(Operation *op) {
-  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp, hg::PackOp>(op);
+  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp,
+             hg::PackOp>(op);
 }
 
 LogicalResult verifyFolded(ModuleOp module) {
@@ -35,7 +36,8 @@ LogicalResult verifyGrouped(ModuleOp module) {
 LogicalResult verifyScheduled(ModuleOp module) {
   if (failed(verifyGrouped(module)))
     return failure();
-  auto main = module.lookupSymbol<func::FuncOp>("main"), prepare = module.lookupSymbol<func::FuncOp>("prepare");
+  auto main = module.lookupSymbol<func::FuncOp>("main"),
+       prepare = module.lookupSymbol<func::FuncOp>("prepare");
   if (!main || !prepare)
     return module.emitError("must have @main and @prepare");
   for (Operation &op : main.getBody().front().without_terminator()) {
@@ -56,7 +58,8 @@ LogicalResult verifyPlanned(ModuleOp module) {
       return op.emitOpError("must be gone after planning");
   for (plan::ProgramOp program : module.getOps<plan::ProgramOp>())
     for (plan::LaunchOp launch : program.getBody().front().getOps<plan::LaunchOp>()) {
-      auto kernel = launch.getKernel() ? module.lookupSymbol<plan::KernelOp>(*launch.getKernel()) : plan::KernelOp();
+      auto kernel =
+          launch.getKernel() ? module.lookupSymbol<plan::KernelOp>(*launch.getKernel()) : plan::KernelOp();
       if (!kernel)
         return launch.emitOpError("names no kernel");
       if (kernel.getProblem() != launch.getProblem() || kernel.getSchedule() != launch.getSchedule())
@@ -70,9 +73,9 @@ struct VerifyPhasePass : impl::VerifyPhaseBase<VerifyPhasePass> {
 
   void runOnOperation() override {
     static const std::pair<StringRef, LogicalResult (*)(ModuleOp)> phases[] = {{"folded", verifyFolded},
-                                                                              {"grouped", verifyGrouped},
-                                                                              {"scheduled", verifyScheduled},
-                                                                              {"planned", verifyPlanned}};
+                                                                               {"grouped", verifyGrouped},
+                                                                               {"scheduled", verifyScheduled},
+                                                                               {"planned", verifyPlanned}};
     for (auto [name, verify] : phases)
       if (name == phase) {
         if (failed(verify(getOperation())))

@@ -105,8 +105,9 @@ public:
         if (!view || launch.getLabel().starts_with("copy into "))
           continue;
         RankedTensorType type = cast<plan::ViewType>(view.getType()).getTensor();
-        bool isPart = type.getRank() == 4 && (static_cast<int64_t>(view.getChannels()) != type.getDimSize(1) ||
-                                              view.getStep()[0] != 1 || view.getStep()[1] != 1);
+        bool isPart =
+            type.getRank() == 4 && (static_cast<int64_t>(view.getChannels()) != type.getDimSize(1) ||
+                                    view.getStep()[0] != 1 || view.getStep()[1] != 1);
         count += isPart;
         if (isPart && type.hasStaticShape())
           bytes += type.getNumElements() * plan::elementBytes(type.getElementType());
@@ -128,7 +129,9 @@ public:
   int64_t bound() {
     std::vector<rt::Interval> intervals;
     for (plan::Lifetime &life : lives)
-      intervals.push_back({life.first, life.last, static_cast<uint64_t>(std::max<int64_t>(plan::bufferBytes(life.alloc, sizes), 0))});
+      intervals.push_back(
+          {life.first, life.last,
+           static_cast<uint64_t>(std::max<int64_t>(plan::bufferBytes(life.alloc, sizes), 0))});
     return static_cast<int64_t>(rt::livenessBound(intervals.data(), intervals.size()));
   }
 
@@ -164,8 +167,8 @@ private:
     RankedTensorType type = cast<plan::ViewType>(launch.getWrites()[0].getType()).getTensor();
     if (!std::holds_alternative<schedules::KernelSpec>(spec) || type.getRank() != 4 || !type.hasStaticShape())
       return 0;
-    return static_cast<int64_t>(
-        schedules::flops(std::get<schedules::KernelSpec>(spec), type.getDimSize(0), type.getDimSize(2), type.getDimSize(3)));
+    return static_cast<int64_t>(schedules::flops(std::get<schedules::KernelSpec>(spec), type.getDimSize(0),
+                                                 type.getDimSize(2), type.getDimSize(3)));
   }
 
   ModuleOp module;
@@ -197,8 +200,12 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
       root[counter] = value.getInt();
   root["layers"] = Json::array();
   for (const LayerRow &row : summary.rows)
-    root["layers"].push_back({{"name", row.name}, {"op", row.op}, {"output", row.shape}, {"parameters", row.parameters},
-                              {"macs", row.macs}, {"receptive_field", row.field.field}});
+    root["layers"].push_back({{"name", row.name},
+                              {"op", row.op},
+                              {"output", row.shape},
+                              {"parameters", row.parameters},
+                              {"macs", row.macs},
+                              {"receptive_field", row.field.field}});
   root["kernels"] = reporter.kernels();
   root["buffers"] = reporter.buffers();
   root["steps"] = reporter.steps(run);
@@ -211,12 +218,13 @@ std::string optimisationReport(ModuleOp planned) {
   std::string text;
   auto run = planned.lookupSymbol<plan::ProgramOp>("run");
   for (plan::LaunchOp launch : run.getBody().front().getOps<plan::LaunchOp>())
-    text += launch.getLabel().str() + ": " + launch.getProblem().str() + " by " + launch.getSchedule().str() + "\n";
+    text += launch.getLabel().str() + ": " + launch.getProblem().str() + " by " + launch.getSchedule().str() +
+            "\n";
   int64_t bytes = 0;
   Reporter reporter(planned);
   unsigned elided = reporter.elided(bytes);
-  text += std::to_string(elided) + " copies elided (" + std::to_string(bytes) + " bytes), " + std::to_string(reporter.copies()) +
-          " made\n";
+  text += std::to_string(elided) + " copies elided (" + std::to_string(bytes) + " bytes), " +
+          std::to_string(reporter.copies()) + " made\n";
   return text;
 }
 

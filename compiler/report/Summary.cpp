@@ -13,7 +13,8 @@ namespace segc {
 static std::string shapeText(Type type) {
   std::string text;
   for (int64_t extent : cast<RankedTensorType>(type).getShape())
-    text += (text.empty() ? "" : "x") + (ShapedType::isDynamic(extent) ? std::string("?") : std::to_string(extent));
+    text += (text.empty() ? "" : "x") +
+            (ShapedType::isDynamic(extent) ? std::string("?") : std::to_string(extent));
   return text;
 }
 
@@ -51,8 +52,9 @@ Summary summarise(ModuleOp graph, const llvm::StringMap<std::string> &kernels) {
     row.field = field;
     row.macs += layer.macs();
     row.shape = shapeText(op.getResult(0).getType());
-    row.op += (row.op.empty() ? "" : "+") +
-              (isa<hg::ActivationOp>(op) ? cast<hg::ActivationOp>(op).getFunction().str() : op.getName().stripDialect().str());
+    row.op += (row.op.empty() ? "" : "+") + (isa<hg::ActivationOp>(op)
+                                                 ? cast<hg::ActivationOp>(op).getFunction().str()
+                                                 : op.getName().stripDialect().str());
   }
   for (const LayerRow &row : summary.rows) {
     summary.parameters += row.parameters;
@@ -80,14 +82,17 @@ void print(const Summary &summary, llvm::raw_ostream &out) {
     widths[1] = std::max(widths[1], row.op.size());
     widths[2] = std::max(widths[2], row.shape.size());
   }
-  auto line = [&](StringRef name, StringRef op, StringRef shape, StringRef parameters, StringRef macs, StringRef field, StringRef kernel) {
+  auto line = [&](StringRef name, StringRef op, StringRef shape, StringRef parameters, StringRef macs,
+                  StringRef field, StringRef kernel) {
     out << llvm::left_justify(name, widths[0]) << "  " << llvm::left_justify(op, widths[1]) << "  "
         << llvm::left_justify(shape, widths[2]) << "  " << llvm::right_justify(parameters, 12) << "  "
-        << llvm::right_justify(macs, 16) << "  " << llvm::right_justify(field, 7) << (kernel.empty() ? "" : "  ") << kernel << "\n";
+        << llvm::right_justify(macs, 16) << "  " << llvm::right_justify(field, 7)
+        << (kernel.empty() ? "" : "  ") << kernel << "\n";
   };
   line("layer", "op", "output", "parameters", "MACs", "field", "kernel");
   for (const LayerRow &row : summary.rows) {
-    std::string field = row.field.global ? "all" : std::to_string(static_cast<int64_t>(std::ceil(row.field.field)));
+    std::string field =
+        row.field.global ? "all" : std::to_string(static_cast<int64_t>(std::ceil(row.field.field)));
     line(row.name, row.op, row.shape, grouped(row.parameters), grouped(row.macs), field, row.kernel);
   }
   line("total", "", "", grouped(summary.parameters), grouped(summary.macs), "", "");

@@ -63,7 +63,8 @@ int deliver(const ToolOptions &options, const LoadedModel &input, StringRef exte
   if (std::error_code code = llvm::sys::fs::create_directories(path))
     return fail("cannot create directory '" + Twine(path) + "': " + code.message());
   llvm::sys::path::append(path, input.model->name + extension.str());
-  auto problem = pictures::writeWhole(path.str().str(), reinterpret_cast<const uint8_t *>(content.data()), content.size());
+  auto problem = pictures::writeWhole(path.str().str(), reinterpret_cast<const uint8_t *>(content.data()),
+                                      content.size());
   if (problem)
     return fail(*problem);
   llvm::errs() << "wrote " << path << "\n";
@@ -92,7 +93,8 @@ int emitWeights(const ToolOptions &options, LoadedModel &input) {
   if (auto *why = std::get_if<std::string>(&bytes))
     return fail(*why);
   auto &data = std::get<std::vector<uint8_t>>(bytes);
-  return deliver(options, input, ".safetensors", StringRef(reinterpret_cast<const char *>(data.data()), data.size()));
+  return deliver(options, input, ".safetensors",
+                 StringRef(reinterpret_cast<const char *>(data.data()), data.size()));
 }
 
 /// stmt, llvm, asm of all kernels one after the other; obj as one file a kernel.
@@ -102,7 +104,8 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
     return 1;
   std::string all;
   for (plan::KernelOp kernel : planned->getOps<plan::KernelOp>()) {
-    schedules::KernelJob job{kernel.getSymName().str(), kernel.getProblem().str(), kernel.getSchedule().str(), input.compile.variants[0]};
+    schedules::KernelJob job{kernel.getSymName().str(), kernel.getProblem().str(), kernel.getSchedule().str(),
+                             input.compile.variants[0]};
     auto result = schedules::compileKernel(job, kind != "obj");
     if (auto *why = std::get_if<std::string>(&result)) {
       kernel.emitError(*why);
@@ -113,7 +116,8 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
       std::string name = "." + job.symbol + ".o";
       if (!options.has(options::OPT_o_eq))
         return fail("-emit obj needs -o DIR: there is one file a kernel");
-      if (deliver(options, input, name, StringRef(reinterpret_cast<const char *>(artifact.object.data()), artifact.object.size())))
+      if (deliver(options, input, name,
+                  StringRef(reinterpret_cast<const char *>(artifact.object.data()), artifact.object.size())))
         return 1;
       continue;
     }
@@ -121,7 +125,12 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
     all += comment + job.symbol + "\n" + comment + job.problem + "\n" + comment + job.schedule + "\n";
     all += kind == "stmt" ? artifact.stmt : kind == "llvm" ? artifact.llvm : artifact.assembly;
   }
-  return kind == "obj" ? 0 : deliver(options, input, kind == "stmt" ? ".stmt" : kind == "llvm" ? ".ll" : ".s", all);
+  return kind == "obj" ? 0
+                       : deliver(options, input,
+                                 kind == "stmt"   ? ".stmt"
+                                 : kind == "llvm" ? ".ll"
+                                                  : ".s",
+                                 all);
 }
 
 } // namespace
@@ -165,7 +174,9 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
       lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
     return deliver(options, input, ".schedule", lines);
   }
-  const std::vector<llvm::StringRef> kinds = {"layers", "graph", "fused", "scheduled", "plan", "schedule", "stmt", "llvm", "asm", "obj", "header", "weights", "dot"};
+  const std::vector<llvm::StringRef> kinds = {"layers",   "graph",   "fused", "scheduled", "plan",
+                                              "schedule", "stmt",    "llvm",  "asm",       "obj",
+                                              "header",   "weights", "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }
 

@@ -8,10 +8,12 @@
 
 namespace segc {
 
-/// The functions of runtime/include/segc/model.h.in, found by name in the library. The types are the template's.
+/// The functions of runtime/include/segc/model.h.in, found by name in the library. The types are the
+/// template's.
 class Library {
 public:
-  /// Opens lib<prefix>.so; the prefix comes from the file's name. On failure null, with the reason in `error`.
+  /// Opens lib<prefix>.so; the prefix comes from the file's name. On failure null, with the reason in
+  /// `error`.
   static std::unique_ptr<Library> open(const std::string &path, std::string &error);
   ~Library();
 

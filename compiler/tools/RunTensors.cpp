@@ -59,9 +59,11 @@ std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_t
   std::vector<double> times;
   for (int i = 0; i < repeat; ++i) {
     auto start = std::chrono::steady_clock::now();
-    if (library.run(instance.model, inputs.data(), static_cast<int>(inputs.size()), tensors.data(), static_cast<int>(tensors.size())))
+    if (library.run(instance.model, inputs.data(), static_cast<int>(inputs.size()), tensors.data(),
+                    static_cast<int>(tensors.size())))
       return library.lastError();
-    times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   std::sort(times.begin(), times.end());
   milliseconds[0] = times.front();
@@ -69,7 +71,8 @@ std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_t
   return std::nullopt;
 }
 
-std::optional<std::string> bindInputs(Instance &instance, const files::TensorFile &file, std::vector<std::vector<uint8_t>> &storage,
+std::optional<std::string> bindInputs(Instance &instance, const files::TensorFile &file,
+                                      std::vector<std::vector<uint8_t>> &storage,
                                       std::vector<segc_model_tensor> &inputs) {
   const Library &library = instance.library;
   int count = library.numInputs(instance.model);
@@ -85,18 +88,22 @@ std::optional<std::string> bindInputs(Instance &instance, const files::TensorFil
         there += (k ? ", " : "") + file.tensors[k].name;
       if (file.tensors.size() > kShown)
         there += " and " + std::to_string(file.tensors.size() - kShown) + " more";
-      return "the inputs have no tensor '" + std::string(info.name) + "' (" + extents(info.shape, info.rank) + "); they have " + there;
+      return "the inputs have no tensor '" + std::string(info.name) + "' (" + extents(info.shape, info.rank) +
+             "); they have " + there;
     }
     if (static_cast<int>(tensor->shape.size()) != info.rank)
-      return "input '" + tensor->name + "' must have rank " + std::to_string(info.rank) + ", not " + std::to_string(tensor->shape.size());
+      return "input '" + tensor->name + "' must have rank " + std::to_string(info.rank) + ", not " +
+             std::to_string(tensor->shape.size());
     segc_model_tensor bound{};
     bound.dtype = info.dtype;
     bound.rank = info.rank;
     std::copy(tensor->shape.begin(), tensor->shape.end(), bound.shape);
     library.denseNchw(&bound);
-    storage.push_back(tensor->dtype == fileType(info.dtype)
-                          ? tensor->bytes
-                          : files::Tensor::fromNumbers(tensor->name, fileType(info.dtype), tensor->shape, tensor->numbers()).bytes);
+    storage.push_back(
+        tensor->dtype == fileType(info.dtype)
+            ? tensor->bytes
+            : files::Tensor::fromNumbers(tensor->name, fileType(info.dtype), tensor->shape, tensor->numbers())
+                  .bytes);
     bound.data = storage.back().data();
     inputs.push_back(bound);
   }
@@ -106,7 +113,8 @@ std::optional<std::string> bindInputs(Instance &instance, const files::TensorFil
 namespace {
 
 /// Finds input extents from (h, w) on that the network takes; false if none lies within 64 pixels.
-bool findLegal(Instance &instance, const segc_model_info &input, int64_t h, int64_t w, int64_t &legalH, int64_t &legalW) {
+bool findLegal(Instance &instance, const segc_model_info &input, int64_t h, int64_t w, int64_t &legalH,
+               int64_t &legalW) {
   constexpr int64_t kReach = 64;
   int64_t shape[4] = {1, input.shape[1], 0, 0};
   for (int64_t sum = 0; sum < 2 * kReach; ++sum)
@@ -145,8 +153,9 @@ pictures::Picture classesOf(const OutputTensor &output) {
 
 } // namespace
 
-std::optional<std::string> segmentPicture(Instance &instance, const pictures::Picture &picture, int repeat, pictures::Picture &classes,
-                                          std::string &note, double milliseconds[2]) {
+std::optional<std::string> segmentPicture(Instance &instance, const pictures::Picture &picture, int repeat,
+                                          pictures::Picture &classes, std::string &note,
+                                          double milliseconds[2]) {
   const Library &library = instance.library;
   segc_model_info input, output;
   if (library.numInputs(instance.model) != 1)
@@ -157,13 +166,13 @@ std::optional<std::string> segmentPicture(Instance &instance, const pictures::Pi
   if (auto *why = std::get_if<pictures::Failure>(&converted))
     return *why;
   auto &planes = std::get<pictures::Planes>(converted);
-  // A network whose output is smaller than its input (valid padding) needs a margin around the picture; one whose output
-  // is a small map (less than half) is resized instead.
+  // A network whose output is smaller than its input (valid padding) needs a margin around the picture; one
+  // whose output is a small map (less than half) is resized instead.
   int64_t marginH = 0, marginW = 0, h = 0, w = 0;
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (!findLegal(instance, input, planes.height + marginH, planes.width + marginW, h, w))
-      return "no size within 64 pixels of " + std::to_string(planes.width) + " x " + std::to_string(planes.height) +
-             " suits the network: " + library.lastError();
+      return "no size within 64 pixels of " + std::to_string(planes.width) + " x " +
+             std::to_string(planes.height) + " suits the network: " + library.lastError();
     if (library.outputInfo(instance.model, 0, &output))
       return library.lastError();
     int64_t outH = output.shape[output.rank - 2], outW = output.shape[output.rank - 1];
@@ -179,12 +188,13 @@ std::optional<std::string> segmentPicture(Instance &instance, const pictures::Pi
   margins.bottom = h - planes.height - margins.top;
   margins.right = w - planes.width - margins.left;
   if (h != planes.height || w != planes.width)
-    note = "padded from " + std::to_string(planes.width) + " x " + std::to_string(planes.height) + " to " + std::to_string(w) + " x " +
-           std::to_string(h) + " by reflection, cropped back";
+    note = "padded from " + std::to_string(planes.width) + " x " + std::to_string(planes.height) + " to " +
+           std::to_string(w) + " x " + std::to_string(h) + " by reflection, cropped back";
   pictures::Planes padded = pictures::pad(planes, margins, pictures::Edge::Reflect);
   // The model may want another type than f32.
-  files::Tensor tensor = files::Tensor::fromNumbers("", fileType(input.dtype), {1, padded.channels, h, w},
-                                                    std::vector<double>(padded.values.begin(), padded.values.end()));
+  files::Tensor tensor =
+      files::Tensor::fromNumbers("", fileType(input.dtype), {1, padded.channels, h, w},
+                                 std::vector<double>(padded.values.begin(), padded.values.end()));
   segc_model_tensor bound{};
   bound.data = tensor.bytes.data();
   bound.dtype = input.dtype;
@@ -200,7 +210,8 @@ std::optional<std::string> segmentPicture(Instance &instance, const pictures::Pi
   if (2 * classes.height <= h || 2 * classes.width <= w || classes.height > h || classes.width > w) {
     classes = pictures::resizeNearest(classes, h, w);
   } else {
-    // The output's first pixel is the picture's: half the margin was put before it, all padding to a legal size behind.
+    // The output's first pixel is the picture's: half the margin was put before it, all padding to a legal
+    // size behind.
     margins = {0, 0, classes.height - picture.height, classes.width - picture.width};
   }
   auto cropped = pictures::crop(classes, margins);

@@ -35,12 +35,14 @@ int fail(const Twine &message) {
   return 1;
 }
 
-std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, StringRef usage, int &exitCode) {
+std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, StringRef usage,
+                                              int &exitCode) {
   Table table;
   unsigned missingIndex = 0, missingCount = 0;
   ToolOptions options;
   llvm::opt::Visibility visible(tool);
-  options.arguments = table.ParseArgs(ArrayRef<const char *>(argv + 1, argv + argc), missingIndex, missingCount, visible);
+  options.arguments =
+      table.ParseArgs(ArrayRef<const char *>(argv + 1, argv + argc), missingIndex, missingCount, visible);
   exitCode = 1;
   if (missingCount) {
     fail(Twine(options.arguments.getArgString(missingIndex)) + " needs a value");
@@ -56,7 +58,8 @@ std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, 
   }
   exitCode = 0;
   if (options.arguments.hasArg(OPT_help)) {
-    table.printHelp(outs(), usage.str().c_str(), "segc, a compiler for segmentation networks", false, false, visible);
+    table.printHelp(outs(), usage.str().c_str(), "segc, a compiler for segmentation networks", false, false,
+                    visible);
     return std::nullopt;
   }
   if (options.arguments.hasArg(OPT_version)) {
@@ -77,8 +80,8 @@ std::optional<int64_t> ToolOptions::number(unsigned id, int64_t fallback, int64_
   int64_t result;
   std::string text = value(id);
   if (StringRef(text).getAsInteger(10, result) || result < low || result > high) {
-    fail(arguments.getLastArg(id)->getSpelling().rtrim('=') + " '" + text + "' must be a whole number from " + Twine(low) + " to " +
-         Twine(high));
+    fail(arguments.getLastArg(id)->getSpelling().rtrim('=') + " '" + text + "' must be a whole number from " +
+         Twine(low) + " to " + Twine(high));
     return std::nullopt;
   }
   return result;

@@ -23,7 +23,8 @@ enum Tool { SegcTool = 1 << 0, RunTool = 1 << 1, CheckTool = 1 << 2 };
 class ToolOptions {
 public:
   /// Prints help, version or an error and returns an exit code in `exitCode` when the tool should stop there.
-  static std::optional<ToolOptions> parse(int argc, char **argv, options::Tool tool, llvm::StringRef usage, int &exitCode);
+  static std::optional<ToolOptions> parse(int argc, char **argv, options::Tool tool, llvm::StringRef usage,
+                                          int &exitCode);
 
   std::string value(unsigned id, llvm::StringRef fallback = "") const;
   bool has(unsigned id) const { return arguments.hasArg(id); }

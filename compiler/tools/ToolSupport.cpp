@@ -68,7 +68,8 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   if (options.has(options::OPT_memory_limit_eq)) {
     auto limit = parseBytes(options.value(options::OPT_memory_limit_eq));
     if (!limit) {
-      fail("-memory-limit '" + options.value(options::OPT_memory_limit_eq) + "' must be a number of bytes, or with K, M or G behind it");
+      fail("-memory-limit '" + options.value(options::OPT_memory_limit_eq) +
+           "' must be a number of bytes, or with K, M or G behind it");
       return std::nullopt;
     }
     compile.memoryLimit = *limit;
@@ -77,8 +78,9 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   return compile;
 }
 
-std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path, const std::vector<std::string> &tensors,
-                                       bool everything, int &exitCode) {
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path,
+                                       const std::vector<std::string> &tensors, bool everything,
+                                       int &exitCode) {
   exitCode = 1;
   auto loaded = std::make_unique<LoadedModel>();
   auto compile = readCompileOptions(options);
@@ -104,19 +106,21 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
   if (!loaded->graph)
     return nullptr;
   Diagnostics *diagnostics = loaded->diagnostics.get();
-  loaded->handler = std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {
-    report(*diagnostics, diagnostic);
-    return success();
-  });
+  loaded->handler =
+      std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {
+        report(*diagnostics, diagnostic);
+        return success();
+      });
   exitCode = 0;
   return loaded;
 }
 
-std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::vector<std::string> &tensors, bool everything,
-                                       int &exitCode) {
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::vector<std::string> &tensors,
+                                       bool everything, int &exitCode) {
   exitCode = 1;
   if (options.positional().size() != 1) {
-    fail(options.positional().empty() ? "no model given (-help shows how)" : "one model at a time: '" + options.positional()[1] + "' is too many");
+    fail(options.positional().empty() ? "no model given (-help shows how)"
+                                      : "one model at a time: '" + options.positional()[1] + "' is too many");
     return nullptr;
   }
   return loadModel(options, options.positional()[0], tensors, everything, exitCode);

@@ -22,11 +22,12 @@ struct LoadedModel {
 };
 
 /// Reads positional argument 0 and the compile flags. On failure prints why and sets `exitCode`.
-std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::vector<std::string> &tensors, bool everything,
-                                       int &exitCode);
-/// The same for a given file.
-std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path, const std::vector<std::string> &tensors,
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::vector<std::string> &tensors,
                                        bool everything, int &exitCode);
+/// The same for a given file.
+std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::string &path,
+                                       const std::vector<std::string> &tensors, bool everything,
+                                       int &exitCode);
 
 /// The flags that concern compiling; prints an error and returns nothing if one is wrong.
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options);

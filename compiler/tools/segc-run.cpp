@@ -1,10 +1,11 @@
-/// \file segc-run: runs a model or a compiled library on tensors or pictures, through the library's C interface only.
+/// \file segc-run: runs a model or a compiled library on tensors or pictures, through the library's C
+/// interface only.
 // SPDX-License-Identifier: MIT
+#include "compiler/codegen/Link.h"
 #include "compiler/tools/InitialWeights.h"
 #include "compiler/tools/RunTensors.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
-#include "compiler/codegen/Link.h"
 #include "runtime/pictures/File.h"
 #include "runtime/pictures/Overlay.h"
 #include "llvm/ADT/StringExtras.h"
@@ -30,7 +31,8 @@ struct Profile {
     for (auto &[name, time] : steps)
       total += time;
     for (auto &[name, time] : steps)
-      llvm::errs() << llvm::format("%9.3f ms %5.1f %%  ", 1e-6 * double(time) / double(runs), 100.0 * double(time) / double(total))
+      llvm::errs() << llvm::format("%9.3f ms %5.1f %%  ", 1e-6 * double(time) / double(runs),
+                                   100.0 * double(time) / double(total))
                    << name << "\n";
   }
 };
@@ -44,7 +46,8 @@ int writeTensors(const std::string &path, const std::vector<OutputTensor> &outpu
     tensor.shape = output.shape;
     const auto *bytes = output.isInteger ? reinterpret_cast<const uint8_t *>(output.integers.data())
                                          : reinterpret_cast<const uint8_t *>(output.floats.data());
-    tensor.bytes.assign(bytes, bytes + 4 * (output.isInteger ? output.integers.size() : output.floats.size()));
+    tensor.bytes.assign(bytes,
+                        bytes + 4 * (output.isInteger ? output.integers.size() : output.floats.size()));
     file.tensors.push_back(std::move(tensor));
   }
   if (auto why = files::write(path, file))
@@ -71,7 +74,8 @@ int runPicture(const ToolOptions &options, Instance &instance, int repeat, doubl
     auto blended = pictures::overlay(picture, classes);
     if (auto *why = std::get_if<pictures::Failure>(&blended))
       return fail(*why);
-    if (auto why = pictures::writePicture(options.value(options::OPT_overlay_eq), std::get<pictures::Picture>(blended)))
+    if (auto why = pictures::writePicture(options.value(options::OPT_overlay_eq),
+                                          std::get<pictures::Picture>(blended)))
       return fail(*why);
   }
   return 0;
@@ -88,18 +92,21 @@ int runTensors(const ToolOptions &options, Instance &instance, int repeat, doubl
     return fail(*why);
   if (auto why = runModel(instance, inputs, repeat, outputs, milliseconds))
     return fail(*why);
-  return options.has(options::OPT_outputs_eq) ? writeTensors(options.value(options::OPT_outputs_eq), outputs) : 0;
+  return options.has(options::OPT_outputs_eq) ? writeTensors(options.value(options::OPT_outputs_eq), outputs)
+                                              : 0;
 }
 
 int run(const ToolOptions &options, const Library &library, const std::vector<uint8_t> &ownWeights) {
   Instance instance(library);
-  int status = options.has(options::OPT_weights_eq) ? library.create(options.value(options::OPT_weights_eq).c_str(), &instance.model)
-                                                    : library.createFromMemory(ownWeights.data(), ownWeights.size(), &instance.model);
+  int status = options.has(options::OPT_weights_eq)
+                   ? library.create(options.value(options::OPT_weights_eq).c_str(), &instance.model)
+                   : library.createFromMemory(ownWeights.data(), ownWeights.size(), &instance.model);
   if (status)
     return fail(library.lastError());
   if (*library.note(instance.model))
     llvm::errs() << "note: " << library.note(instance.model) << "\n";
-  auto threads = options.number(options::OPT_threads_eq, 0, 1, 256), repeat = options.number(options::OPT_repeat_eq, 1, 1, 1000000);
+  auto threads = options.number(options::OPT_threads_eq, 0, 1, 256),
+       repeat = options.number(options::OPT_repeat_eq, 1, 1, 1000000);
   if (!threads || !repeat)
     return 1;
   if (*threads && library.setThreads(instance.model, static_cast<int>(*threads)))
@@ -108,12 +115,14 @@ int run(const ToolOptions &options, const Library &library, const std::vector<ui
   if (options.has(options::OPT_profile))
     library.setObserver(instance.model, Profile::observe, &profile);
   double milliseconds[2] = {0, 0};
-  int code = options.has(options::OPT_image_eq) ? runPicture(options, instance, static_cast<int>(*repeat), milliseconds)
-                                                : runTensors(options, instance, static_cast<int>(*repeat), milliseconds);
+  int code = options.has(options::OPT_image_eq)
+                 ? runPicture(options, instance, static_cast<int>(*repeat), milliseconds)
+                 : runTensors(options, instance, static_cast<int>(*repeat), milliseconds);
   if (code)
     return code;
   if (*repeat > 1)
-    llvm::errs() << llvm::format("%d runs: least %.3f ms, median %.3f ms\n", static_cast<int>(*repeat), milliseconds[0], milliseconds[1]);
+    llvm::errs() << llvm::format("%d runs: least %.3f ms, median %.3f ms\n", static_cast<int>(*repeat),
+                                 milliseconds[0], milliseconds[1]);
   if (options.has(options::OPT_profile))
     profile.print(*repeat);
   return 0;
@@ -123,7 +132,10 @@ int run(const ToolOptions &options, const Library &library, const std::vector<ui
 
 int main(int argc, char **argv) {
   int exitCode = 0;
-  auto options = ToolOptions::parse(argc, argv, options::RunTool, "segc-run MODEL.json|libNAME.so -weights W (-inputs IN -outputs OUT | -image PNG -mask PNG) [flags]", exitCode);
+  auto options = ToolOptions::parse(
+      argc, argv, options::RunTool,
+      "segc-run MODEL.json|libNAME.so -weights W (-inputs IN -outputs OUT | -image PNG -mask PNG) [flags]",
+      exitCode);
   if (!options)
     return exitCode;
   if (options->positional().size() != 1)

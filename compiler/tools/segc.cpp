@@ -11,7 +11,8 @@ int main(int argc, char **argv) {
   if (argc > 1 && llvm::StringRef(argv[1]) == "--kernel-worker")
     return runKernelWorker(argc - 1, argv + 1);
   int exitCode = 0;
-  auto options = ToolOptions::parse(argc, argv, options::SegcTool, "segc MODEL.json [-o DIR] [flags]", exitCode);
+  auto options =
+      ToolOptions::parse(argc, argv, options::SegcTool, "segc MODEL.json [-o DIR] [flags]", exitCode);
   if (!options)
     return exitCode;
   auto input = loadModel(*options, {}, /*everything=*/false, exitCode);

@@ -9,7 +9,9 @@ namespace segc::hg {
 
 //===-- concat --===//
 
-LogicalResult ConcatOp::checkAttributes() { return getInputs().empty() ? emitOpError("needs operands") : success(); }
+LogicalResult ConcatOp::checkAttributes() {
+  return getInputs().empty() ? emitOpError("needs operands") : success();
+}
 
 LogicalResult ConcatOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                     SmallVectorImpl<Shape> &results) {
@@ -73,8 +75,9 @@ FailureOr<Value> ConcatOp::importLayer(LayerBuilder &layer) {
 //===-- slice and embed --===//
 
 LogicalResult SliceOp::checkAttributes() {
-  return static_cast<int64_t>(getSize()) < 1 || static_cast<int64_t>(getOffset()) < 0 ? emitOpError("needs a positive size and an offset from 0 on")
-                                          : success();
+  return static_cast<int64_t>(getSize()) < 1 || static_cast<int64_t>(getOffset()) < 0
+             ? emitOpError("needs a positive size and an offset from 0 on")
+             : success();
 }
 
 LogicalResult SliceOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
@@ -97,8 +100,9 @@ SmallVector<Value> SliceOp::transpose(OpBuilder &builder, Value cotangent) {
 }
 
 LogicalResult EmbedOp::checkAttributes() {
-  return static_cast<int64_t>(getOffset()) < 0 || static_cast<int64_t>(getChannels()) < 1 ? emitOpError("needs an offset from 0 on and positive channels")
-                                              : success();
+  return static_cast<int64_t>(getOffset()) < 0 || static_cast<int64_t>(getChannels()) < 1
+             ? emitOpError("needs an offset from 0 on and positive channels")
+             : success();
 }
 
 LogicalResult EmbedOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,

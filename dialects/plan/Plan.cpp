@@ -1,4 +1,5 @@
-/// \file Plan dialect: registration, size tables as text, lifetimes, and the verifier that proves the memory right.
+/// \file Plan dialect: registration, size tables as text, lifetimes, and the verifier that proves the memory
+/// right.
 // SPDX-License-Identifier: MIT
 #include "dialects/plan/Plan.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -39,10 +40,11 @@ ArrayAttr printSizes(Builder &builder, const hg::SizeTable &table) {
     auto append = [&](int64_t number) { line += " " + std::to_string(number); };
     if (node.kind != Kind::Constant)
       append(node.a);
-    if (node.kind == Kind::Symbol || node.kind == Kind::Add || node.kind == Kind::Sub || node.kind == Kind::Min ||
-        node.kind == Kind::Max)
+    if (node.kind == Kind::Symbol || node.kind == Kind::Add || node.kind == Kind::Sub ||
+        node.kind == Kind::Min || node.kind == Kind::Max)
       append(node.b);
-    if (node.kind == Kind::Constant || node.kind == Kind::Symbol || node.kind == Kind::Mul || node.kind == Kind::Div)
+    if (node.kind == Kind::Constant || node.kind == Kind::Symbol || node.kind == Kind::Mul ||
+        node.kind == Kind::Div)
       append(node.value);
     lines.push_back(builder.getStringAttr(line));
   }
@@ -94,8 +96,9 @@ FailureOr<hg::SizeTable> parseSizes(ArrayAttr sizes) {
 ArrayAttr printChecks(Builder &builder, const hg::SizeTable &table) {
   SmallVector<Attribute> lines;
   for (const hg::SizeTable::Requirement &check : table.requirements())
-    lines.push_back(builder.getStringAttr((check.equal ? "equal " : "least ") + std::to_string(check.a) + " " +
-                                          std::to_string(check.equal ? check.b : check.least) + ": " + check.message));
+    lines.push_back(builder.getStringAttr((check.equal ? "equal " : "least ") + std::to_string(check.a) +
+                                          " " + std::to_string(check.equal ? check.b : check.least) + ": " +
+                                          check.message));
   return builder.getArrayAttr(lines);
 }
 
@@ -110,7 +113,8 @@ FailureOr<std::vector<hg::SizeTable::Requirement>> parseChecks(ArrayAttr checks)
         words[2].getAsInteger(10, b))
       return failure();
     bool equal = words[0] == "equal";
-    result.push_back({static_cast<hg::Size>(a), static_cast<hg::Size>(equal ? b : a), equal, equal ? 0 : b, message.str()});
+    result.push_back({static_cast<hg::Size>(a), static_cast<hg::Size>(equal ? b : a), equal, equal ? 0 : b,
+                      message.str()});
   }
   return result;
 }
@@ -132,8 +136,8 @@ int64_t bufferBytes(AllocOp alloc, ArrayRef<int64_t> sizes) {
   int64_t n = sizes[extents[0]], h = sizes[extents[1]], w = sizes[extents[2]];
   if (n <= 0 || h <= 0 || w <= 0)
     return -1;
-  return n * (h + apron[0] + apron[2]) * (w + apron[1] + apron[3]) * static_cast<int64_t>(alloc.getChannels()) *
-         elementBytes(alloc.getElement());
+  return n * (h + apron[0] + apron[2]) * (w + apron[1] + apron[3]) *
+         static_cast<int64_t>(alloc.getChannels()) * elementBytes(alloc.getElement());
 }
 
 SmallVector<Operation *> steps(ProgramOp program) {
@@ -176,7 +180,8 @@ SmallVector<Lifetime> lifetimes(ProgramOp program) {
 //===-- verifiers --===//
 
 static bool allIndices(ArrayRef<int64_t> indices, size_t count) {
-  return llvm::all_of(indices, [&](int64_t index) { return index >= 0 && static_cast<size_t>(index) < count; });
+  return llvm::all_of(indices,
+                      [&](int64_t index) { return index >= 0 && static_cast<size_t>(index) < count; });
 }
 
 LogicalResult AllocOp::verify() {
@@ -259,7 +264,8 @@ LogicalResult ProgramOp::verifyRegions() {
   for (auto [i, a] : llvm::enumerate(lives))
     for (const Lifetime &b : ArrayRef<Lifetime>(lives).drop_front(i + 1)) {
       AllocOp first = a.alloc, second = b.alloc;
-      if (!first.getOffset() || !second.getOffset() || a.last < b.first || b.last < a.first || !a.used || !b.used)
+      if (!first.getOffset() || !second.getOffset() || a.last < b.first || b.last < a.first || !a.used ||
+          !b.used)
         continue;
       int64_t aBegin = *first.getOffset(), bBegin = *second.getOffset();
       if (aBegin < bBegin + bufferBytes(second, sizes) && bBegin < aBegin + bufferBytes(first, sizes))

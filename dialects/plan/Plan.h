@@ -28,7 +28,8 @@ mlir::FailureOr<std::vector<hg::SizeTable::Requirement>> parseChecks(mlir::Array
 /// The program's sizes with its checks as requirements. The program is verified.
 hg::SizeTable sizeTable(ProgramOp program);
 
-/// First and last step of a program that touch each buffer, in order of the allocs. Steps are launches and borders.
+/// First and last step of a program that touch each buffer, in order of the allocs. Steps are launches and
+/// borders.
 struct Lifetime {
   AllocOp alloc;
   unsigned first = 0, last = 0;

@@ -20,13 +20,13 @@ enum class DType : uint32_t { F32 = 0, F16 = 1, BF16 = 2, I8 = 3, U8 = 4, I32 = 
 /// reshape(): operands always precede their users.
 enum class SizeOp : uint32_t {
   Constant, ///< value
-  Symbol,   ///< axis b (0 N, 1 C, 2 H, 3 W) of model input a; value = the extent written in the model, 0 if "?"
-  Add,      ///< size[a] + size[b]
-  Sub,      ///< size[a] - size[b]
-  Mul,      ///< size[a] * value
-  Div,      ///< floor(size[a] / value), value > 0, rounding towards minus infinity
-  Min,      ///< min(size[a], size[b])
-  Max,      ///< max(size[a], size[b])
+  Symbol, ///< axis b (0 N, 1 C, 2 H, 3 W) of model input a; value = the extent written in the model, 0 if "?"
+  Add,    ///< size[a] + size[b]
+  Sub,    ///< size[a] - size[b]
+  Mul,    ///< size[a] * value
+  Div,    ///< floor(size[a] / value), value > 0, rounding towards minus infinity
+  Min,    ///< min(size[a], size[b])
+  Max,    ///< max(size[a], size[b])
 };
 struct SizeNode {
   SizeOp op;
@@ -66,8 +66,8 @@ struct PreparedDesc {
   uint64_t offset, bytes;
 };
 
-/// An activation buffer in the arena: physical order N, H, W, C with a border of `top`.. pixels around each image.
-/// bytes = n * (h + top + bottom) * (w + left + right) * channels * size of dtype.
+/// An activation buffer in the arena: physical order N, H, W, C with a border of `top`.. pixels around each
+/// image. bytes = n * (h + top + bottom) * (w + left + right) * channels * size of dtype.
 struct BufferDesc {
   uint32_t name;
   DType dtype;
@@ -82,8 +82,8 @@ enum class Space : uint32_t { Arena, Input, Output, Weight, Prepared };
 /// What a kernel gets as one argument: a strided window of some memory, innermost dimension first.
 /// Arena, Input, Output: rank 4, (c, x, y, n); index = buffer, input or output; the origin is pixel
 /// (x0, y0) (either may be negative: it then lies in the apron), channel `channelOffset`; neighbouring x are
-/// stepX pixels apart. A `bounded` view instead starts at pixel (0, 0) and says so: dim.min = -x0, -y0, and its
-/// extents are those of the buffer, so that a kernel can tell which of its coordinates exist (pools).
+/// stepX pixels apart. A `bounded` view instead starts at pixel (0, 0) and says so: dim.min = -x0, -y0, and
+/// its extents are those of the buffer, so that a kernel can tell which of its coordinates exist (pools).
 /// Outputs of rank 3 are (1, x, y, n). Weight, Prepared: dense, `rank` extents.
 struct ViewDesc {
   Space space;
@@ -92,7 +92,7 @@ struct ViewDesc {
   uint32_t rank;
   uint32_t extents[kMaxRank]; ///< size nodes, innermost first
   uint32_t channelOffset;
-  uint32_t x0, y0;            ///< size nodes (signed)
+  uint32_t x0, y0; ///< size nodes (signed)
   uint32_t stepX, stepY;
   uint32_t bounded; ///< 0 or 1
 };
@@ -116,33 +116,34 @@ struct Section {
 
 struct Header {
   uint32_t magic, version;
-  uint64_t bytes;          ///< of the whole block
-  uint32_t name;           ///< string: the model's name
-  uint32_t isa;            ///< bits of Isa this variant needs
-  uint64_t preparedBytes;  ///< size of the prepared block
+  uint64_t bytes;            ///< of the whole block
+  uint32_t name;             ///< string: the model's name
+  uint32_t isa;              ///< bits of Isa this variant needs
+  uint64_t preparedBytes;    ///< size of the prepared block
   uint64_t laneScratchBytes; ///< scratch each thread of a kernel may take (halide_malloc), 0 if none
-  Section strings;         ///< char, NUL-terminated
-  Section sizes;           ///< SizeNode
-  Section checks;          ///< SizeCheck
-  Section inputs, outputs; ///< TensorDesc
-  Section weights;         ///< WeightDesc
-  Section prepared;        ///< PreparedDesc
-  Section buffers;         ///< BufferDesc
-  Section views;           ///< ViewDesc
-  Section args;            ///< uint32_t, view indices
-  Section prepareSteps;    ///< StepDesc
-  Section runSteps;        ///< StepDesc
+  Section strings;           ///< char, NUL-terminated
+  Section sizes;             ///< SizeNode
+  Section checks;            ///< SizeCheck
+  Section inputs, outputs;   ///< TensorDesc
+  Section weights;           ///< WeightDesc
+  Section prepared;          ///< PreparedDesc
+  Section buffers;           ///< BufferDesc
+  Section views;             ///< ViewDesc
+  Section args;              ///< uint32_t, view indices
+  Section prepareSteps;      ///< StepDesc
+  Section runSteps;          ///< StepDesc
 };
 
 /// Instruction sets a variant may need, checked once at create().
 enum Isa : uint32_t { kIsaBaseline = 0, kIsaAvx2Fma = 1, kIsaAvx512 = 2, kIsaAvx512Bf16 = 4 };
 
-/// A kernel as Halide emits it with `user_context`: args[0] points to the user context pointer, the others are
-/// halide_buffer_t *. Returns 0 or a Halide error code.
+/// A kernel as Halide emits it with `user_context`: args[0] points to the user context pointer, the others
+/// are halide_buffer_t *. Returns 0 or a Halide error code.
 using KernelFn = int (*)(void **args);
 
 /// One instruction-set variant of a model, best first; the generated library defines
-///   extern "C" const segc::rt::Variant segc_model_variants[]; extern "C" const uint32_t segc_model_variant_count;
+///   extern "C" const segc::rt::Variant segc_model_variants[]; extern "C" const uint32_t
+///   segc_model_variant_count;
 struct Variant {
   const Header *table;
   const KernelFn *kernels;
