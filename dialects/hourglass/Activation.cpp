@@ -45,18 +45,22 @@ static double hardsigmoidD(double x, double) { return x <= -3 || x >= 3 ? 0 : 1.
 static double hardswish(double x, double) { return x * hardsigmoid(x, 0); }
 static double hardswishD(double x, double) { return hardsigmoid(x, 0) + x * hardsigmoidD(x, 0); }
 
+static double sigmoidOfValue(double y, double) { return y * (1 - y); }
+static double tanhOfValue(double y, double) { return 1 - y * y; }
+static double hardsigmoidOfValue(double y, double) { return y <= 0 || y >= 1 ? 0 : 1.0 / 6; }
+
 static const ActivationFunction kTable[] = {
-    {"relu", false, 0, relu, reluD},
-    {"relu6", false, 0, relu6, relu6D},
-    {"leaky_relu", true, 0.01, leaky, leakyD},
+    {"relu", false, 0, relu, reluD, reluD},
+    {"relu6", false, 0, relu6, relu6D, relu6D},
+    {"leaky_relu", true, 0.01, leaky, leakyD, leakyD},
     {"prelu", false, 0.25, leaky, leakyD},
     {"elu", true, 1, elu, eluD},
     {"selu", false, 0, selu, seluD},
     {"gelu", false, 0, gelu, geluD},
     {"silu", false, 0, silu, siluD},
-    {"sigmoid", false, 0, sigmoid, sigmoidD},
-    {"tanh", false, 0, tanhV, tanhD},
-    {"hardsigmoid", false, 0, hardsigmoid, hardsigmoidD},
+    {"sigmoid", false, 0, sigmoid, sigmoidD, sigmoidOfValue},
+    {"tanh", false, 0, tanhV, tanhD, tanhOfValue},
+    {"hardsigmoid", false, 0, hardsigmoid, hardsigmoidD, hardsigmoidOfValue},
     {"hardswish", false, 0, hardswish, hardswishD},
 };
 

@@ -40,6 +40,12 @@ mlir::LogicalResult requireAtLeast(mlir::Operation *op, SizeTable &table, Size s
                                    const llvm::Twine &message);
 /// True if `operand` is read for its extents only.
 bool isShapeOnly(mlir::OpOperand &operand);
+/// How many bands of rows the sums over a value of this height have: min(height, 32).
+Size bandsOf(SizeTable &table, Size height);
+/// Is a loss's target the number of a class (else a tensor of the input's extents)?
+bool isLabelLoss(llvm::StringRef type);
+/// Columns of the loss's sums.
+int64_t lossColumns(llvm::StringRef type);
 /// The layer name that a location carries ("enc1.0"; several joined by "+"), or "".
 std::string layerName(mlir::Location loc);
 

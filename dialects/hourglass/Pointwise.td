@@ -38,8 +38,8 @@ def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments], ["checkAttribut
 }
 
 def AffineOp : Hourglass_Op<"affine"> {
-  let summary = "y = x * scale[c] + shift[c]: what is left of a norm that no convolution could take.";
-  let arguments = (ins Activation:$x, Weight:$scale, Weight:$shift);
+  let summary = "y = x * scale[c] + shift[c], or without the shift: what is left of a norm that no convolution could take.";
+  let arguments = (ins Activation:$x, Weight:$scale, Optional<Weight>:$shift);
   let results = (outs Activation:$y);
 }
 

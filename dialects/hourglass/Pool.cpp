@@ -130,7 +130,7 @@ ReceptiveField UnpoolOp::receptiveField(ArrayRef<ReceptiveField> operands) {
 SmallVector<Value> UnpoolOp::transpose(OpBuilder &builder, Value cotangent) {
   auto take =
       createInferred<TakeOp>(builder, getLoc(), getX().getType(), cotangent, getIndex(), getKernelAttr(),
-                             getStrideAttr(), getPaddingAttr(), getSameAttr(), getDilationAttr());
+                             getStrideAttr(), getPaddingAttr(), getSameAttr(), getDilationAttr(), getSumAttr());
   return {take ? take.getY() : Value(), Value(), Value()};
 }
 
@@ -175,7 +175,7 @@ LogicalResult TakeOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 SmallVector<Value> TakeOp::transpose(OpBuilder &builder, Value cotangent) {
   auto unpool = createInferred<UnpoolOp>(builder, getLoc(), getX().getType(), cotangent, getIndex(), getX(),
                                          getKernelAttr(), getStrideAttr(), getPaddingAttr(), getSameAttr(),
-                                         getDilationAttr());
+                                         getDilationAttr(), getSumAttr());
   return {unpool ? unpool.getY() : Value(), Value()};
 }
 

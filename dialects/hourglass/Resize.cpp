@@ -276,8 +276,12 @@ OpFoldResult PadOp::fold(FoldAdaptor) {
 
 SmallVector<Value> PadOp::transpose(OpBuilder &builder, Value cotangent) {
   SmallVector<Value> result(getNumOperands());
-  if (getMode() != "zero")
-    return result; // only the zero mode is the transpose of a crop
+  if (getMode() != "zero") {
+    auto folded = createInferred<PadTransposeOp>(builder, getLoc(), getX().getType(), cotangent, getX(),
+                                                 getAmountAttr(), getModeAttr());
+    result[0] = folded ? folded.getY() : Value();
+    return result;
+  }
   DenseI64ArrayAttr offset;
   if (auto amount = getAmount())
     offset = builder.getDenseI64ArrayAttr({(*amount)[0], (*amount)[1]});

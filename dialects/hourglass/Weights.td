@@ -8,12 +8,14 @@ def WeightOp : Hourglass_Op<"weight"> {
   let summary = "A tensor of the weights file.";
   let description = [{
     `init` says how training starts and what `-emit weights` writes: he, xavier, zero, one, bilinear, identity,
-    normal:s, constant:v. `trainable` is false for running statistics.
+    normal:s, constant:v. `trainable` weights change from step to step, at `lr_scale` times the learning rate; running
+    statistics change where a norm trains with those of the batch. All others are constants, in training too.
     ```mlir
     %w = hourglass.weight "enc1.0.weight" init "he" : tensor<64x3x3x3xf32>
     ```
   }];
-  let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running);
+  let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running, UnitAttr:$trainable,
+    OptionalAttr<F64Attr>:$lr_scale);
   let results = (outs Weight:$value);
   let assemblyFormat = "$name `init` $init attr-dict `:` type($value)";
 }

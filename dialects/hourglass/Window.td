@@ -59,12 +59,12 @@ def UnpoolOp : Hourglass_Layer<"unpool", [DeclareOpInterfaceMethods<LinearOpInte
   let summary = "Puts values back where the maxima of a pool came from.";
   let description = [{
     y is zero but for y[n,c, o*s - pt + ki*d, p*s - pl + kj*d] = x[n,c,o,p] with (ki, kj) = index[n,c,o,p]; where windows
-    overlap the last in row-major order wins. `like` is the pool's operand and gives the extents. ONNX: MaxUnpool.
+    overlap the last in row-major order wins, or with `sum` (the gradient of a max-pool) their values add. `like` is the pool's operand and gives the extents. ONNX: MaxUnpool.
   }];
   let arguments = (ins Activation:$x, TensorOf<[I8]>:$index, Activation:$like,
     DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride,
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
-    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation);
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, UnitAttr:$sum);
   let results = (outs Activation:$y);
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
@@ -73,12 +73,12 @@ def TakeOp : Hourglass_Op<"take", [DeclareOpInterfaceMethods<LinearOpInterface>]
   let summary = "Reads the pixels that a pool's index points at: the transpose of unpool.";
   let description = [{
     y[n,c,o,p] = x[n,c, o*s - pt + ki*d, p*s - pl + kj*d]; where windows overlap and a later one points at the same
-    pixel, the earlier gets 0, as unpool's last window wins.
+    pixel, the earlier gets 0, as unpool's last window wins; with `sum` each gets it.
   }];
   let arguments = (ins Activation:$x, TensorOf<[I8]>:$index,
     DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$stride,
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
-    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation);
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, UnitAttr:$sum);
   let results = (outs Activation:$y);
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
