@@ -86,7 +86,7 @@ public:
                                  ", but needs " + extents(shape));
       return found->second;
     }
-    auto op = hg::WeightOp::create(importer.b, loc(), type, name, init, running);
+    auto op = hg::WeightOp::create(importer.b, loc(), type, name, init, running, /*trainable=*/false, FloatAttr());
     importer.weights[name] = op.getValue();
     return Value(op.getValue());
   }
