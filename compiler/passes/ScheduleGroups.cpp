@@ -69,7 +69,7 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     b.setInsertionPointToStart(&group.getBody().front());
     auto logical = cast<RankedTensorType>(weight.getType());
     auto unpack =
-        hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape());
+        hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape(), StringAttr());
     if (!unpack)
       return failure();
     argument.replaceAllUsesExcept(unpack.getWeight(), unpack);

@@ -12,7 +12,8 @@ struct ActivationFunction {
   double defaultAlpha;
   double (*value)(double x, double alpha);
   double (*derivative)(double x, double alpha);
-  /// The derivative from y = f(x), where y says enough; null where it needs x. For leaky_relu alpha must be positive.
+  /// The derivative from y = f(x), where y says enough; null where it needs x. For leaky_relu alpha must be
+  /// positive.
   double (*derivativeOfValue)(double y, double alpha) = nullptr;
 };
 

@@ -21,7 +21,8 @@ static LogicalResult sameExtents(Operation *op, SizeTable &table, const Shape &a
   if (failed(needRank4(op, {a, b})))
     return failure();
   for (unsigned axis = 0; axis < 4; ++axis)
-    if (failed(requireEqual(op, table, a.dims[axis], b.dims[axis], Twine("operands differ in ") + axes[axis])))
+    if (failed(
+            requireEqual(op, table, a.dims[axis], b.dims[axis], Twine("operands differ in ") + axes[axis])))
       return failure();
   return success();
 }
@@ -47,7 +48,8 @@ WindowMap ConvWeightGradOp::window(unsigned axis) {
 }
 
 LogicalResult ConvWeightGradOp::checkAttributes() {
-  if (getKernel().size() != 2 || getStride().size() != 2 || getDilation().size() != 2 || getPadding().size() != 4)
+  if (getKernel().size() != 2 || getStride().size() != 2 || getDilation().size() != 2 ||
+      getPadding().size() != 4)
     return emitOpError("needs two kernel extents, strides and dilations and four paddings");
   for (unsigned axis = 0; axis < 2; ++axis)
     if (getKernel()[axis] < 1 || getStride()[axis] < 1 || getDilation()[axis] < 1)
@@ -74,7 +76,8 @@ LogicalResult ConvWeightGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> op
 
 int64_t ConvWeightGradOp::macs() {
   auto dy = cast<RankedTensorType>(getDy().getType()), dw = cast<RankedTensorType>(getDw().getType());
-  return dy.hasStaticShape() ? dy.getDimSize(0) * dy.getDimSize(2) * dy.getDimSize(3) * dw.getNumElements() : 0;
+  return dy.hasStaticShape() ? dy.getDimSize(0) * dy.getDimSize(2) * dy.getDimSize(3) * dw.getNumElements()
+                             : 0;
 }
 
 //===-- derivatives --===//
@@ -85,6 +88,8 @@ LogicalResult ActivationGradOp::checkAttributes() {
     return emitOpError("unknown activation ") << getFunction();
   if ((getFunction() == "prelu") != (getSlope() != nullptr))
     return emitOpError("a slope vector goes with prelu, and only with it");
+  if (getFromValue() && !row->derivativeOfValue)
+    return emitOpError("the derivative of ") << getFunction() << " needs the operand, not the value";
   return success();
 }
 
@@ -126,7 +131,8 @@ LogicalResult PadTransposeOp::inferShapes(SizeTable &table, ArrayRef<Shape> oper
   Shape y{{operands[0].dims[0], operands[0].dims[1]}, operands[0].element};
   for (unsigned axis = 0; axis < 2; ++axis) {
     Size padded = table.plus(operands[1].dims[2 + axis], getAmount()[axis] + getAmount()[axis + 2]);
-    if (failed(requireEqual(*this, table, operands[0].dims[2 + axis], padded, "the operand is no padded `like`")))
+    if (failed(requireEqual(*this, table, operands[0].dims[2 + axis], padded,
+                            "the operand is no padded `like`")))
       return failure();
     y.dims.push_back(operands[1].dims[2 + axis]);
   }
@@ -183,8 +189,8 @@ LogicalResult ChannelSumsOp::inferShapes(SizeTable &table, ArrayRef<Shape> opera
 Size bandsOf(SizeTable &table, Size height) { return table.min(height, table.constant(32)); }
 
 /// A finishing op's operand: sums with `columns` columns; adds `count` vectors as results.
-static LogicalResult finish(Operation *op, SizeTable &table, ArrayRef<Shape> operands, int64_t columns, unsigned count,
-                            SmallVectorImpl<Shape> &results) {
+static LogicalResult finish(Operation *op, SizeTable &table, ArrayRef<Shape> operands, int64_t columns,
+                            unsigned count, SmallVectorImpl<Shape> &results) {
   const Shape &sums = operands[0];
   if (sums.dims.size() != 4 || table.constantValue(sums.dims[3]).value_or(columns) != columns)
     return op->emitOpError("needs sums of ") << columns << " columns";
@@ -192,11 +198,13 @@ static LogicalResult finish(Operation *op, SizeTable &table, ArrayRef<Shape> ope
   return success();
 }
 
-LogicalResult FinishSumOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult FinishSumOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                       SmallVectorImpl<Shape> &results) {
   return finish(*this, table, operands, 1, 1, results);
 }
 
-LogicalResult FinishStatsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult FinishStatsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                         SmallVectorImpl<Shape> &results) {
   return finish(*this, table, operands, 3, 2, results);
 }
 
@@ -207,10 +215,19 @@ LogicalResult FinishNormGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> op
   return needVectors(*this, operands.drop_front(), operands[0].dims[1]);
 }
 
-LogicalResult NormGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult NormGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                      SmallVectorImpl<Shape> &results) {
   if (failed(sameExtents(*this, table, operands[0], operands[1])) ||
       failed(needVectors(*this, operands.drop_front(2), operands[0].dims[1])))
     return failure();
+  results.push_back(operands[0]);
+  return success();
+}
+
+LogicalResult SumWeightsOp::inferShapes(SizeTable &, ArrayRef<Shape> operands,
+                                        SmallVectorImpl<Shape> &results) {
+  if (operands[0].dims != operands[1].dims)
+    return emitOpError("operands differ in extents");
   results.push_back(operands[0]);
   return success();
 }

@@ -20,10 +20,10 @@ def ConvWeightGradOp : Hourglass_Op<"conv_weight_grad", [], ["checkAttributes", 
 def ActivationGradOp : Hourglass_Op<"activation_grad", [], ["checkAttributes"]> {
   let summary = "dx = dy * f'(x), the derivative taken from the function's value or its operand.";
   let description = [{
-    `saved` is f(x) for the functions whose row in Activation.h says so, x for the others.
+    `saved` is f(x) with `from_value`, which the functions allow whose row in Activation.h has that derivative, else x.
   }];
   let arguments = (ins Activation:$dy, Activation:$saved, Optional<Weight>:$slope, StrAttr:$function,
-    OptionalAttr<F64Attr>:$alpha);
+    OptionalAttr<F64Attr>:$alpha, UnitAttr:$from_value);
   let results = (outs Activation:$dx);
 }
 
@@ -71,19 +71,19 @@ def ChannelSumsOp : Hourglass_Op<"channel_sums", [], ["checkAttributes"]> {
   let results = (outs TensorOf<[F64]>:$sums);
 }
 
-def FinishSumOp : Hourglass_Op<"finish_sum"> {
+def FinishSumOp : Hourglass_Op<"finish_sum", [OnWeights]> {
   let summary = "The sum of all bands of the first column, per channel.";
   let arguments = (ins TensorOf<[F64]>:$sums);
   let results = (outs Weight:$sum);
 }
 
-def FinishStatsOp : Hourglass_Op<"finish_stats"> {
+def FinishStatsOp : Hourglass_Op<"finish_stats", [OnWeights]> {
   let summary = "Mean and biased variance per channel from sums of kind `stats`.";
   let arguments = (ins TensorOf<[F64]>:$sums);
   let results = (outs Weight:$mean, Weight:$variance);
 }
 
-def FinishNormGradOp : Hourglass_Op<"finish_norm_grad"> {
+def FinishNormGradOp : Hourglass_Op<"finish_norm_grad", [OnWeights]> {
   let summary = "What batch norm's backward needs of each channel, from sums of kind `product` (x = dy, other = x).";
   let description = [{
     With M elements, r = 1/sqrt(variance + eps), s0 = sum dy, s1 = r * (sum dy*x - mean * s0):
@@ -100,7 +100,13 @@ def NormGradOp : Hourglass_Op<"norm_grad"> {
   let results = (outs Activation:$dx);
 }
 
-def RunningUpdateOp : Hourglass_Op<"running_update"> {
+def SumWeightsOp : Hourglass_Op<"sum_weights", [OnWeights, Commutative]> {
+  let summary = "The sum of two gradients of one weight, which several layers share.";
+  let arguments = (ins Weight:$a, Weight:$b);
+  let results = (outs Weight:$sum);
+}
+
+def RunningUpdateOp : Hourglass_Op<"running_update", [OnWeights]> {
   let summary = "(1 - momentum) * running + momentum * batch; with `unbiased` batch is scaled by M / (M - 1).";
   let description = [{ M, the elements of a channel, comes from the sums of kind `stats`; M = 1 leaves batch as it is. }];
   let arguments = (ins Weight:$running, Weight:$batch, TensorOf<[F64]>:$sums, F64Attr:$momentum, UnitAttr:$unbiased);

@@ -49,6 +49,9 @@ int64_t lossColumns(llvm::StringRef type);
 /// The layer name that a location carries ("enc1.0"; several joined by "+"), or "".
 std::string layerName(mlir::Location loc);
 
+/// The trait of ops that make weights or vectors: they join no group.
+template <typename OpT> class OnWeights : public mlir::OpTrait::TraitBase<OpT, OnWeights> {};
+
 } // namespace segc::hg
 
 #include "dialects/hourglass/Interfaces.h.inc"

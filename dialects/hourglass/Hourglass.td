@@ -21,6 +21,9 @@ class Hourglass_Op<string mnemonic, list<Trait> traits = [], list<string> asked 
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
 }
 
+// Marks ops that make weights or vectors of weights, sums or each other: no groups, one small kernel each.
+def OnWeights : NativeOpTrait<"OnWeights"> { let cppNamespace = "::segc::hg"; }
+
 // A layer that a model description can name.
 class Hourglass_Layer<string mnemonic, list<Trait> traits = [], list<string> asked = []>
     : Hourglass_Op<mnemonic, !listconcat([DeclareOpInterfaceMethods<ImportableOpInterface>], traits), asked>;

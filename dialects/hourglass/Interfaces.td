@@ -40,6 +40,20 @@ def LinearOpInterface : OpInterface<"LinearOp"> {
   ];
 }
 
+def DifferentiableOpInterface : OpInterface<"DifferentiableOp"> {
+  let cppNamespace = "::segc::hg";
+  let description = [{
+    An op that a gradient can pass. `adjoint` gets the gradient of the loss with respect to each result (null where
+    nothing depends on it) and returns that of each operand, null where `wanted` is false or there is none.
+    Ops that are linear in all they pass gradients to need not implement it: their transpose is it.
+  }];
+  let methods = [
+    InterfaceMethod<"Emits the backward ops.", "::llvm::SmallVector<::mlir::Value>", "adjoint",
+      (ins "::mlir::OpBuilder &":$builder, "::llvm::ArrayRef<::mlir::Value>":$gradients,
+           "::llvm::ArrayRef<bool>":$wanted)>
+  ];
+}
+
 def ImportableOpInterface : OpInterface<"ImportableOp"> {
   let cppNamespace = "::segc::hg";
   let description = [{ An op that a model description can name: it reads its own fields. }];

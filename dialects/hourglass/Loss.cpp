@@ -16,7 +16,8 @@ int64_t lossColumns(StringRef type) {
 }
 
 template <typename OpT> static LogicalResult checkFields(OpT op) {
-  static const StringRef types[] = {"cross_entropy", "bce", "focal", "dice", "soft_iou", "mse", "l1", "smooth_l1"};
+  static const StringRef types[] = {"cross_entropy", "bce", "focal", "dice",
+                                    "soft_iou",      "mse", "l1",    "smooth_l1"};
   if (!llvm::is_contained(types, op.getKind()))
     return op.emitOpError("unknown loss ") << op.getKind();
   if (op.getReduction() != "mean" && op.getReduction() != "sum")
@@ -41,13 +42,16 @@ static LogicalResult checkTensors(OpT op, SizeTable &table, ArrayRef<Shape> oper
     return op.emitOpError("the channels must be known");
   if (op.getKind() == "cross_entropy" && *classes < 2)
     return op.emitOpError("cross_entropy needs at least 2 channels, the input has 1: use bce");
-  auto perClass = [&](std::optional<ArrayRef<double>> values, const char *name, bool single) -> LogicalResult {
+  auto perClass = [&](std::optional<ArrayRef<double>> values, const char *name,
+                      bool single) -> LogicalResult {
     int64_t count = values ? static_cast<int64_t>(values->size()) : *classes;
     if (count == *classes || (single && count == 1))
       return success();
-    return op.emitOpError() << name << " has " << count << " numbers, the input has " << *classes << " channels";
+    return op.emitOpError() << name << " has " << count << " numbers, the input has " << *classes
+                            << " channels";
   };
-  if (failed(perClass(op.getClassWeights(), "class_weights", false)) || failed(perClass(op.getAlpha(), "alpha", true)))
+  if (failed(perClass(op.getClassWeights(), "class_weights", false)) ||
+      failed(perClass(op.getAlpha(), "alpha", true)))
     return failure();
   for (unsigned i = 1; i < operands.size(); ++i)
     for (unsigned axis = 0; axis < 4; ++axis) {
@@ -64,14 +68,16 @@ static Type f32(Operation *op) { return Float32Type::get(op->getContext()); }
 
 LogicalResult LossOp::checkAttributes() { return checkFields(*this); }
 
-LogicalResult LossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult LossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                  SmallVectorImpl<Shape> &results) {
   results.push_back({{table.constant(1)}, f32(*this)});
   return checkTensors(*this, table, operands);
 }
 
 LogicalResult LossSumsOp::checkAttributes() { return checkFields(*this); }
 
-LogicalResult LossSumsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult LossSumsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                      SmallVectorImpl<Shape> &results) {
   if (failed(checkTensors(*this, table, operands)))
     return failure();
   const Shape &x = operands[0];
@@ -90,9 +96,9 @@ LogicalResult FinishLossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operan
   if (sums.dims.size() != 4)
     return emitOpError("needs rank-4 sums");
   Size one = table.constant(1);
-  Size coefficients = getKind() == "bce"                                  ? table.constant(2)
+  Size coefficients = getKind() == "bce"                               ? table.constant(2)
                       : getKind() == "dice" || getKind() == "soft_iou" ? table.mul(sums.dims[1], 2)
-                                                                          : one;
+                                                                       : one;
   results.push_back({{one}, f32(*this)});
   results.push_back({{getPerImage() ? sums.dims[0] : one, coefficients, one, one}, f32(*this)});
   return success();
@@ -100,7 +106,8 @@ LogicalResult FinishLossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operan
 
 LogicalResult LossGradOp::checkAttributes() { return checkFields(*this); }
 
-LogicalResult LossGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult LossGradOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                      SmallVectorImpl<Shape> &results) {
   results.push_back(operands[0]);
   return checkTensors(*this, table, operands.drop_back());
 }
@@ -111,7 +118,8 @@ LogicalResult TotalLossOp::checkAttributes() {
   return success();
 }
 
-LogicalResult TotalLossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+LogicalResult TotalLossOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                       SmallVectorImpl<Shape> &results) {
   for (const Shape &loss : operands)
     if (loss.dims.size() != 1 || loss.dims[0] != table.constant(1))
       return emitOpError("needs vectors of one element");

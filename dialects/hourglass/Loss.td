@@ -33,7 +33,7 @@ def LossSumsOp : Hourglass_Op<"loss_sums", [], ["checkAttributes"]> {
   let results = (outs TensorOf<[F64]>:$sums);
 }
 
-def FinishLossOp : Hourglass_Op<"finish_loss", [], ["checkAttributes"]> {
+def FinishLossOp : Hourglass_Op<"finish_loss", [OnWeights], ["checkAttributes"]> {
   let summary = "The loss and, times `weight`, what its gradient needs.";
   let description = [{
     `coefficients` is [1, M, 1, 1], or [N, M, 1, 1] with `per_image`. M = 1: weight / sum w, or the weight itself for
@@ -50,7 +50,7 @@ def LossGradOp : Hourglass_Op<"loss_grad", [], ["checkAttributes"]> {
   let results = (outs Activation:$dx);
 }
 
-def TotalLossOp : Hourglass_Op<"total_loss", [], ["checkAttributes"]> {
+def TotalLossOp : Hourglass_Op<"total_loss", [OnWeights], ["checkAttributes"]> {
   let summary = "[sum of weights[i] * losses[i], losses[0], losses[1], ...].";
   let arguments = (ins Variadic<Weight>:$losses, DenseF64ArrayAttr:$weights);
   let results = (outs Weight:$total);

@@ -9,7 +9,7 @@ def AddOp : Hourglass_Layer<"add", [DeclareOpInterfaceMethods<LinearOpInterface>
   let results = (outs Activation:$y);
 }
 
-def ActivationOp : Hourglass_Layer<"activation", [], ["checkAttributes"]> {
+def ActivationOp : Hourglass_Layer<"activation", [DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["checkAttributes"]> {
   let summary = "A function of each element.";
   let description = [{
     `function` is a row of the table in Activation.h: relu, relu6, leaky_relu (alpha), prelu (a slope per channel), elu
@@ -26,7 +26,7 @@ def DropoutOp : Hourglass_Layer<"dropout", [], ["checkAttributes"]> {
   let results = (outs Activation:$y);
 }
 
-def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments], ["checkAttributes"]> {
+def NormOp : Hourglass_Layer<"norm", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["checkAttributes"]> {
   let summary = "Batch normalisation with running statistics.";
   let description = [{
     y = gamma * (x - mean) / sqrt(variance + eps) + beta per channel. ONNX: BatchNormalization.
@@ -62,13 +62,13 @@ def EmbedOp : Hourglass_Op<"embed", [DeclareOpInterfaceMethods<LinearOpInterface
   let results = (outs Activation:$y);
 }
 
-def SoftmaxOp : Hourglass_Layer<"softmax"> {
+def SoftmaxOp : Hourglass_Layer<"softmax", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "exp(x[c]) / sum over channels of exp(x), computed with the maximum subtracted. ONNX: Softmax.";
   let arguments = (ins Activation:$x);
   let results = (outs Activation:$y);
 }
 
-def LogSoftmaxOp : Hourglass_Layer<"log_softmax"> {
+def LogSoftmaxOp : Hourglass_Layer<"log_softmax", [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "x[c] - log(sum over channels of exp(x)). ONNX: LogSoftmax.";
   let arguments = (ins Activation:$x);
   let results = (outs Activation:$y);

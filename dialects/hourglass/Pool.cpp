@@ -128,9 +128,9 @@ ReceptiveField UnpoolOp::receptiveField(ArrayRef<ReceptiveField> operands) {
 }
 
 SmallVector<Value> UnpoolOp::transpose(OpBuilder &builder, Value cotangent) {
-  auto take =
-      createInferred<TakeOp>(builder, getLoc(), getX().getType(), cotangent, getIndex(), getKernelAttr(),
-                             getStrideAttr(), getPaddingAttr(), getSameAttr(), getDilationAttr(), getSumAttr());
+  auto take = createInferred<TakeOp>(builder, getLoc(), getX().getType(), cotangent, getIndex(),
+                                     getKernelAttr(), getStrideAttr(), getPaddingAttr(), getSameAttr(),
+                                     getDilationAttr(), getSumAttr());
   return {take ? take.getY() : Value(), Value(), Value()};
 }
 

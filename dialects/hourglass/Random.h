@@ -5,7 +5,8 @@
 
 namespace segc::hg {
 
-/// The finaliser of MurmurHash3 (Appleby, public domain): every input bit flips every output bit half of the time.
+/// The finaliser of MurmurHash3 (Appleby, public domain): every input bit flips every output bit half of the
+/// time.
 inline uint32_t mix(uint32_t h) {
   h ^= h >> 16;
   h *= 0x85ebca6bu;

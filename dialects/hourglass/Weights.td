@@ -4,7 +4,7 @@
 include "dialects/hourglass/Hourglass.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 
-def WeightOp : Hourglass_Op<"weight"> {
+def WeightOp : Hourglass_Op<"weight", [OnWeights]> {
   let summary = "A tensor of the weights file.";
   let description = [{
     `init` says how training starts and what `-emit weights` writes: he, xavier, zero, one, bilinear, identity,
@@ -20,25 +20,25 @@ def WeightOp : Hourglass_Op<"weight"> {
   let assemblyFormat = "$name `init` $init attr-dict `:` type($value)";
 }
 
-def NormScaleOp : Hourglass_Op<"norm_scale"> {
+def NormScaleOp : Hourglass_Op<"norm_scale", [OnWeights]> {
   let summary = "gamma / sqrt(variance + eps), per channel.";
   let arguments = (ins Optional<Weight>:$gamma, Weight:$variance, F64Attr:$eps);
   let results = (outs Weight:$scale);
 }
 
-def NormShiftOp : Hourglass_Op<"norm_shift", [AttrSizedOperandSegments]> {
+def NormShiftOp : Hourglass_Op<"norm_shift", [OnWeights, AttrSizedOperandSegments]> {
   let summary = "beta + (bias - mean) * scale, per channel; absent beta and bias count as 0.";
   let arguments = (ins Optional<Weight>:$beta, Weight:$mean, Weight:$scale, Optional<Weight>:$bias);
   let results = (outs Weight:$shift);
 }
 
-def ScaleWeightOp : Hourglass_Op<"scale_weight"> {
+def ScaleWeightOp : Hourglass_Op<"scale_weight", [OnWeights]> {
   let summary = "Multiplies the weights of each output channel: w[k, ...] * scale[k], or w[c, k', ...] for a deconvolution.";
   let arguments = (ins Weight:$weight, Weight:$scale, UnitAttr:$deconv, DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Weight:$scaled);
 }
 
-def PhaseWeightOp : Hourglass_Op<"phase_weight"> {
+def PhaseWeightOp : Hourglass_Op<"phase_weight", [OnWeights]> {
   let summary = "The filter of one phase of a deconvolution, as a convolution's weights.";
   let description = [{
     result[k, c, i, j] = w[c, k, first_h + step_h * (m_h - 1 - i), first_w + step_w * (m_w - 1 - j)], zero where the tap lies
@@ -49,19 +49,20 @@ def PhaseWeightOp : Hourglass_Op<"phase_weight"> {
   let results = (outs Weight:$filter);
 }
 
-def PackOp : Hourglass_Op<"pack"> {
+def PackOp : Hourglass_Op<"pack", [OnWeights]> {
   let summary = "Weights in the layout a kernel reads.";
   let description = [{
     `problem` is the packing kernel's problem string; the result has the extents the schedule family asked for,
-    outermost first. `unpack` is the inverse and exists inside groups only, where the kernel reads the packed tensor itself.
+    outermost first. `unpack` is the inverse: inside groups, where the kernel reads the packed tensor itself, and with a
+    `problem` behind groups that make weight gradients, whose layout it undoes.
   }];
   let arguments = (ins Weight:$weight, StrAttr:$problem, DenseI64ArrayAttr:$extents);
   let results = (outs Weight:$packed);
 }
 
-def UnpackOp : Hourglass_Op<"unpack"> {
+def UnpackOp : Hourglass_Op<"unpack", [OnWeights]> {
   let summary = "The logical weights behind a packed tensor.";
-  let arguments = (ins Weight:$packed, DenseI64ArrayAttr:$extents);
+  let arguments = (ins Weight:$packed, DenseI64ArrayAttr:$extents, OptionalAttr<StrAttr>:$problem);
   let results = (outs Weight:$weight);
 }
 

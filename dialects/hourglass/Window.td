@@ -3,7 +3,7 @@
 #define SEGC_HOURGLASS_WINDOW
 include "dialects/hourglass/Hourglass.td"
 
-def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterface>, AttrSizedOperandSegments], ["firstShapeOperand", "receptiveField", "macs"]> {
+def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterface>, AttrSizedOperandSegments, DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["firstShapeOperand", "receptiveField", "macs"]> {
   let summary = "Cross-correlation with optional bias.";
   let description = [{
     y[n,k,o,p] = b[k] + sum over c,i,j of w[k,c,i,j] * x[n, g(c), o*s - pt + i*d, p*s - pl + j*d], x = 0 outside.
@@ -26,7 +26,7 @@ def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterfac
   }];
 }
 
-def DeconvOp : Hourglass_Layer<"deconv", [DeclareOpInterfaceMethods<LinearOpInterface>, AttrSizedOperandSegments], ["firstShapeOperand", "receptiveField", "macs"]> {
+def DeconvOp : Hourglass_Layer<"deconv", [DeclareOpInterfaceMethods<LinearOpInterface>, AttrSizedOperandSegments, DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["firstShapeOperand", "receptiveField", "macs"]> {
   let summary = "Transposed convolution with optional bias.";
   let description = [{
     Every x[n,c,q,r] adds w[c,k,i,j] * x to y[n,k, q*s - pt + i*d, r*s - pl + j*d]. w is [in, out/groups, kh, kw].
@@ -42,7 +42,7 @@ def DeconvOp : Hourglass_Layer<"deconv", [DeclareOpInterfaceMethods<LinearOpInte
   let extraClassDeclaration = [{ ::segc::hg::WindowMap window(unsigned axis); }];
 }
 
-def MaxPoolOp : Hourglass_Layer<"maxpool", [], ["receptiveField", "checkAttributes"]> {
+def MaxPoolOp : Hourglass_Layer<"maxpool", [DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["receptiveField", "checkAttributes"]> {
   let summary = "Maximum of a window and where it was.";
   let description = [{
     `index` is the position inside the window, row-major (ki * kw + kj); the first on ties, the first NaN if there is
