@@ -28,6 +28,8 @@ const std::vector<Op> &ops() {
   static const Field from{"from", 0, {"conv", "deconv"}};
   static const std::vector<Op> table = {
       {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}}, true},
+      {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
+      {"unpack_wgrad", {{"panel"}, {"r", 2}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
       {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}}, true},
       {"upsample", {{"c"}, {"in"}, {"out"}, {"mode", 0, {"nearest", "bilinear"}}, {"align"}}, true},
