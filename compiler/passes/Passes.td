@@ -13,6 +13,27 @@ def FoldNorms : Pass<"hg-fold-norms", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::segc::hg::HourglassDialect"];
 }
 
+def Differentiate : Pass<"hg-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Adds the gradients of the total loss with respect to every trainable weight to @main.";
+  let description = [{
+    @main returns the losses, then one gradient a trainable weight (result attribute hourglass.gradient) and a wanted
+    input (hourglass.name = "grad.x"), then the new running statistics (hourglass.running). Norms use their batch's
+    statistics, dropout drops. Afterwards no hourglass.loss and no hourglass.dropout is left.
+  }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
+def ChooseSaved : Pass<"hg-choose-saved", "::mlir::ModuleOp"> {
+  let summary = "Lets the backward pass compute again what is cheaper to compute than to keep.";
+  let description = [{
+    A minimum cut by bytes decides which forward values live until the backward pass reads them; the others are
+    computed again next to their readers, by clones marked `hourglass.again`.
+  }];
+  let options = [Option<"recompute", "recompute", "unsigned", "0",
+                        "How many convolutions, those with the least work a byte first, may be computed again">];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
 def SplitDeconv : Pass<"hg-split-deconv", "::mlir::func::FuncOp"> {
   let summary = "Turns each deconvolution into plain convolutions whose results interleave.";
   let description = [{ Afterwards no hourglass.deconv is left. }];
