@@ -17,13 +17,18 @@ static const EvaluatorTable &evaluators() {
     enterPointwiseOps(entries);
     enterShapeOps(entries);
     enterWeightOps(entries);
+    enterGradientOps(entries);
+    enterSumOps(entries);
+    enterLossOps(entries);
+    enterLossGradientOps(entries);
     return entries;
   }();
   return table;
 }
 
 bool hasEvaluator(StringRef opName) {
-  return opName == hg::GroupOp::getOperationName() || evaluators().contains(opName);
+  return opName == hg::GroupOp::getOperationName() || opName == hg::StepSeedOp::getOperationName() ||
+         evaluators().contains(opName);
 }
 
 /// Does a tensor of these extents belong to `type`?
@@ -129,6 +134,8 @@ FailureOr<std::vector<Tensor>> Interpreter::dispatch(Operation *op, ArrayRef<Ten
       return op->emitOpError("calls an unknown function");
     return run(callee, operands);
   }
+  if (isa<hg::StepSeedOp>(op))
+    return std::vector<Tensor>{stepSeed};
   auto entry = evaluators().find(op->getName().getStringRef());
   if (entry == evaluators().end())
     return op->emitOpError("has no meaning to the reference interpreter");
@@ -138,7 +145,9 @@ FailureOr<std::vector<Tensor>> Interpreter::dispatch(Operation *op, ArrayRef<Ten
   std::vector<Tensor> results;
   for (const Extents &shape : *extents)
     results.emplace_back(shape);
-  if (failed(entry->second(op, operands, results)))
+  if (TrainingEvaluator evaluator = training ? findTrainingEvaluator(op) : nullptr)
+    evaluator(op, operands, stepSeed, results[0]);
+  else if (failed(entry->second(op, operands, results)))
     return failure();
   return results;
 }

@@ -60,6 +60,13 @@ public:
   /// Types of the ops bind ranks only from now on.
   void allowOtherExtents() { exact = false; }
 
+  /// From now on ops of the graph mean what they mean in training: a norm that is not frozen takes mean and
+  /// biased variance of its batch, dropout drops.
+  void train() { training = true; }
+
+  /// The value of hourglass.step_seed; {0, 0} unless set.
+  void setSeed(int32_t seed, int32_t step) { stepSeed = Tensor({2}, {double(seed), double(step)}); }
+
   /// Evaluates one op with this interpreter's weights and observer.
   llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<Tensor> operands);
 
@@ -68,7 +75,8 @@ private:
   Weights weights;
   Observer observer;
   unsigned callDepth = 0;
-  bool exact = true;
+  bool exact = true, training = false;
+  Tensor stepSeed{{2}, 0.0};
 };
 
 } // namespace segc::reference

@@ -10,9 +10,8 @@ namespace segc::reference {
 
 /// y = function(x, channel) for each element; the channel is the second axis.
 template <typename FunctionT> static void forEachElement(const Tensor &x, Tensor &y, FunctionT function) {
-  int64_t plane = x.planeSize();
   for (size_t i = 0; i < x.data.size(); ++i)
-    y.data[i] = function(x.data[i], static_cast<int64_t>(i) / plane % x.shape[1]);
+    y.data[i] = function(x.data[i], x.channelOf(i));
 }
 
 static void evaluateAdd(hg::AddOp, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
@@ -45,9 +44,10 @@ static void evaluateNorm(hg::NormOp op, ArrayRef<Tensor> operands, MutableArrayR
   });
 }
 
-static void evaluateAffine(hg::AffineOp, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
-  forEachElement(operands[0], results[0],
-                 [&](double x, int64_t c) { return x * operands[1].data[c] + operands[2].data[c]; });
+static void evaluateAffine(hg::AffineOp op, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  forEachElement(operands[0], results[0], [&](double x, int64_t c) {
+    return x * operands[1].data[c] + (op.getShift() ? operands[2].data[c] : 0);
+  });
 }
 
 void enterPointwiseOps(EvaluatorTable &table) {

@@ -73,8 +73,10 @@ static void evaluateUnpool(hg::UnpoolOp op, ArrayRef<Tensor> operands, MutableAr
   Window window(op, y.shape[2], y.shape[3]);
   for (int64_t n = 0; n < x.shape[0]; ++n)
     for (int64_t c = 0; c < x.shape[1]; ++c)
-      forEachPlaced(window, index, n, c,
-                    [&](int64_t at, int64_t pixel) { y.plane(n, c)[pixel] = x.plane(n, c)[at]; });
+      forEachPlaced(window, index, n, c, [&](int64_t at, int64_t pixel) {
+        double before = op.getSum() ? y.plane(n, c)[pixel] : 0;
+        y.plane(n, c)[pixel] = before + x.plane(n, c)[at];
+      });
 }
 
 static void evaluateTake(hg::TakeOp op, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
@@ -83,6 +85,11 @@ static void evaluateTake(hg::TakeOp op, ArrayRef<Tensor> operands, MutableArrayR
   Window window(op, x.shape[2], x.shape[3]);
   for (int64_t n = 0; n < x.shape[0]; ++n)
     for (int64_t c = 0; c < x.shape[1]; ++c) {
+      if (op.getSum()) {
+        forEachPlaced(window, index, n, c,
+                      [&](int64_t at, int64_t pixel) { y.plane(n, c)[at] = x.plane(n, c)[pixel]; });
+        continue;
+      }
       // The window whose value unpooling leaves at each pixel.
       std::vector<int64_t> owner(x.planeSize(), -1);
       forEachPlaced(window, index, n, c, [&](int64_t at, int64_t pixel) { owner[pixel] = at; });

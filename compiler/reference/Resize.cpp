@@ -1,4 +1,4 @@
-/// \file Upsampling and its transpose, cropping, padding, interleaving.
+/// \file Upsampling, cropping, padding, the transposes, interleaving.
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/Evaluators.h"
 #include <algorithm>
@@ -139,6 +139,20 @@ static void evaluatePad(hg::PadOp op, ArrayRef<Tensor> operands, MutableArrayRef
   gather(operands[0], results[0], maps[0], maps[1]);
 }
 
+static void evaluatePadTranspose(hg::PadTransposeOp op, ArrayRef<Tensor> operands,
+                                 MutableArrayRef<Tensor> results) {
+  const Tensor &x = operands[0];
+  Tensor &y = results[0];
+  std::vector<int64_t> maps[2];
+  for (unsigned axis = 0; axis < 2; ++axis)
+    for (int64_t i = 0; i < x.shape[2 + axis]; ++i)
+      maps[axis].push_back(borderPixel(op.getMode(), i - op.getAmount()[axis], y.shape[2 + axis]));
+  forEachPlane(x, [&](int64_t n, int64_t c) {
+    forEachPixel(maps[0], maps[1], y.shape[3],
+                 [&](int64_t from, int64_t to) { y.plane(n, c)[to] += x.plane(n, c)[from]; });
+  });
+}
+
 static void evaluateInterleave(hg::InterleaveOp op, ArrayRef<Tensor> operands,
                                MutableArrayRef<Tensor> results) {
   Tensor &y = results[0];
@@ -157,6 +171,7 @@ void enterResizeOps(EvaluatorTable &table) {
   enter<evaluateUpsampleTranspose>(table);
   enter<evaluateCrop>(table);
   enter<evaluatePad>(table);
+  enter<evaluatePadTranspose>(table);
   enter<evaluateInterleave>(table);
 }
 

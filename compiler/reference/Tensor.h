@@ -36,6 +36,8 @@ struct Tensor {
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
   /// Elements of one plane of a tensor of rank 2 or more: what follows N and C.
   int64_t planeSize() const { return elements(llvm::ArrayRef<int64_t>(shape).drop_front(2)); }
+  /// The channel of element i of a tensor of rank 2 or more.
+  int64_t channelOf(size_t i) const { return static_cast<int64_t>(i) / planeSize() % shape[1]; }
   /// First element of plane (n, c).
   double *plane(int64_t n, int64_t c) { return data.data() + (n * shape[1] + c) * planeSize(); }
   const double *plane(int64_t n, int64_t c) const { return data.data() + (n * shape[1] + c) * planeSize(); }
