@@ -37,7 +37,7 @@ GlobalVariable *constant(Module &module, Constant *value, const Twine &name, boo
   return global;
 }
 
-/// segc::rt::Variant: two pointers.
+/// segc::rt::Variant: two pointers for inference and two, null, for training.
 Constant *variant(Module &module, const VariantData &data, size_t index) {
   LLVMContext &context = module.getContext();
   auto *pointer = PointerType::get(context, 0);
@@ -46,12 +46,13 @@ Constant *variant(Module &module, const VariantData &data, size_t index) {
   for (const std::string &symbol : data.kernels)
     kernels.push_back(cast<Constant>(module.getOrInsertFunction(symbol + "_argv", type).getCallee()));
   auto *list = ConstantArray::get(ArrayType::get(pointer, kernels.size()), kernels);
+  Constant *const none = ConstantPointerNull::get(pointer);
   return ConstantStruct::getAnon(
       {constant(module, ConstantDataArray::get(context, data.table), "table" + Twine(index)),
-       constant(module, list, "kernels" + Twine(index))});
+       constant(module, list, "kernels" + Twine(index)), none, none});
 }
 
-static_assert(sizeof(rt::Variant) == 2 * sizeof(void *), "the layout of variant()");
+static_assert(sizeof(rt::Variant) == 4 * sizeof(void *), "the layout of variant()");
 
 } // namespace
 

@@ -206,6 +206,7 @@ private:
       for (Value view : launch.getWrites())
         args.push_back(writeView(view));
       step.argCount = u(args.size()) - step.firstArg;
+      step.writeCount = u(launch.getWrites().size());
       list.push_back(step);
     }
   }

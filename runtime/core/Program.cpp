@@ -14,7 +14,8 @@ halide_type_t halideType(DType type) {
   static const halide_type_t types[] = {
       halide_type_t(halide_type_float, 32),  halide_type_t(halide_type_float, 16),
       halide_type_t(halide_type_bfloat, 16), halide_type_t(halide_type_int, 8),
-      halide_type_t(halide_type_uint, 8),    halide_type_t(halide_type_int, 32)};
+      halide_type_t(halide_type_uint, 8),    halide_type_t(halide_type_int, 32),
+      halide_type_t(halide_type_float, 64)};
   return types[uint32_t(type)];
 }
 

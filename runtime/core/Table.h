@@ -15,6 +15,8 @@ inline const char *text(const Header &table, uint32_t id) {
 
 inline uint32_t bytesOf(DType type) {
   switch (type) {
+  case DType::F64:
+    return 8;
   case DType::F32:
   case DType::I32:
     return 4;
@@ -40,6 +42,8 @@ inline const char *nameOf(DType type) {
     return "U8";
   case DType::I32:
     return "I32";
+  case DType::F64:
+    return "F64";
   }
   return "unknown type";
 }
