@@ -9,9 +9,20 @@ namespace segc::pictures {
 /// are wanted: what every decoder asks between reading the header and taking memory.
 std::optional<Failure> checkHeader(int64_t width, int64_t height, bool colour, const ReadOptions &options);
 
-std::variant<Picture, Failure> decodePng(const uint8_t *data, size_t size, const ReadOptions &options);
-std::variant<Picture, Failure> decodeJpeg(const uint8_t *data, size_t size, const ReadOptions &options);
-std::variant<Picture, Failure> decodePnm(const uint8_t *data, size_t size, const ReadOptions &options);
+/// How deep the samples of the result may be: a decoder brings deeper ones of pictures to 8 bits, and refuses
+/// deeper labels with the sentence below.
+enum class Depth { Eight, Sixteen };
+
+/// Why labels of 16 bits are refused where 8 are wanted.
+Failure tooDeepForLabels();
+
+std::variant<Raster, Failure> decodePng(const uint8_t *data, size_t size, const ReadOptions &options,
+                                        Depth depth);
+std::variant<Raster, Failure> decodeJpeg(const uint8_t *data, size_t size, const ReadOptions &options);
+std::variant<Raster, Failure> decodePnm(const uint8_t *data, size_t size, const ReadOptions &options,
+                                        Depth depth);
+std::variant<Raster, Failure> decodeTiff(const uint8_t *data, size_t size, const ReadOptions &options,
+                                         Depth depth);
 
 std::variant<std::vector<uint8_t>, Failure> encodePng(const Picture &picture);
 std::vector<uint8_t> encodePnm(const Picture &picture);

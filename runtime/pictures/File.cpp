@@ -40,18 +40,56 @@ std::variant<std::vector<uint8_t>, Failure> readWhole(const std::string &path) {
   return bytes;
 }
 
-std::variant<Picture, Failure> decode(const uint8_t *data, size_t size, const ReadOptions &options) {
+std::variant<Raster, Failure> decode(const uint8_t *data, size_t size, const ReadOptions &options,
+                                     Depth depth) {
   auto startsWith = [&](const char *magic, size_t length) {
     return size >= length && memcmp(data, magic, length) == 0;
   };
   if (startsWith("\x89PNG\r\n\x1a\n", 8))
-    return decodePng(data, size, options);
+    return decodePng(data, size, options, depth);
   if (startsWith("\xff\xd8\xff", 3))
     return decodeJpeg(data, size, options);
+  if (startsWith("II*\0", 4) || startsWith("MM\0*", 4) || startsWith("II+\0", 4) || startsWith("MM\0+", 4))
+    return decodeTiff(data, size, options, depth);
   if (size >= 2 && data[0] == 'P' && data[1] >= '1' && data[1] <= '7')
-    return decodePnm(data, size, options);
-  return size == 0 ? "is empty; a PNG, JPEG, PGM or PPM is wanted"
-                   : "is not a picture that can be read; convert it to PNG, JPEG, PGM or PPM";
+    return decodePnm(data, size, options, depth);
+  return size == 0 ? "is empty; a PNG, JPEG, TIFF, PGM or PPM is wanted"
+                   : "is not a picture that can be read; convert it to PNG, JPEG, TIFF, PGM or PPM";
+}
+
+/// The decoded bytes under the name of their file, with what went wrong in words.
+std::variant<Raster, Failure> readNamed(const uint8_t *data, size_t size, const std::string &name,
+                                        const ReadOptions &options, Depth depth) try {
+  std::variant<Raster, Failure> result = decode(data, size, options, depth);
+  if (Failure *failure = std::get_if<Failure>(&result))
+    return name + ": " + *failure;
+  return result;
+} catch (const std::bad_alloc &) {
+  return name + ": there is not enough memory for this picture; cut it into tiles";
+}
+
+std::variant<Raster, Failure> readFile(const std::string &path, const ReadOptions &options, Depth depth) try {
+  std::variant<std::vector<uint8_t>, Failure> bytes = readWhole(path);
+  if (Failure *failure = std::get_if<Failure>(&bytes))
+    return path + ": " + *failure;
+  const auto &data = std::get<std::vector<uint8_t>>(bytes);
+  return readNamed(data.data(), data.size(), path, options, depth);
+} catch (const std::bad_alloc &) {
+  return path + ": there is not enough memory for this file";
+}
+
+/// A raster of 8 bits as a picture.
+std::variant<Picture, Failure> toBytes(std::variant<Raster, Failure> result) {
+  if (Failure *failure = std::get_if<Failure>(&result))
+    return std::move(*failure);
+  Raster &raster = std::get<Raster>(result);
+  Picture picture;
+  picture.width = raster.width;
+  picture.height = raster.height;
+  picture.channels = raster.channels;
+  picture.bytes = std::move(raster.bytes);
+  picture.palette = std::move(raster.palette);
+  return picture;
 }
 
 /// Where a write to `path` must go: through a symbolic link, so that the link stays one.
@@ -79,24 +117,26 @@ std::optional<Failure> checkHeader(int64_t width, int64_t height, bool colour, c
   return std::nullopt;
 }
 
-std::variant<Picture, Failure> readPicture(const uint8_t *data, size_t size, const std::string &name,
-                                           const ReadOptions &options) try {
-  std::variant<Picture, Failure> result = decode(data, size, options);
-  if (Failure *failure = std::get_if<Failure>(&result))
-    return name + ": " + *failure;
-  return result;
-} catch (const std::bad_alloc &) {
-  return name + ": there is not enough memory for this picture; cut it into tiles";
+Failure tooDeepForLabels() {
+  return "has 16 bits where class numbers of 8 bits are wanted; save the labels with 8 bits";
 }
 
-std::variant<Picture, Failure> readPicture(const std::string &path, const ReadOptions &options) try {
-  std::variant<std::vector<uint8_t>, Failure> bytes = readWhole(path);
-  if (Failure *failure = std::get_if<Failure>(&bytes))
-    return path + ": " + *failure;
-  const auto &data = std::get<std::vector<uint8_t>>(bytes);
-  return readPicture(data.data(), data.size(), path, options);
-} catch (const std::bad_alloc &) {
-  return path + ": there is not enough memory for this file";
+std::variant<Picture, Failure> readPicture(const uint8_t *data, size_t size, const std::string &name,
+                                           const ReadOptions &options) {
+  return toBytes(readNamed(data, size, name, options, Depth::Eight));
+}
+
+std::variant<Picture, Failure> readPicture(const std::string &path, const ReadOptions &options) {
+  return toBytes(readFile(path, options, Depth::Eight));
+}
+
+std::variant<Raster, Failure> readRaster(const uint8_t *data, size_t size, const std::string &name,
+                                         const ReadOptions &options) {
+  return readNamed(data, size, name, options, Depth::Sixteen);
+}
+
+std::variant<Raster, Failure> readRaster(const std::string &path, const ReadOptions &options) {
+  return readFile(path, options, Depth::Sixteen);
 }
 
 std::optional<Failure> writePicture(const std::string &path, const Picture &picture) try {

@@ -13,14 +13,20 @@ struct ReadOptions {
   bool labels = false;
 };
 
-/// Reads a PNG (any kind; 16 bits are rounded to 8, alpha is dropped), a JPEG (8 bits, gray or colour; the
-/// orientation tag is not applied) or a PGM/PPM (P2, P3, P5, P6). The format is known by the first bytes, not
-/// by the name. Truncated and damaged files fail. Never throws; messages start with the path.
+/// Reads a PNG (any kind; 16 bits are rounded to 8, alpha is dropped), a JPEG (8 bits, gray or colour), a
+/// PGM/PPM (P2, P3, P5, P6) or a TIFF of one page (1 to 16 bits, gray, palette or colour; no floats).
+/// Orientation tags are not applied. The format is known by the first bytes, not by the name. Truncated and
+/// damaged files fail. Never throws; messages start with the path.
 std::variant<Picture, Failure> readPicture(const std::string &path, const ReadOptions &options = {});
 
 /// The same from memory; `name` stands for the file in messages.
 std::variant<Picture, Failure> readPicture(const uint8_t *data, size_t size, const std::string &name,
                                            const ReadOptions &options = {});
+
+/// The same files with samples of 16 bits where the file has more than 8. Labels may then have 16 bits too.
+std::variant<Raster, Failure> readRaster(const std::string &path, const ReadOptions &options = {});
+std::variant<Raster, Failure> readRaster(const uint8_t *data, size_t size, const std::string &name,
+                                         const ReadOptions &options = {});
 
 /// Writes a PNG, or a PGM/PPM where the name ends so. One channel with a palette becomes a palette PNG whose
 /// indices are the labels; a label past the palette is an error. Files appear whole or not at all.

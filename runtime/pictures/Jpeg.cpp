@@ -37,13 +37,13 @@ public:
     return true;
   }
 
-  bool pixels(Picture &picture) {
+  bool pixels(Raster &picture) {
     if (setjmp(escape))
       return false;
     jpeg.out_color_space = picture.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     jpeg_start_decompress(&jpeg);
     while (jpeg.output_scanline < jpeg.output_height) {
-      JSAMPROW row = picture.at(0, jpeg.output_scanline);
+      JSAMPROW row = picture.bytes.data() + int64_t(jpeg.output_scanline) * picture.width * picture.channels;
       jpeg_read_scanlines(&jpeg, &row, 1);
     }
     jpeg_finish_decompress(&jpeg);
@@ -93,7 +93,7 @@ private:
 
 } // namespace
 
-std::variant<Picture, Failure> decodeJpeg(const uint8_t *data, size_t size, const ReadOptions &options) {
+std::variant<Raster, Failure> decodeJpeg(const uint8_t *data, size_t size, const ReadOptions &options) {
   Reader reader(data, size);
   if (!reader.header())
     return reader.unreadable();
@@ -103,7 +103,7 @@ std::variant<Picture, Failure> decodeJpeg(const uint8_t *data, size_t size, cons
     return "is a JPEG, whose compression changes class numbers; save the labels as a gray or palette PNG";
   if (reader.printColours())
     return "has the colours of print (CMYK); convert it to RGB";
-  Picture picture(reader.width(), reader.height(), reader.gray() ? 1 : 3);
+  Raster picture(reader.width(), reader.height(), reader.gray() ? 1 : 3, 8);
   if (!reader.pixels(picture))
     return reader.unreadable();
   return picture;

@@ -10,21 +10,41 @@ Picture::Picture(int64_t width, int64_t height, int channels)
 Planes::Planes(int64_t channels, int64_t height, int64_t width)
     : channels(channels), height(height), width(width), values(size_t(channels * height * width)) {}
 
-std::variant<Planes, Failure> toPlanes(const Picture &picture, int64_t channels) {
+Raster::Raster(int64_t width, int64_t height, int channels, int bits)
+    : width(width), height(height), channels(channels), bits(bits),
+      bytes(size_t(width * height * channels * (bits / 8))) {}
+
+namespace {
+
+/// Planes of `from`, whose samples `sample(i)` gives.
+template <typename Source, typename Sample>
+std::variant<Planes, Failure> planesOf(const Source &from, int64_t channels, float white, Sample sample) {
   if (channels != 1 && channels != 3)
     return "a picture has 1 or 3 channels, the network's input has " + std::to_string(channels) +
            "; give such an input as a tensor file";
-  Planes planes(channels, picture.height, picture.width);
-  for (int64_t y = 0; y < picture.height; ++y)
-    for (int64_t x = 0; x < picture.width; ++x) {
-      const uint8_t *pixel = picture.at(x, y);
-      if (picture.channels == 3 && channels == 1)
-        planes.row(0, y)[x] = (0.299f * pixel[0] + 0.587f * pixel[1] + 0.114f * pixel[2]) / 255.0f;
+  Planes planes(channels, from.height, from.width);
+  for (int64_t y = 0; y < from.height; ++y)
+    for (int64_t x = 0; x < from.width; ++x) {
+      const int64_t pixel = (y * from.width + x) * from.channels;
+      if (from.channels == 3 && channels == 1)
+        planes.row(0, y)[x] =
+            (0.299f * sample(pixel) + 0.587f * sample(pixel + 1) + 0.114f * sample(pixel + 2)) / white;
       else
         for (int64_t c = 0; c < channels; ++c)
-          planes.row(c, y)[x] = pixel[picture.channels == 1 ? 0 : c] / 255.0f;
+          planes.row(c, y)[x] = sample(pixel + (from.channels == 1 ? 0 : c)) / white;
     }
   return planes;
+}
+
+} // namespace
+
+std::variant<Planes, Failure> toPlanes(const Picture &picture, int64_t channels) {
+  return planesOf(picture, channels, 255, [&](int64_t i) { return float(picture.bytes[size_t(i)]); });
+}
+
+std::variant<Planes, Failure> toPlanes(const Raster &raster, int64_t channels, int white) {
+  const float one = float(white > 0 ? white : raster.bits == 8 ? 255 : 65535);
+  return planesOf(raster, channels, one, [&](int64_t i) { return float(raster.sample(i)); });
 }
 
 std::variant<Picture, Failure> toPicture(const Planes &planes) {

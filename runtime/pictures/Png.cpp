@@ -80,8 +80,9 @@ public:
     return true;
   }
 
-  /// What the rows shall look like: 8 bits a channel, 1 channel or 3.
-  bool transform(bool labels) {
+  /// What the rows shall look like: 8 bits a channel, or 16 where the file and `keepDeep` say so; 1 channel
+  /// or 3.
+  bool transform(bool labels, bool keepDeep) {
     if (setjmp(png_jmpbuf(png)))
       return false;
     if (labels)
@@ -90,8 +91,10 @@ public:
       png_set_palette_to_rgb(png);
     else if (png_get_bit_depth(png, info) < 8)
       png_set_expand_gray_1_2_4_to_8(png);
-    if (deep())
+    if (deep() && !keepDeep)
       png_set_scale_16(png);
+    else if (deep() && littleEndian())
+      png_set_swap(png);
     png_set_strip_alpha(png);
     png_set_interlace_handling(png);
     png_read_update_info(png, info);
@@ -118,6 +121,12 @@ public:
 
 private:
   int kind() const { return png_get_color_type(png, info); }
+  static bool littleEndian() {
+    const uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+  }
 
   Stream &stream;
   png_structp png = nullptr;
@@ -160,11 +169,13 @@ private:
   png_infop info = nullptr;
 };
 
-std::vector<png_bytep> rowsOf(const Picture &picture) {
+/// Where the rows of a Picture or Raster start. libpng does not write through them when encoding.
+template <typename Pixels> std::vector<png_bytep> rowsOf(const Pixels &pixels) {
+  const size_t stride = pixels.bytes.size() / size_t(pixels.height);
   std::vector<png_bytep> rows;
-  rows.reserve(size_t(picture.height));
-  for (int64_t y = 0; y < picture.height; ++y)
-    rows.push_back(const_cast<png_bytep>(picture.at(0, y))); // libpng does not write through it when encoding
+  rows.reserve(size_t(pixels.height));
+  for (size_t y = 0; y < size_t(pixels.height); ++y)
+    rows.push_back(const_cast<png_bytep>(pixels.bytes.data() + y * stride));
   return rows;
 }
 
@@ -172,7 +183,8 @@ Failure unreadable(const Stream &stream) { return std::string("cannot be read as
 
 } // namespace
 
-std::variant<Picture, Failure> decodePng(const uint8_t *data, size_t size, const ReadOptions &options) {
+std::variant<Raster, Failure> decodePng(const uint8_t *data, size_t size, const ReadOptions &options,
+                                        Depth depth) {
   Stream stream;
   stream.data = data;
   stream.size = size;
@@ -183,13 +195,13 @@ std::variant<Picture, Failure> decodePng(const uint8_t *data, size_t size, const
     return unreadable(stream);
   if (std::optional<Failure> failure = checkHeader(reader.width(), reader.height(), reader.colour(), options))
     return *failure;
-  if (options.labels && reader.deep())
-    return "has 16 bits where class numbers of 8 bits are wanted; save the labels as a gray or palette PNG "
-           "of 8 bits";
-  if (!reader.transform(options.labels))
+  if (options.labels && reader.deep() && depth == Depth::Eight)
+    return tooDeepForLabels();
+  const bool deep = reader.deep() && depth == Depth::Sixteen;
+  if (!reader.transform(options.labels, deep))
     return unreadable(stream);
-  Picture picture(reader.width(), reader.height(), reader.channels());
-  if (reader.rowBytes() != size_t(picture.width * picture.channels))
+  Raster picture(reader.width(), reader.height(), reader.channels(), deep ? 16 : 8);
+  if (reader.rowBytes() * size_t(picture.height) != picture.bytes.size())
     return "has an unknown kind of pixels; convert it to 8 bits gray or RGB";
   if (options.labels)
     picture.palette = reader.palette();

@@ -48,7 +48,8 @@ private:
 
 } // namespace
 
-std::variant<Picture, Failure> decodePnm(const uint8_t *data, size_t size, const ReadOptions &options) {
+std::variant<Raster, Failure> decodePnm(const uint8_t *data, size_t size, const ReadOptions &options,
+                                        Depth depth) {
   const char kind = char(data[1]);
   if (kind != '2' && kind != '3' && kind != '5' && kind != '6')
     return std::string("is a P") + kind + " file; convert it to PGM, PPM or PNG";
@@ -59,18 +60,20 @@ std::variant<Picture, Failure> decodePnm(const uint8_t *data, size_t size, const
     return "is a damaged PGM or PPM: its header needs width, height and a maximum of 1 to 65535";
   if (std::optional<Failure> failure = checkHeader(width, height, colour, options))
     return *failure;
-  if (options.labels && maximum > 255)
-    return "has 16 bits where class numbers of 8 bits are wanted; save the labels with a maximum of 255";
+  if (options.labels && maximum > 255 && depth == Depth::Eight)
+    return tooDeepForLabels();
   const int channels = colour ? 3 : 1, bytes = text || maximum < 256 ? 1 : 2;
   // A text sample takes a digit and a space, but for the last.
   if (scanner.left() < width * height * channels * (text ? 2 : bytes) - (text ? 1 : 0))
     return "is a damaged PGM or PPM: the file ends too early";
-  Picture picture(width, height, channels);
-  for (uint8_t &byte : picture.bytes) {
+  const bool deep = depth == Depth::Sixteen && maximum > 255;
+  Raster picture(width, height, channels, deep ? 16 : 8);
+  const int64_t white = deep ? 65535 : 255;
+  for (int64_t i = 0; i < picture.samples(); ++i) {
     const int64_t value = text ? scanner.number() : scanner.sample(bytes);
     if (value < 0 || value > maximum)
       return "is a damaged PGM or PPM: a sample is missing or above the maximum";
-    byte = uint8_t(options.labels ? value : (value * 255 + maximum / 2) / maximum);
+    picture.setSample(i, uint16_t(options.labels ? value : (value * white + maximum / 2) / maximum));
   }
   return picture;
 }
