@@ -4,16 +4,20 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 namespace segc::schedules {
 namespace {
 
-/// `width` 1: an integer, 2: a pair height x width, 0: a word, one of `choices` (any number if empty).
+/// `width` 1: an integer, 2: a pair height x width, 0: a word, one of `choices`, or a number.
 struct Field {
   std::string name;
   int width = 1;
   std::vector<std::string> choices = {};
+  bool numbers = false; ///< a word that may be a number; a list of them unless there are choices
+  /// Words with a fallback may be left out: it is what they then are; an empty one is not printed.
+  std::optional<std::string> fallback = std::nullopt;
 };
 
 struct Op {
@@ -25,22 +29,62 @@ struct Op {
 /// The ops of docs/kernels.md.
 const std::vector<Op> &ops() {
   static const std::vector<std::string> types = {"f32", "f16", "bf16", "u8", "i8", "i32"};
-  static const Field from{"from", 0, {"conv", "deconv"}};
+  static const Field from{"from", 0, {"conv", "deconv"}}, eps{"eps", 0, {}, true};
+  static const Field overlap{"overlap", 0, {"last", "sum"}, false, "last"};
+  static const Field resizing{"mode", 0, {"nearest", "bilinear"}};
+  static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal", "dice",
+                                                  "soft_iou",      "mse", "l1",    "smooth_l1"};
+  static const Field kind{"kind", 0, losses};
+  auto optional = [](const char *name) { return Field{name, 0, {}, true, ""}; };
+  const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
+              gamma = optional("gamma"), beta = optional("beta");
   static const std::vector<Op> table = {
       {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}}, true},
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
       {"unpack_wgrad", {{"panel"}, {"r", 2}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
-      {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}}, true},
-      {"upsample", {{"c"}, {"in"}, {"out"}, {"mode", 0, {"nearest", "bilinear"}}, {"align"}}, true},
+      {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
+      {"take", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
+      {"upsample", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
+      {"upsample_transpose", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
       {"pointwise", {{"c"}, {"in"}, {"out"}}, true},
       {"softmax", {{"c"}, {"in"}, {"out"}}},
       {"log_softmax", {{"c"}, {"in"}, {"out"}}},
+      {"softmax_grad", {{"c"}, {"in"}, {"y"}, {"out"}}},
+      {"log_softmax_grad", {{"c"}, {"in"}, {"y"}, {"out"}}},
       {"argmax", {{"c"}, {"in"}, {"out"}}},
       {"pad", {{"c"}, {"in"}, {"out"}, {"mode", 0, {"zero", "reflect", "replicate"}}}},
+      {"pad_transpose",
+       {{"c"}, {"in"}, {"out"}, {"mode", 0, {"reflect", "replicate"}}, {"before", 2}, {"after", 2}},
+       true},
+      {"channel_sums",
+       {{"c"}, {"in"}, {"other"}, {"out"}, {"kind", 0, {"sum", "stats", "product", "negative"}}}},
+      {"finish_sum", {{"c"}, {"in"}}},
+      {"finish_stats", {{"c"}, {"in"}}},
+      {"finish_norm_grad", {{"c"}, {"in"}, {"gamma"}, eps}},
+      {"running_update", {{"c"}, {"in"}, {"unbiased"}, {"momentum", 0, {}, true}}},
+      {"copy_vector", {}},
+      {"loss_sums", {kind, {"c"}, {"in"}, {"t"}, {"pw"}, {"out"}, ignore, cw, alpha, gamma, beta}},
+      {"finish_loss",
+       {kind,
+        {"c"},
+        {"in"},
+        {"reduction", 0, {"mean", "sum"}},
+        {"per_image"},
+        {"pos", 0, {"auto"}, true, ""},
+        optional("eps"),
+        {"scale", 0, {}, true}}},
+      {"loss_grad",
+       {kind, {"c"}, {"in"}, {"t"}, {"pw"}, {"out"}, {"per_image"}, ignore, cw, alpha, gamma, beta}},
+      {"total_loss", {{"n"}, {"weights", 0, {}, true}}},
+      {"sgd", {{"momentum"}, {"nesterov"}}},
+      {"adam", {{"decoupled"}}},
+      {"ema", {}},
+      {"accumulate", {}},
+      {"sum_squares", {}},
       {"import", {{"c"}, {"out"}, {"from", 0, types}}},
       {"export", {{"c"}, {"in"}, {"to", 0, types}}},
-      {"norm_scale", {{"gamma"}, {"eps", 0}}},
+      {"norm_scale", {{"gamma"}, eps}},
       {"norm_shift", {{"beta"}, {"bias"}}},
       {"pack_vector", {}},
       {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"tap", 2}, {"step", 2}}},
@@ -57,18 +101,47 @@ const Op *findOp(const std::string &name) {
   return nullptr;
 }
 
-enum class Operand { None, Stride, Value };
+/// What stands in an epilogue's parentheses.
+enum class Inside { Nothing, Stride, Value, StrideValue, SiteValue };
 struct EpilogueOp {
   const char *name;
-  Operand operand;
+  Inside inside = Inside::Nothing;
+  const char *signature = "";
 };
 constexpr EpilogueOp kEpilogues[] = {
-    {"bias", Operand::None},        {"affine", Operand::None},      {"add", Operand::Stride},
-    {"mul", Operand::Stride},       {"sub", Operand::Stride},       {"relu", Operand::None},
-    {"relu6", Operand::None},       {"leaky_relu", Operand::Value}, {"prelu", Operand::None},
-    {"elu", Operand::Value},        {"selu", Operand::None},        {"gelu", Operand::None},
-    {"silu", Operand::None},        {"sigmoid", Operand::None},     {"tanh", Operand::None},
-    {"hardsigmoid", Operand::None}, {"hardswish", Operand::None},
+    {"bias", Inside::Nothing, "v"},
+    {"scale", Inside::Nothing, "v"},
+    {"affine", Inside::Nothing, "vv"},
+    {"add", Inside::Stride, "t"},
+    {"mul", Inside::Stride, "t"},
+    {"sub", Inside::Stride, "t"},
+    {"norm_grad", Inside::Stride, "tvvv"},
+    {"drop", Inside::SiteValue, "s"},
+    {"relu"},
+    {"relu6"},
+    {"leaky_relu", Inside::Value},
+    {"prelu", Inside::Nothing, "v"},
+    {"elu", Inside::Value},
+    {"selu"},
+    {"gelu"},
+    {"silu"},
+    {"sigmoid"},
+    {"tanh"},
+    {"hardsigmoid"},
+    {"hardswish"},
+    {"d_relu", Inside::Stride, "t"},
+    {"d_relu6", Inside::Stride, "t"},
+    {"d_leaky_relu", Inside::StrideValue, "t"},
+    {"dx_leaky_relu", Inside::StrideValue, "t"},
+    {"d_prelu", Inside::Stride, "tv"},
+    {"d_elu", Inside::StrideValue, "t"},
+    {"d_selu", Inside::Stride, "t"},
+    {"d_gelu", Inside::Stride, "t"},
+    {"d_silu", Inside::Stride, "t"},
+    {"d_sigmoid", Inside::Stride, "t"},
+    {"d_tanh", Inside::Stride, "t"},
+    {"d_hardsigmoid", Inside::Stride, "t"},
+    {"d_hardswish", Inside::Stride, "t"},
 };
 const EpilogueOp *findEpilogue(const std::string &name) {
   for (const EpilogueOp &e : kEpilogues)
@@ -101,6 +174,34 @@ bool parseNumber(const std::string &text, double &value) {
   value = std::strtod(text.c_str(), &end);
   return !text.empty() && *end == 0;
 }
+bool parseUnsigned(const std::string &text, uint32_t &value) {
+  if (text.empty() || text.size() > 10 || text.find_first_not_of("0123456789") != std::string::npos)
+    return false;
+  const unsigned long long wide = std::strtoull(text.c_str(), nullptr, 10);
+  value = uint32_t(wide);
+  return wide <= UINT32_MAX;
+}
+
+std::vector<std::string> splitAt(char separator, const std::string &text) {
+  std::vector<std::string> parts(1);
+  for (char c : text)
+    if (c == separator)
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  return parts;
+}
+
+/// Whether `text` may be the value of a word.
+bool isWord(const Field &f, const std::string &text) {
+  if (std::find(f.choices.begin(), f.choices.end(), text) != f.choices.end())
+    return true;
+  const std::vector<std::string> parts = splitAt('/', text);
+  double number;
+  return f.numbers && (f.choices.empty() || parts.size() == 1) &&
+         std::all_of(parts.begin(), parts.end(),
+                     [&](const std::string &p) { return parseNumber(p, number); });
+}
 
 /// "64" or "3x3".
 bool parseInts(const std::string &text, int width, std::vector<int> &values) {
@@ -112,6 +213,38 @@ bool parseInts(const std::string &text, int width, std::vector<int> &values) {
          parseInt(text.substr(cross + 1), values[1]);
 }
 
+std::string inParentheses(const Epilogue &e, Inside inside) {
+  switch (inside) {
+  case Inside::Nothing:
+    return "";
+  case Inside::Stride:
+    return "(" + std::to_string(e.stride) + ")";
+  case Inside::Value:
+    return "(" + printNumber(e.value) + ")";
+  case Inside::StrideValue:
+    return "(" + std::to_string(e.stride) + "," + printNumber(e.value) + ")";
+  case Inside::SiteValue:
+    return "(" + std::to_string(e.site) + "," + printNumber(e.value) + ")";
+  }
+  return "";
+}
+
+/// What an epilogue of this kind needs, for messages.
+const char *needs(Inside inside) {
+  switch (inside) {
+  case Inside::Nothing:
+    return " takes no operand";
+  case Inside::Stride:
+  case Inside::Value:
+    return " needs one number in parentheses";
+  case Inside::StrideValue:
+    return " needs a pixel stride and a number in parentheses, like (64,0.01)";
+  case Inside::SiteValue:
+    return " needs the number of its site and a rate in parentheses, like (12,0.5)";
+  }
+  return "";
+}
+
 /// The epilogue written as `text` without its '+', or a sentence.
 std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
   const size_t open = text.find('(');
@@ -120,24 +253,36 @@ std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
   const EpilogueOp *known = findEpilogue(e.op);
   if (!known)
     return "unknown epilogue '+" + text + "'";
-  const bool hasOperand = open != std::string::npos && text.back() == ')';
-  if (hasOperand != (known->operand != Operand::None) || (open != std::string::npos && !hasOperand))
-    return "'+" + text + "': " + e.op +
-           (known->operand == Operand::None ? " takes no operand" : " needs one number in parentheses");
-  if (!hasOperand)
-    return e;
-  const std::string operand = text.substr(open + 1, text.size() - open - 2);
-  if (known->operand == Operand::Stride ? !parseInt(operand, e.stride) || e.stride == 0
-                                        : !parseNumber(operand, e.value))
-    return "'+" + text + "': '" + operand + "' is no " +
-           (known->operand == Operand::Stride ? "pixel stride" : "number");
+  const Inside inside = known->inside;
+  const bool closed = open != std::string::npos && text.back() == ')';
+  std::vector<std::string> parts;
+  if (closed)
+    parts = splitAt(',', text.substr(open + 1, text.size() - open - 2));
+  const size_t wanted = inside == Inside::Nothing                             ? 0
+                        : inside == Inside::Stride || inside == Inside::Value ? 1
+                                                                              : 2;
+  if (parts.size() != wanted || (open != std::string::npos && !closed))
+    return "'+" + text + "': " + e.op + needs(inside);
+  auto isNo = [&](const std::string &part, const char *what) {
+    return "'+" + text + "': '" + part + "' is no " + what;
+  };
+  const bool stride = inside == Inside::Stride || inside == Inside::StrideValue;
+  if (stride && (!parseInt(parts[0], e.stride) || e.stride == 0))
+    return isNo(parts[0], "pixel stride");
+  if (inside == Inside::SiteValue && !parseUnsigned(parts[0], e.site))
+    return isNo(parts[0], "unsigned 32-bit number");
+  if (wanted > 0 && inside != Inside::Stride && !parseNumber(parts.back(), e.value))
+    return isNo(parts.back(), "number");
+  if (e.op == "drop" && !(e.value >= 0 && e.value < 1))
+    return isNo(parts.back(), "rate in [0, 1)");
   return e;
 }
 
 } // namespace
 
-int Epilogue::operands() const {
-  return op == "affine" ? 2 : isTensor() || op == "bias" || op == "prelu" ? 1 : 0;
+std::string Epilogue::signature() const {
+  const EpilogueOp *known = findEpilogue(op);
+  return known ? known->signature : "";
 }
 
 int KernelSpec::get(const std::string &field, int index) const {
@@ -150,22 +295,31 @@ std::string KernelSpec::word(const std::string &name) const {
   return it == words.end() ? "" : it->second;
 }
 
+std::vector<double> KernelSpec::numbers(const std::string &name) const {
+  std::vector<double> values;
+  const std::string text = word(name);
+  if (!text.empty())
+    for (const std::string &part : splitAt('/', text))
+      values.push_back(std::strtod(part.c_str(), nullptr));
+  return values;
+}
+
 std::string KernelSpec::print() const {
   std::string text = op;
   if (const Op *known = findOp(op))
     for (const Field &f : known->fields) {
-      text += " " + f.name;
-      if (f.width == 0)
-        text += "=" + word(f.name);
-      else
-        text += std::to_string(get(f.name)) + (f.width == 2 ? "x" + std::to_string(get(f.name, 1)) : "");
+      if (f.width) {
+        text += " " + f.name + std::to_string(get(f.name));
+        text += f.width == 2 ? "x" + std::to_string(get(f.name, 1)) : "";
+        continue;
+      }
+      const std::string value = word(f.name).empty() ? f.fallback.value_or("") : word(f.name);
+      if (!value.empty() || !f.fallback)
+        text += " " + f.name + "=" + value;
     }
   for (const Epilogue &e : epilogues) {
-    text += " +" + e.op;
     const EpilogueOp *known = findEpilogue(e.op);
-    if (known && known->operand != Operand::None)
-      text +=
-          "(" + (known->operand == Operand::Stride ? std::to_string(e.stride) : printNumber(e.value)) + ")";
+    text += " +" + e.op + inParentheses(e, known ? known->inside : Inside::Nothing);
   }
   return text + " : " + dtype;
 }
@@ -178,42 +332,46 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
   const Op *op = findOp(spec.op);
   if (!op)
     return fail("unknown op '" + spec.op + "'");
-  std::string token;
+  std::vector<std::string> tokens;
+  for (std::string token; in >> token;)
+    tokens.push_back(token);
+  auto next = tokens.begin();
   for (const Field &f : op->fields) {
-    if (!(in >> token) || token.compare(0, f.name.size(), f.name) != 0)
-      return fail("field '" + f.name + "' expected" + (in ? ", not '" + token + "'" : ""));
-    const std::string value = token.substr(f.name.size());
-    if (f.width) {
-      if (!parseInts(value, f.width, spec.fields[f.name]))
-        return fail("'" + token + "': " + f.name + " needs " +
-                    (f.width == 2 ? "a pair like 3x3" : "a whole number"));
+    const std::string prefix = f.width ? f.name : f.name + "=";
+    const bool here = next != tokens.end() && next->compare(0, prefix.size(), prefix) == 0;
+    if (!here && f.fallback) {
+      if (!f.fallback->empty())
+        spec.words[f.name] = *f.fallback;
       continue;
     }
-    const std::string choice = value.empty() ? "" : value.substr(1);
-    double number;
-    const bool known = f.choices.empty()
-                           ? parseNumber(choice, number)
-                           : std::find(f.choices.begin(), f.choices.end(), choice) != f.choices.end();
-    if (value.empty() || value[0] != '=' || !known)
+    if (!here)
+      return fail("field '" + f.name + "' expected" + (next != tokens.end() ? ", not '" + *next + "'" : ""));
+    const std::string token = *next++, value = token.substr(prefix.size());
+    if (f.width && !parseInts(value, f.width, spec.fields[f.name]))
+      return fail("'" + token + "': " + f.name + " needs " +
+                  (f.width == 2 ? "a pair like 3x3" : "a whole number"));
+    if (!f.width && !isWord(f, value))
       return fail("'" + token + "': unknown value of " + f.name);
-    spec.words[f.name] = choice;
+    if (!f.width)
+      spec.words[f.name] = value;
   }
-  while (in >> token && token != ":") {
-    if (token[0] != '+')
-      return fail("unexpected '" + token + "'");
+  for (; next != tokens.end() && *next != ":"; ++next) {
+    if (next->front() != '+')
+      return fail("unexpected '" + *next + "'");
     if (!op->epilogues)
       return fail(spec.op + " takes no epilogues");
-    auto epilogue = parseEpilogue(token.substr(1));
+    auto epilogue = parseEpilogue(next->substr(1));
     if (auto *error = std::get_if<std::string>(&epilogue))
       return fail(*error);
     spec.epilogues.push_back(std::get<Epilogue>(epilogue));
   }
-  if (token != ":" || !(in >> spec.dtype))
+  if (tokens.end() - next < 2)
     return fail("': <dtype>' expected at the end");
+  spec.dtype = next[1];
   if (spec.dtype != "f32")
     return fail("dtype '" + spec.dtype + "' is not supported (f32)");
-  if (in >> token)
-    return fail("unexpected '" + token + "' after the dtype");
+  if (tokens.end() - next > 2)
+    return fail("unexpected '" + next[2] + "' after the dtype");
   return spec;
 }
 

@@ -13,20 +13,23 @@
 
 namespace segc::schedules {
 
-/// A pointwise step applied to the result, in order. `+bias` and `+affine` take per-channel vectors (padded
-/// to the kernel's packing), `+add` a second activation of the same extents.
+/// A pointwise step applied to the result, in order; docs/kernels.md has their list. Vectors are per channel
+/// (padded to the kernel's packing), tensors have the result's extents.
 struct Epilogue {
-  std::string op;   ///< bias, affine, add, mul, sub, relu, relu6, leaky_relu, prelu, elu, selu, gelu, silu,
-                    ///< sigmoid, tanh, hardsigmoid, hardswish
-  int stride = 0;   ///< add, mul, sub: channels between neighbouring pixels of the second operand
-  double value = 0; ///< leaky_relu, elu: alpha
+  std::string op;    ///< bias, affine, add, relu, drop, norm_grad, d_relu, …
+  int stride = 0;    ///< of a tensor operand: elements between neighbouring pixels
+  double value = 0;  ///< alpha of the function (leaky_relu, elu and their derivatives), drop: the rate
+  uint32_t site = 0; ///< drop: which dropout of the model it is
 
-  bool isTensor() const { return op == "add" || op == "mul" || op == "sub"; }
-  /// How many operands it takes: 2 for affine, 1 for tensors, bias and prelu, else 0.
-  int operands() const;
+  /// One letter for each operand in order: t tensor, v vector, s the seed of the step.
+  std::string signature() const;
+  /// Whether the first operand (no other one can be) is a tensor.
+  bool isTensor() const { return signature().substr(0, 1) == "t"; }
+  int operands() const { return int(signature().size()); }
 };
 
-/// Fields are named small integers or pairs; which ones an op has is fixed by the table in KernelSpec.cpp.
+/// Fields are named small integers or pairs, words are names, numbers or lists of numbers ("1/0.4"); which
+/// ones an op has is fixed by the table in KernelSpec.cpp.
 struct KernelSpec {
   std::string op;
   std::map<std::string, std::vector<int>> fields; ///< "c" -> {64}, "r" -> {3, 3} (height, width)
@@ -38,6 +41,8 @@ struct KernelSpec {
   int get(const std::string &field, int index = 0) const;
   /// The word's value; empty for a word the spec does not have.
   std::string word(const std::string &name) const;
+  /// The word as numbers; none for a word the spec does not have.
+  std::vector<double> numbers(const std::string &name) const;
   /// The problem string: fields and words in the order of docs/kernels.md.
   std::string print() const;
   /// The spec, or a sentence saying what is wrong and where.
