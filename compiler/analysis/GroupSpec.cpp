@@ -1,6 +1,7 @@
 /// \file Describes groups as kernels; the table of which op has which fields is docs/kernels.md.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
+#include "compiler/analysis/VectorSpec.h"
 #include "dialects/hourglass/Activation.h"
 
 using namespace mlir;
@@ -20,7 +21,7 @@ public:
 
   FailureOr<GroupKernel> run() {
     for (Operation &op : group.getBody().front().without_terminator()) {
-      if (isa<hg::UnpackOp>(op))
+      if (isa<hg::UnpackOp, hg::PackOp>(op))
         continue;
       if (!kernel.anchor) {
         kernel.anchor = &op;
@@ -49,11 +50,24 @@ private:
     return group.emitOpError("is no chain: an operand comes from the middle of its body"), failure();
   }
 
-  LogicalResult read(Value value, ReadRole role) {
+  LogicalResult read(Value value, ReadRole role, StringRef field = "", int epilogue = -1) {
     auto operand = operandOf(value);
     if (failed(operand))
       return failure();
-    kernel.reads.push_back({*operand, role});
+    kernel.reads.push_back({*operand, role, field.str(), epilogue});
+    return success();
+  }
+
+  /// An activation whose pixel stride is `field`.
+  LogicalResult readPixels(Value value, StringRef field) {
+    set(field, channelsOf(value));
+    return read(value, ReadRole::Activation, field);
+  }
+
+  LogicalResult readVectors(ValueRange values) {
+    for (Value value : values)
+      if (failed(read(value, ReadRole::Vector)))
+        return failure();
     return success();
   }
 
@@ -64,7 +78,7 @@ private:
     Value x = op.getOperand(0), y = op.getResult(0);
     int64_t c = channelsOf(x);
     set("c", c);
-    set("in", c);
+    set("out", c);
     if (auto conv = dyn_cast<hg::ConvOp>(op)) {
       kernel.spec.op = "conv";
       set("k", channelsOf(y));
@@ -73,52 +87,106 @@ private:
       setPair("d", conv.getDilation());
       set("g", conv.getGroups());
       set("out", channelsOf(y));
-      if (failed(read(x, ReadRole::Activation)) || failed(read(conv.getWeight(), ReadRole::Weight)))
+      if (failed(readPixels(x, "in")) || failed(read(conv.getWeight(), ReadRole::Weight)))
         return failure();
       if (!conv.getBias())
         return success();
       kernel.spec.epilogues.push_back({"bias"});
       return read(conv.getBias(), ReadRole::Vector);
     }
+    if (auto grad = dyn_cast<hg::ConvWeightGradOp>(op)) {
+      kernel.spec.op = "conv_wgrad";
+      kernel.spec.fields.erase("out");
+      set("k", channelsOf(grad.getDy()));
+      setPair("r", grad.getKernel());
+      setPair("s", grad.getStride());
+      setPair("d", grad.getDilation());
+      set("g", grad.getGroups());
+      return success(succeeded(readPixels(x, "in")) && succeeded(readPixels(grad.getDy(), "dy")));
+    }
     if (auto pool = dyn_cast<hg::MaxPoolOp>(op)) {
       kernel.spec.op = "maxpool";
       setWindow(pool);
-      set("out", c);
       set("idx", group->getNumResults() > 1 ? c : 0);
-      return read(x, ReadRole::Activation);
+      return readPixels(x, "in");
     }
     if (auto unpool = dyn_cast<hg::UnpoolOp>(op)) {
       kernel.spec.op = "unpool";
       setWindow(unpool);
-      set("idx", c);
-      set("out", c);
-      return success(succeeded(read(x, ReadRole::Activation)) &&
-                     succeeded(read(unpool.getIndex(), ReadRole::Activation)));
+      kernel.spec.words["overlap"] = unpool.getSum() ? "sum" : "last";
+      return success(succeeded(readPixels(x, "in")) && succeeded(readPixels(unpool.getIndex(), "idx")));
+    }
+    if (auto take = dyn_cast<hg::TakeOp>(op)) {
+      kernel.spec.op = "take";
+      setWindow(take);
+      kernel.spec.words["overlap"] = take.getSum() ? "sum" : "last";
+      return success(succeeded(readPixels(x, "in")) && succeeded(readPixels(take.getIndex(), "idx")));
     }
     if (auto upsample = dyn_cast<hg::UpsampleOp>(op)) {
       kernel.spec.op = "upsample";
       kernel.spec.words["mode"] = upsample.getMode().str();
       set("align", upsample.getAlignCorners());
-      set("out", c);
-      return read(x, ReadRole::Activation);
+      return readPixels(x, "in");
+    }
+    if (auto back = dyn_cast<hg::UpsampleTransposeOp>(op)) {
+      kernel.spec.op = "upsample_transpose";
+      kernel.spec.words["mode"] = back.getMode().str();
+      set("align", back.getAlignCorners());
+      return readPixels(x, "in");
     }
     if (auto pad = dyn_cast<hg::PadOp>(op)) {
       kernel.spec.op = "pad";
       kernel.spec.words["mode"] = pad.getMode().str();
-      set("out", c);
-      return read(x, ReadRole::Activation);
+      return readPixels(x, "in");
+    }
+    if (auto pad = dyn_cast<hg::PadTransposeOp>(op)) {
+      kernel.spec.op = "pad_transpose";
+      kernel.spec.words["mode"] = pad.getMode().str();
+      setPair("before", pad.getAmount().take_front(2));
+      setPair("after", pad.getAmount().drop_front(2));
+      return readPixels(x, "in");
     }
     if (isa<hg::SoftmaxOp, hg::LogSoftmaxOp, hg::ArgmaxOp>(op)) {
       kernel.spec.op = op.getName().stripDialect().str();
       set("out", isa<hg::ArgmaxOp>(op) ? 1 : c);
-      return read(x, ReadRole::Activation);
+      return readPixels(x, "in");
+    }
+    if (isa<hg::SoftmaxGradOp, hg::LogSoftmaxGradOp>(op)) {
+      kernel.spec.op = op.getName().stripDialect().str();
+      return success(succeeded(readPixels(x, "in")) && succeeded(readPixels(op.getOperand(1), "y")));
+    }
+    if (auto sums = dyn_cast<hg::ChannelSumsOp>(op)) {
+      kernel.spec.op = "channel_sums";
+      kernel.spec.words["kind"] = sums.getKind().str();
+      set("other", 0);
+      if (failed(readPixels(x, "in")))
+        return failure();
+      return sums.getOther() ? readPixels(sums.getOther(), "other") : success();
+    }
+    if (auto sums = dyn_cast<hg::LossSumsOp>(op)) {
+      kernel.spec.op = "loss_sums";
+      return readLoss(sums);
+    }
+    if (auto grad = dyn_cast<hg::LossGradOp>(op)) {
+      kernel.spec.op = "loss_grad";
+      if (failed(readLoss(grad)))
+        return failure();
+      return read(grad.getCoefficients(), ReadRole::Activation);
     }
     kernel.spec.op = "pointwise";
-    set("out", c);
-    if (failed(read(x, ReadRole::Activation)))
+    if (failed(readPixels(x, "in")))
       return failure();
     chain = x;
     return isa<hg::CropOp>(op) ? success() : addEpilogue(op);
+  }
+
+  /// What the kernels of a loss share: input, target, pixel weights and the numbers of their formulas.
+  template <typename OpT> LogicalResult readLoss(OpT op) {
+    describeLoss(op, kernel.spec);
+    if (failed(readPixels(op.getX(), "in")) || failed(readPixels(op.getTarget(), "t")))
+      return failure();
+    set("pw", 0);
+    return op.getPixelWeight() ? readPixels(op.getPixelWeight(), "pw") : success();
   }
 
   template <typename PoolT> void setWindow(PoolT pool) {
@@ -127,27 +195,49 @@ private:
     setPair("d", pool.getDilation());
   }
 
+  /// Appends an epilogue that reads the pixels of `tensor` and then `vectors`.
+  LogicalResult addWithTensor(schedules::Epilogue epilogue, Value tensor, ValueRange vectors) {
+    epilogue.stride = static_cast<int>(channelsOf(tensor));
+    kernel.spec.epilogues.push_back(epilogue);
+    if (failed(read(tensor, ReadRole::Activation, "", static_cast<int>(kernel.spec.epilogues.size()) - 1)))
+      return failure();
+    return readVectors(vectors);
+  }
+
+  /// The functions whose epilogues carry a number.
+  static double alphaOf(std::optional<APFloat> alpha, const hg::ActivationFunction &row) {
+    return alpha ? alpha->convertToDouble() : row.hasAlpha ? row.defaultAlpha : 0;
+  }
+
   LogicalResult addEpilogue(Operation &op) {
     schedules::Epilogue epilogue;
     if (auto activation = dyn_cast<hg::ActivationOp>(op)) {
       epilogue.op = activation.getFunction().str();
-      const hg::ActivationFunction *row = hg::findActivation(activation.getFunction());
-      if (row->hasAlpha)
-        epilogue.value = activation.getAlpha() ? activation.getAlpha()->convertToDouble() : row->defaultAlpha;
+      epilogue.value = alphaOf(activation.getAlpha(), *hg::findActivation(activation.getFunction()));
       kernel.spec.epilogues.push_back(epilogue);
       return activation.getSlope() ? read(activation.getSlope(), ReadRole::Vector) : success();
     }
     if (auto affine = dyn_cast<hg::AffineOp>(op)) {
-      kernel.spec.epilogues.push_back({"affine"});
-      return success(succeeded(read(affine.getScale(), ReadRole::Vector)) &&
-                     succeeded(read(affine.getShift(), ReadRole::Vector)));
+      kernel.spec.epilogues.push_back({affine.getShift() ? "affine" : "scale"});
+      return readVectors(op.getOperands().drop_front());
     }
-    if (auto add = dyn_cast<hg::AddOp>(op)) {
-      Value other = add.getA() == chain ? add.getB() : add.getA();
-      epilogue.op = "add";
-      epilogue.stride = static_cast<int>(channelsOf(other));
+    if (auto add = dyn_cast<hg::AddOp>(op))
+      return addWithTensor({"add"}, add.getA() == chain ? add.getB() : add.getA(), {});
+    if (auto grad = dyn_cast<hg::ActivationGradOp>(op)) {
+      bool ofOperand = grad.getFunction() == "leaky_relu" && !grad.getFromValue();
+      epilogue.op = (ofOperand ? "dx_" : "d_") + grad.getFunction().str();
+      epilogue.value = alphaOf(grad.getAlpha(), *hg::findActivation(grad.getFunction()));
+      return addWithTensor(epilogue, grad.getSaved(),
+                           grad.getSlope() ? ValueRange(grad.getSlope()) : ValueRange());
+    }
+    if (auto grad = dyn_cast<hg::NormGradOp>(op))
+      return addWithTensor({"norm_grad"}, grad.getX(), {grad.getA(), grad.getB(), grad.getC()});
+    if (auto drop = dyn_cast<hg::DropOp>(op)) {
+      epilogue.op = "drop";
+      epilogue.site = static_cast<uint32_t>(drop.getSite());
+      epilogue.value = drop.getRate().convertToDouble();
       kernel.spec.epilogues.push_back(epilogue);
-      return read(other, ReadRole::Activation);
+      return read(drop.getSeed(), ReadRole::Plain);
     }
     return op.emitOpError("has no kernel");
   }
@@ -160,12 +250,6 @@ private:
 } // namespace
 
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }
-
-std::string readStrideField(const schedules::KernelSpec &spec, unsigned i) {
-  if (i == 0)
-    return spec.fields.count("in") ? "in" : "";
-  return spec.op == "unpool" && i == 1 ? "idx" : "";
-}
 
 std::string writeStrideField(const schedules::KernelSpec &spec, unsigned i) {
   if (i == 0)

@@ -6,12 +6,15 @@
 
 namespace segc {
 
-/// What a kernel argument that a group reads is.
-enum class ReadRole { Activation, Weight, Vector };
+/// What a kernel argument that a group reads is: pixels, weights in the schedule's packing, a vector padded
+/// to whole cache lines, or plain numbers.
+enum class ReadRole { Activation, Weight, Vector, Plain };
 
 struct GroupRead {
   unsigned operand; ///< of the group
   ReadRole role;
+  std::string field; ///< of the spec: gets the activation's pixel stride; empty if the kernel takes any
+  int epilogue = -1; ///< whose tensor operand it is
 };
 
 /// A group as a kernel: the spec has dense pixel strides until the planner knows better.
@@ -25,9 +28,8 @@ struct GroupKernel {
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 
-/// Names of the spec fields that hold pixel strides: of activation `i` among the reads, and of result `i`.
-/// Empty if the kernel does not have such a field (it takes any stride).
-std::string readStrideField(const schedules::KernelSpec &spec, unsigned i);
+/// Name of the spec field that holds the pixel stride of result `i`; empty if the kernel does not have such a
+/// field (it takes any stride).
 std::string writeStrideField(const schedules::KernelSpec &spec, unsigned i);
 
 } // namespace segc

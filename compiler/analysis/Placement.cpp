@@ -9,6 +9,18 @@ namespace segc {
 
 Placement::Placement(func::FuncOp main, hg::SizeTable &table) : main(main), table(table) {}
 
+/// Is the value an image rather than weights or a vector?
+static bool hasPixels(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (cast<RankedTensorType>(value.getType()).getRank() != 4)
+    return false;
+  if (auto group = dyn_cast_or_null<hg::GroupOp>(op)) {
+    auto yield = cast<hg::YieldOp>(group.getBody().front().back());
+    return !yield.getValues()[cast<OpResult>(value).getResultNumber()].getDefiningOp<hg::PackOp>();
+  }
+  return !op || !op->hasTrait<hg::OnWeights>() || isa<hg::FinishLossOp>(op);
+}
+
 static bool isPrepared(func::FuncOp main, BlockArgument argument) {
   return main.getArgAttr(argument.getArgNumber(), "hourglass.prepared") != nullptr;
 }
@@ -133,9 +145,14 @@ void Placement::placeRest() {
     position[&op] = index;
   auto lastRead = [&](Value value) {
     unsigned last = value.getDefiningOp() ? position[value.getDefiningOp()] : 0;
-    for (OpOperand &use : value.getUses())
-      if (!hg::isShapeOnly(use))
-        last = std::max(last, position[use.getOwner()]);
+    SmallVector<Value> views{value}; // a slice lives in its operand's buffer
+    while (!views.empty())
+      for (OpOperand &use : views.pop_back_val().getUses())
+        if (!hg::isShapeOnly(use)) {
+          last = std::max(last, position[use.getOwner()]);
+          if (isa<hg::SliceOp>(use.getOwner()))
+            views.push_back(use.getOwner()->getResult(0));
+        }
     return last;
   };
   auto touch = [&](Value value) {
@@ -150,13 +167,17 @@ void Placement::placeRest() {
       touch(argument);
     }
   for (Operation &op : block.without_terminator()) {
-    auto group = dyn_cast<hg::GroupOp>(op);
-    if (!group)
+    if (auto slice = dyn_cast<hg::SliceOp>(op)) {
+      Place part = place(slice.getX());
+      part.channel += static_cast<int64_t>(slice.getOffset());
+      places[slice.getY()] = part;
       continue;
-    for (Value result : group.getOutputs()) {
-      if (places.count(result) || shape(result).dims.size() != 4)
+    }
+    auto group = dyn_cast<hg::GroupOp>(op);
+    for (Value result : op.getResults()) {
+      if (places.count(result) || !hasPixels(result))
         continue; // an argmax is written to the caller's memory
-      if (result == group.getOutputs()[0])
+      if (group && result == group.getOutputs()[0])
         for (Value operand : group.getInputs())
           if (!places.count(result) && takesOver(group, operand, position[&op])) {
             places[result] = place(operand);
@@ -169,16 +190,17 @@ void Placement::placeRest() {
   }
 }
 
-/// Convolutions read their padding from the apron.
+/// Convolutions and their weight gradients read their padding from the apron.
 void Placement::growAprons() {
   for (hg::GroupOp group : main.getBody().front().getOps<hg::GroupOp>()) {
     auto kernel = describeGroup(group);
     auto conv = succeeded(kernel) ? dyn_cast<hg::ConvOp>(kernel->anchor) : hg::ConvOp();
-    if (!conv)
+    auto grad = succeeded(kernel) ? dyn_cast<hg::ConvWeightGradOp>(kernel->anchor) : hg::ConvWeightGradOp();
+    if (!conv && !grad)
       continue;
     BufferInfo &buffer = buffers[place(group.getInputs()[kernel->reads[0].operand]).buffer];
     for (unsigned axis = 0; axis < 2; ++axis) {
-      hg::WindowMap window = conv.window(axis);
+      hg::WindowMap window = conv ? conv.window(axis) : grad.window(axis);
       buffer.apron[axis] =
           std::max(buffer.apron[axis], window.maxBefore()); // at least 0: negative padding crops
       buffer.apron[axis + 2] = std::max(buffer.apron[axis + 2], window.maxAfter());

@@ -54,6 +54,8 @@ struct FoldNormsPass : impl::FoldNormsBase<FoldNormsPass> {
         hg::createInferred<hg::AffineOp>(b, loc, norm.getX().getType(), norm.getX(), scale.getScale(), shift);
     if (!affine)
       return failure();
+    if (Attribute again = norm->getAttr("hourglass.again"))
+      affine->setAttr("hourglass.again", again); // must not be merged with the first
     norm.replaceAllUsesWith(affine.getY());
     norm.erase();
     return success();

@@ -11,15 +11,14 @@ namespace segc {
 
 namespace {
 
-bool isView(Operation &op) { return isa<hg::ConcatOp, hg::InterleaveOp>(op); }
+bool isView(Operation &op) { return isa<hg::ConcatOp, hg::InterleaveOp, hg::SliceOp>(op); }
 
-bool isWeightOp(Operation &op) {
-  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp,
-             hg::PackOp>(op);
-}
+bool isWeightOp(Operation &op) { return op.hasTrait<hg::OnWeights>() || isa<hg::StepSeedOp>(op); }
 
 /// Ops that may follow an anchor in its kernel.
-bool isEpilogue(Operation &op) { return isa<hg::ActivationOp, hg::AffineOp, hg::AddOp>(op); }
+bool isEpilogue(Operation &op) {
+  return isa<hg::ActivationOp, hg::AffineOp, hg::AddOp, hg::ActivationGradOp, hg::NormGradOp, hg::DropOp>(op);
+}
 
 /// Anchors whose kernels take epilogues (docs/kernels.md).
 bool takesEpilogue(Operation &op) {
@@ -68,8 +67,9 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
       Operation *next = soleReader(value);
       if (!next || !isEpilogue(*next) || next->getBlock() != anchor.getBlock())
         return chain;
-      // x + x reads the value twice: the chain ends before it.
-      if (llvm::count(next->getOperands(), value) != 1)
+      // x + x reads the value twice: the chain ends before it. Only a sum can take it from either side.
+      if (llvm::count(next->getOperands(), value) != 1 ||
+          (!isa<hg::AddOp>(next) && next->getOperand(0) != value))
         return chain;
       chain.push_back(next);
     }

@@ -1,4 +1,4 @@
-/// \file Cuts @main in two: what depends on weights only becomes @prepare, run once after load.
+/// \file Cuts @main in two: what depends on constant weights only becomes @prepare, run once after load.
 // SPDX-License-Identifier: MIT
 #include "compiler/passes/Passes.h"
 #include "llvm/ADT/SetVector.h"
@@ -26,7 +26,9 @@ struct HoistWeightsPass : impl::HoistWeightsBase<HoistWeightsPass> {
     SmallVector<Operation *> hoisted;
     DenseSet<Operation *> constant;
     for (Operation &op : block.without_terminator()) {
-      bool fromWeights = isa<hg::LayerOp>(op) && llvm::all_of(op.getOperands(), [&](Value operand) {
+      auto weight = dyn_cast<hg::WeightOp>(op);
+      bool fromWeights = op.hasTrait<hg::OnWeights>() && (!weight || hg::isConstant(weight)) &&
+                         llvm::all_of(op.getOperands(), [&](Value operand) {
                            return operand.getDefiningOp() && constant.contains(operand.getDefiningOp());
                          });
       if (fromWeights) {

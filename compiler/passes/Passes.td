@@ -67,10 +67,10 @@ def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
 }
 
 def HoistWeights : Pass<"hg-hoist-weights", "::mlir::ModuleOp"> {
-  let summary = "Moves everything that depends on weights only from @main into @prepare.";
+  let summary = "Moves everything that depends on constant weights only from @main into @prepare.";
   let description = [{
     @prepare returns the values that @main needs; @main takes them as further arguments, marked hourglass.prepared.
-    Afterwards @main contains no hourglass.weight.
+    Afterwards @main contains no hourglass.weight but those that training changes.
   }];
   let dependentDialects = ["::segc::hg::HourglassDialect", "::mlir::func::FuncDialect"];
 }

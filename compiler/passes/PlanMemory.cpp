@@ -5,6 +5,8 @@
 #include "compiler/analysis/Placement.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/PlanPrepare.h"
+#include "compiler/passes/PlanRunVectors.h"
+#include "compiler/passes/PlanWindows.h"
 #include "schedules/Family.h"
 
 using namespace mlir;
@@ -19,7 +21,8 @@ namespace {
 class RunBuilder {
 public:
   RunBuilder(func::FuncOp main, schedules::Isa target)
-      : main(main), target(target), placement(main, table), b(main.getContext()), loc(main.getLoc()) {}
+      : main(main), target(target), placement(main, table), b(main.getContext()), loc(main.getLoc()),
+        vectors(main, b, table) {}
 
   LogicalResult run(ModuleOp module) {
     if (failed(placement.compute()))
@@ -32,15 +35,22 @@ public:
     makeBuffers();
     if (failed(importInputs()))
       return failure();
+    VectorLowering lowering(b, target, [&](Value value, bool write, bool flat) -> FailureOr<Value> {
+      if (!placement.hasPlace(value))
+        return vectors.view(value, write, flat);
+      if (write)
+        border(placement.place(value));
+      return view(value);
+    });
     for (Operation &op : main.getBody().front().without_terminator()) {
-      if (auto group = dyn_cast<hg::GroupOp>(op)) {
-        if (failed(launch(group)))
-          return failure();
-      } else if (failed(copyParts(op))) {
+      auto group = dyn_cast<hg::GroupOp>(op);
+      bool onWeights = op.hasTrait<hg::OnWeights>() || isa<hg::StepSeedOp>(op);
+      if (onWeights && vectors.isAlias(op))
+        continue;
+      if (failed(group ? launch(group) : onWeights ? lowering.lower(op) : copyParts(op)))
         return failure();
-      }
     }
-    if (failed(exportOutputs()))
+    if (failed(exportOutputs()) || failed(copyResults(lowering)))
       return failure();
     // Sizes grow while steps are emitted: written last.
     program.setSizesAttr(plan::printSizes(b, table));
@@ -77,11 +87,6 @@ private:
     return plan::ViewType::get(b.getContext(), RankedTensorType::get(extents, element));
   }
 
-  struct Window {
-    hg::Size h, w, y0, x0;
-    bool bounded = false;
-  };
-
   Value view(Value value, std::optional<Window> window = std::nullopt) {
     return view(placement.place(value), placement.shape(value), window);
   }
@@ -103,46 +108,6 @@ private:
     return static_cast<int>(placement.buffers[place.buffer].channels * place.stepX);
   }
 
-  hg::Size negated(hg::Size size) { return table.sub(zero[0], size); }
-
-  /// The window of its operand that a group's anchor reads.
-  std::optional<Window> readWindow(Operation *anchor, Value operand, Value result) {
-    const hg::Shape &in = placement.shape(operand);
-    if (auto conv = dyn_cast<hg::ConvOp>(anchor)) {
-      const hg::Shape &out = placement.shape(result);
-      hg::Size extents[2], origin[2];
-      for (unsigned axis = 0; axis < 2; ++axis) {
-        hg::WindowMap map = conv.window(axis);
-        extents[axis] = table.plus(table.mul(table.plus(out.dims[2 + axis], -1), map.stride), map.reach());
-        origin[axis] = negated(map.padBefore(table, in.dims[2 + axis]));
-      }
-      return Window{extents[0], extents[1], origin[0], origin[1]};
-    }
-    if (auto pool = dyn_cast<hg::MaxPoolOp>(anchor))
-      return Window{in.dims[2], in.dims[3], negated(pool.window(0).padBefore(table, in.dims[2])),
-                    negated(pool.window(1).padBefore(table, in.dims[3])), true};
-    if (auto crop = dyn_cast<hg::CropOp>(anchor)) {
-      const hg::Shape &out = placement.shape(result);
-      return Window{out.dims[2], out.dims[3], crop.start(table, 0, in.dims[2], out.dims[2]),
-                    crop.start(table, 1, in.dims[3], out.dims[3])};
-    }
-    if (auto pad = dyn_cast<hg::PadOp>(anchor)) {
-      const hg::Shape &out = placement.shape(result);
-      return Window{in.dims[2], in.dims[3], negated(pad.start(table, 0, in.dims[2], out.dims[2])),
-                    negated(pad.start(table, 1, in.dims[3], out.dims[3])), true};
-    }
-    return std::nullopt;
-  }
-
-  std::optional<Window> writeWindow(Operation *anchor, Value result) {
-    auto unpool = dyn_cast<hg::UnpoolOp>(anchor);
-    if (!unpool)
-      return std::nullopt;
-    const hg::Shape &out = placement.shape(result);
-    return Window{out.dims[2], out.dims[3], negated(unpool.window(0).padBefore(table, out.dims[2])),
-                  negated(unpool.window(1).padBefore(table, out.dims[3])), true};
-  }
-
   /// Zeros into the apron before anything is written to the buffer.
   void border(const Place &place) {
     if (!bordered[place.buffer])
@@ -152,7 +117,9 @@ private:
 
   /// Views of the result: its place, or for an argmax the caller's memory.
   LogicalResult launch(hg::GroupOp group) {
-    if (placement.hasPlace(group.getOutputs()[0]))
+    // Only an argmax has pixels and no place.
+    bool isArgmax = cast<RankedTensorType>(group.getOutputs()[0].getType()).getElementType().isInteger(32);
+    if (!isArgmax)
       return launchInto(group, Value());
     for (OpOperand &use : group.getOutputs()[0].getUses()) {
       if (!isa<func::ReturnOp>(use.getOwner()))
@@ -170,25 +137,25 @@ private:
       return failure();
     Value result = group.getOutputs()[0];
     SmallVector<Value> reads, shapes, writes;
-    unsigned activations = 0;
-    auto epilogue = kernel->spec.epilogues.begin();
-    for (const GroupRead &read : kernel->reads) {
+    for (auto [index, read] : llvm::enumerate(kernel->reads)) {
       Value operand = group.getInputs()[read.operand];
       if (read.role != ReadRole::Activation) {
-        reads.push_back(prepared(operand));
+        auto vector = vectors.view(operand, /*write=*/false);
+        if (failed(vector))
+          return failure();
+        reads.push_back(*vector);
         continue;
       }
-      std::string field = readStrideField(kernel->spec, activations);
-      if (!field.empty()) {
-        kernel->spec.fields[field] = {pixelStride(operand)};
-      } else {
-        while (!epilogue->isTensor())
-          ++epilogue;
-        (epilogue++)->stride = pixelStride(operand);
-      }
-      reads.push_back(
-          view(operand, activations == 0 ? readWindow(kernel->anchor, operand, result) : std::nullopt));
-      ++activations;
+      if (read.epilogue >= 0)
+        kernel->spec.epilogues[read.epilogue].stride = pixelStride(operand);
+      else if (!read.field.empty())
+        kernel->spec.fields[read.field] = {pixelStride(operand)};
+      // A weight gradient's window is that of dy's pixels.
+      bool isWeightGrad = isa<hg::ConvWeightGradOp>(kernel->anchor);
+      Value pixels = isWeightGrad ? group.getInputs()[kernel->reads[1].operand] : result;
+      reads.push_back(view(operand, index == 0 ? readWindow(table, kernel->anchor, placement.shape(operand),
+                                                            placement.shape(pixels))
+                                               : std::nullopt));
     }
     for (unsigned operand : kernel->shapes)
       shapes.push_back(view(group.getInputs()[operand]));
@@ -197,9 +164,17 @@ private:
         writes.push_back(written);
         continue;
       }
+      if (!placement.hasPlace(output)) {
+        auto vector = vectors.view(output, /*write=*/true);
+        if (failed(vector))
+          return failure();
+        writes.push_back(*vector);
+        continue;
+      }
       border(placement.place(output));
       kernel->spec.fields[writeStrideField(kernel->spec, index)] = {pixelStride(output)};
-      writes.push_back(view(output, index == 0 ? writeWindow(kernel->anchor, output) : std::nullopt));
+      writes.push_back(view(output, index == 0 ? writeWindow(table, kernel->anchor, placement.shape(output))
+                                               : std::nullopt));
     }
     std::string label = hg::layerName(group.getLoc());
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
@@ -227,6 +202,9 @@ private:
         conv.setPadding({0, 0, 0, 0});
         conv.setSame(false);
         conv.getLikeMutable().clear();
+      } else if (auto grad = dyn_cast<hg::ConvWeightGradOp>(copy)) {
+        grad.setPadding({0, 0, 0, 0});
+        grad.setSame(false);
       } else if (auto crop = dyn_cast<hg::CropOp>(copy)) {
         copy->getResult(0).replaceAllUsesWith(crop.getX()); // the view is the crop
         mapping.map(inner.getResult(0), crop.getX());
@@ -241,13 +219,6 @@ private:
       values.push_back(mapping.lookup(value));
     plan::YieldOp::create(b, loc, values);
     return success();
-  }
-
-  Value prepared(Value operand) {
-    auto argument = cast<BlockArgument>(operand);
-    auto index = main.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "hourglass.prepared");
-    auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(operand.getType()));
-    return plan::PreparedOp::create(b, loc, type, index.getInt());
   }
 
   /// A launch that copies one view to another, converting layout or type.
@@ -304,8 +275,14 @@ private:
       auto dtype = main.getArgAttrOfType<TypeAttr>(argument.getArgNumber(), "hourglass.dtype");
       const hg::Shape &shape = placement.shape(argument);
       Type element = dtype ? dtype.getValue() : shape.element;
-      auto input = plan::InputOp::create(b, loc, viewType(shape.dims, element), index++,
-                                         name ? name.getValue() : "", ids(shape.dims));
+      SmallVector<hg::Size, 4> dims(shape.dims);
+      if (main.getArgAttr(argument.getArgNumber(), "hourglass.rank3"))
+        dims.erase(dims.begin() + 1); // a target without channels
+      auto input = plan::InputOp::create(b, loc, viewType(dims, element), index++,
+                                         name ? name.getValue() : "", ids(dims));
+      for (StringRef key : {"hourglass.target", "hourglass.classes", "hourglass.ignore"})
+        if (Attribute attribute = main.getArgAttr(argument.getArgNumber(), key))
+          input->setAttr(key, attribute);
       border(placement.place(argument));
       int64_t c = *table.constantValue(shape.dims[1]);
       std::string problem = "import c" + std::to_string(c) + " out" + std::to_string(pixelStride(argument)) +
@@ -321,7 +298,13 @@ private:
     auto ret = cast<func::ReturnOp>(main.getBody().front().getTerminator());
     const hg::Shape &shape = placement.shape(ret.getOperand(index));
     auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
-    return plan::OutputOp::create(b, loc, viewType(shape.dims, shape.element), index,
+    // Gradients of weights, statistics and losses are no tensors of the caller.
+    unsigned position = 0;
+    for (unsigned before = 0; before < index; ++before)
+      position += !main.getResultAttr(before, "hourglass.gradient") &&
+                  !main.getResultAttr(before, "hourglass.running") &&
+                  !ret.getOperand(before).getDefiningOp<hg::TotalLossOp>();
+    return plan::OutputOp::create(b, loc, viewType(shape.dims, shape.element), position,
                                   name ? name.getValue() : "", ids(shape.dims));
   }
 
@@ -330,7 +313,7 @@ private:
     loc = ret.getLoc();
     for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
       if (!placement.hasPlace(value))
-        continue; // written by its kernel
+        continue; // written by its kernel, or no tensor of the caller's
       int64_t c = *table.constantValue(placement.shape(value).dims[1]);
       std::string problem =
           "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) + " to=f32 : f32";
@@ -342,12 +325,25 @@ private:
     return success();
   }
 
+  /// Gradients that several readers share, or two weights have, are copied to where the caller finds them.
+  LogicalResult copyResults(VectorLowering &lowering) {
+    schedules::KernelSpec spec;
+    spec.op = "copy_vector";
+    for (auto [value, target] : vectors.copies()) {
+      auto from = vectors.view(value, /*write=*/false, /*flat=*/true);
+      if (failed(from) || failed(copy(*from, target, spec.print(), "copy of a gradient")))
+        return failure();
+    }
+    return success();
+  }
+
   func::FuncOp main;
   schedules::Isa target;
   hg::SizeTable table;
   Placement placement;
   OpBuilder b;
   Location loc;
+  RunVectors vectors;
   hg::Size zero[2];
   SmallVector<Value> buffers;
   SmallVector<bool> bordered;

@@ -53,6 +53,32 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
           return failure();
       }
     }
+    return isa<hg::ConvWeightGradOp>(kernel->anchor)
+               ? packResult(group, family->packing(kernel->spec, point, target))
+               : success();
+  }
+
+  /// A weight gradient leaves its kernel in the schedule's layout, in parts; another kernel adds and unpacks
+  /// them.
+  static LogicalResult packResult(hg::GroupOp group, const schedules::Packing &packing) {
+    SmallVector<int64_t> extents(packing.extents.rbegin(), packing.extents.rend());
+    auto yield = cast<hg::YieldOp>(group.getBody().front().getTerminator());
+    Value dw = yield.getValues()[0];
+    OpBuilder b(yield);
+    auto packed =
+        hg::createInferred<hg::PackOp>(b, group.getLoc(), dw.getType(), dw, packing.problem, extents);
+    if (!packed)
+      return failure();
+    yield->setOperand(0, packed.getPacked());
+    Value result = group.getOutputs()[0];
+    result.setType(packed.getPacked().getType());
+    b.setInsertionPointAfter(group);
+    auto logical = cast<RankedTensorType>(dw.getType());
+    auto unpack = hg::createInferred<hg::UnpackOp>(b, group.getLoc(), logical, result, logical.getShape(),
+                                                   b.getStringAttr(packing.problem));
+    if (!unpack)
+      return failure();
+    result.replaceAllUsesExcept(unpack.getWeight(), unpack);
     return success();
   }
 
@@ -68,8 +94,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     argument.setType(packed.getPacked().getType());
     b.setInsertionPointToStart(&group.getBody().front());
     auto logical = cast<RankedTensorType>(weight.getType());
-    auto unpack =
-        hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument, logical.getShape(), StringAttr());
+    auto unpack = hg::createInferred<hg::UnpackOp>(b, weight.getLoc(), weight.getType(), argument,
+                                                   logical.getShape(), StringAttr());
     if (!unpack)
       return failure();
     argument.replaceAllUsesExcept(unpack.getWeight(), unpack);

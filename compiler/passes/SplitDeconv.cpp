@@ -95,6 +95,8 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
             UnitAttr(), b.getDenseI64ArrayAttr({y.dilation, x.dilation}), op.getGroupsAttr());
         if (!phase)
           return failure();
+        if (Attribute again = op->getAttr("hourglass.again"))
+          phase->setAttr("hourglass.again", again); // must not be merged with the first
         phases.push_back(phase.getY());
       }
     Value result = phases[0];

@@ -10,10 +10,7 @@ namespace segc {
 
 namespace {
 
-bool isWeightOp(Operation *op) {
-  return isa<hg::WeightOp, hg::NormScaleOp, hg::NormShiftOp, hg::ScaleWeightOp, hg::PhaseWeightOp,
-             hg::PackOp>(op);
-}
+bool isWeightOp(Operation *op) { return op->hasTrait<hg::OnWeights>() || isa<hg::StepSeedOp>(op); }
 
 LogicalResult verifyFolded(ModuleOp module) {
   WalkResult result = module.walk([](Operation *op) {
@@ -28,7 +25,7 @@ LogicalResult verifyFolded(ModuleOp module) {
 LogicalResult verifyGrouped(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     for (Operation &op : function.getBody().front().without_terminator())
-      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp>(op) && !isWeightOp(&op))
+      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp, hg::SliceOp>(op) && !isWeightOp(&op))
         return op.emitOpError("must be in a group");
   return success();
 }
@@ -41,7 +38,7 @@ LogicalResult verifyScheduled(ModuleOp module) {
   if (!main || !prepare)
     return module.emitError("must have @main and @prepare");
   for (Operation &op : main.getBody().front().without_terminator()) {
-    if (isWeightOp(&op))
+    if (auto weight = dyn_cast<hg::WeightOp>(op); weight && hg::isConstant(weight))
       return op.emitOpError("must be in @prepare");
     if (auto group = dyn_cast<hg::GroupOp>(op); group && !group.getSchedule())
       return op.emitOpError("has no schedule");

@@ -62,6 +62,10 @@ template <typename OpT> class OnWeights : public mlir::OpTrait::TraitBase<OpT, O
 
 namespace segc::hg {
 
+/// Does the tensor keep its value as long as the library is loaded? Trainable weights and running statistics
+/// that a norm of this function updates do not.
+bool isConstant(WeightOp weight);
+
 /// Creates an op with inferred result types; null after an error.
 template <typename OpT, typename... Args>
 OpT createInferred(mlir::OpBuilder &builder, mlir::Location loc, Args &&...args) {

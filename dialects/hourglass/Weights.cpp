@@ -14,6 +14,12 @@ static Shape constantShape(SizeTable &table, ArrayRef<int64_t> extents, Type ele
   return shape;
 }
 
+bool isConstant(WeightOp weight) {
+  return !weight.getTrainable() && llvm::none_of(weight.getValue().getUses(), [](OpOperand &use) {
+    return isa<RunningUpdateOp>(use.getOwner()) && use.getOperandNumber() == 0;
+  });
+}
+
 LogicalResult WeightOp::inferShapes(SizeTable &table, ArrayRef<Shape>, SmallVectorImpl<Shape> &results) {
   auto type = dyn_cast<RankedTensorType>(getValue().getType());
   if (!type || !type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 4)

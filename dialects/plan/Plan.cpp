@@ -159,6 +159,8 @@ SmallVector<Lifetime> lifetimes(ProgramOp program) {
     auto touch = [&, step = static_cast<unsigned>(index)](Value value) {
       if (auto view = value.getDefiningOp<ViewOp>())
         value = view.getBuffer();
+      else if (auto dense = value.getDefiningOp<DenseOp>())
+        value = dense.getBuffer();
       auto found = place.find(value);
       if (found == place.end())
         return;
@@ -206,6 +208,18 @@ LogicalResult ViewOp::verify() {
                                     << " leave the buffer's " << alloc.getChannels();
   if (type.getElementType() != alloc.getElement())
     return emitOpError("shows ") << type.getElementType() << " in a buffer of " << alloc.getElement();
+  return success();
+}
+
+LogicalResult DenseOp::verify() {
+  auto alloc = getBuffer().getDefiningOp<AllocOp>();
+  if (!alloc)
+    return emitOpError("must show a plan.alloc");
+  RankedTensorType type = getView().getType().getTensor();
+  if (!type.hasStaticShape() || type.getNumElements() > static_cast<int64_t>(alloc.getChannels()) ||
+      type.getElementType() != alloc.getElement())
+    return emitOpError("shows ") << type << ", more than the buffer's " << alloc.getChannels()
+                                 << " elements of " << alloc.getElement();
   return success();
 }
 

@@ -69,6 +69,37 @@ def ViewOp : Plan_Op<"view", [Pure]> {
   let hasVerifier = 1;
 }
 
+def DenseOp : Plan_Op<"dense", [Pure]> {
+  let summary = "A tensor without pixels in a buffer of its own: packed weights, vectors of training.";
+  let description = [{
+    With `padded` the kernel sees whole cache lines of a vector: what lies behind its end has no meaning. With `flat` it
+    sees the elements as one row.
+  }];
+  let arguments = (ins Plan_Buffer:$buffer, UnitAttr:$padded, UnitAttr:$flat);
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "$buffer (`padded` $padded^)? (`flat` $flat^)? attr-dict `:` type($view)";
+  let hasVerifier = 1;
+}
+
+def GradientOp : Plan_Op<"gradient", [Pure]> {
+  let summary = "Where the gradient of a weight goes, in the weight's layout.";
+  let arguments = (ins StrAttr:$name, UnitAttr:$flat);
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "$name (`flat` $flat^)? attr-dict `:` type($view)";
+}
+
+def LossesOp : Plan_Op<"losses", [Pure]> {
+  let summary = "The total loss and each loss of the step.";
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "attr-dict `:` type($view)";
+}
+
+def SeedOp : Plan_Op<"seed", [Pure]> {
+  let summary = "The model's seed and the number of the step.";
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "attr-dict `:` type($view)";
+}
+
 def InputOp : Plan_Op<"input", [Pure]> {
   let summary = "What the caller gives: any strides.";
   let arguments = (ins I64Attr:$index, StrAttr:$name, DenseI64ArrayAttr:$extents);
@@ -84,10 +115,12 @@ def OutputOp : Plan_Op<"output", [Pure]> {
 }
 
 def WeightOp : Plan_Op<"weight", [Pure]> {
-  let summary = "A tensor of the weights file; only @prepare reads it.";
-  let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running);
+  let summary = "A tensor of the weights file. In training @run reads the trainable ones and updates running statistics.";
+  let description = [{ `padded` and `flat` as in plan.dense. }];
+  let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running, UnitAttr:$trainable,
+    OptionalAttr<F64Attr>:$lr_scale, UnitAttr:$padded, UnitAttr:$flat);
   let results = (outs Plan_View:$view);
-  let assemblyFormat = "$name `init` $init attr-dict `:` type($view)";
+  let assemblyFormat = "$name `init` $init (`padded` $padded^)? (`flat` $flat^)? attr-dict `:` type($view)";
 }
 
 def PreparedOp : Plan_Op<"prepared", [Pure]> {
