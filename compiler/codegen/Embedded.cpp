@@ -4,12 +4,17 @@
 
 extern "C" {
 extern const uint8_t segc_embedded_core[], segc_embedded_core_end[];
+extern const uint8_t segc_embedded_training[], segc_embedded_training_end[];
 extern const char segc_embedded_header[], segc_embedded_header_end[];
 }
 
 namespace segc {
 
-llvm::ArrayRef<uint8_t> coreObject() { return {segc_embedded_core, segc_embedded_core_end}; }
+llvm::ArrayRef<uint8_t> coreObject(bool training) {
+  if (training)
+    return {segc_embedded_training, segc_embedded_training_end};
+  return {segc_embedded_core, segc_embedded_core_end};
+}
 
 llvm::StringRef headerTemplate() {
   return {segc_embedded_header, size_t(segc_embedded_header_end - segc_embedded_header)};

@@ -3,66 +3,30 @@
 ///
 /// The linker renames segc_model_X to <name>_X and makes everything else local, but the pool.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/Api.h"
 #include "runtime/core/Cpu.h"
 #include "runtime/core/Error.h"
-#include "runtime/core/Model.h"
-#include "runtime/core/Sizes.h"
 #include "runtime/core/Table.h"
-#include "runtime/core/Tensor.h"
 
-using namespace segc::rt;
+namespace segc::rt {
 
-// Generated for each model: its variants, best first.
-extern "C" const Variant segc_model_variants[];
-extern "C" const uint32_t segc_model_variant_count;
-
-namespace {
-
-/// Marks a handle as in use for one call.
-struct Use {
-  segc_model_model *model;
-  int status;
-  explicit Use(segc_model_model *m) : model(m), status(SEGC_MODEL_OK) {
-    if (!model)
-      status = fail(SEGC_MODEL_INVALID_ARGUMENT, "model is NULL");
-    else if (__atomic_exchange_n(&model->busy, 1, __ATOMIC_ACQUIRE))
-      status = fail(SEGC_MODEL_BUSY, "another thread is using this handle: create one for each thread");
-  }
-  ~Use() {
-    if (!status)
-      __atomic_store_n(&model->busy, 0, __ATOMIC_RELEASE);
-  }
-  Use(const Use &) = delete;
-};
-
-/// The table of a handle, or without one of the best variant: what is asked of it is the same in all.
-const Header &tableOf(const segc_model_model *model) {
-  return *(model ? model->table : segc_model_variants[0].table);
-}
-
-int checkIndex(const segc_model_info *info, int index, uint32_t count, const char *what) {
-  if (!info)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "info is NULL");
-  if (index < 0 || uint32_t(index) >= count)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "index is %d, the model has %u %s", index, count, what);
-  return SEGC_MODEL_OK;
-}
-
-int tensorInfo(const segc_model_model *model, const Section Header::*section, int index, const char *what,
-               segc_model_info *info) {
+Use::Use(segc_model_model *m) : model(m), status(SEGC_MODEL_OK) {
   if (!model)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "model is NULL");
-  const Header &table = *model->table;
-  if (int status = checkIndex(info, index, (table.*section).count, what))
-    return status;
-  const TensorDesc &desc = elements<TensorDesc>(table, table.*section)[index];
-  *info = {text(table, desc.name), int32_t(desc.dtype), int32_t(desc.rank), {0, 0, 0, 0}};
-  for (uint32_t k = 0; k < desc.rank; ++k) {
-    const SizeNode &node = elements<SizeNode>(table, table.sizes)[desc.sizes[k]];
-    info->shape[k] = model->layout.sizes ? model->layout.sizes[desc.sizes[k]]
-                     : node.op == SizeOp::Constant || node.op == SizeOp::Symbol ? node.value
-                                                                                : 0;
-  }
+    status = fail(SEGC_MODEL_INVALID_ARGUMENT, "model is NULL");
+  else if (__atomic_exchange_n(&model->busy, 1, __ATOMIC_ACQUIRE))
+    status = fail(SEGC_MODEL_BUSY, "another thread is using this handle: create one for each thread");
+}
+
+Use::~Use() {
+  if (!status)
+    __atomic_store_n(&model->busy, 0, __ATOMIC_RELEASE);
+}
+
+int checkIndex(const void *result, const char *resultName, int index, uint32_t count, const char *plural) {
+  if (!result)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s is NULL", resultName);
+  if (index < 0 || uint32_t(index) >= count)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "index is %d, the model has %u %s", index, count, plural);
   return SEGC_MODEL_OK;
 }
 
@@ -72,11 +36,76 @@ int checkThreads(int threads) {
   return SEGC_MODEL_OK;
 }
 
-int checkTensors(const void *tensors, int count, uint32_t wanted, const char *what) {
+int checkTensorList(const void *tensors, int count, uint32_t wanted, const char *plural) {
   if (count < 0 || uint32_t(count) != wanted)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "num_%s is %d, the model has %u", what, count, wanted);
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "num_%s is %d, the model has %u", plural, count, wanted);
   if (!tensors && wanted)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s is NULL", what);
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s is NULL", plural);
+  return SEGC_MODEL_OK;
+}
+
+int tensorInfo(const Engine &engine, const TensorList &list, int index, segc_model_info *info) {
+  const Header &table = *engine.table;
+  if (int status = checkIndex(info, "info", index, (table.*list.section).count, list.plural))
+    return status;
+  const TensorDesc &desc = elements<TensorDesc>(table, table.*list.section)[index];
+  *info = {text(table, desc.name), int32_t(desc.dtype), int32_t(desc.rank), {0, 0, 0, 0}};
+  for (uint32_t k = 0; k < desc.rank; ++k) {
+    const SizeNode &node = elements<SizeNode>(table, table.sizes)[desc.sizes[k]];
+    info->shape[k] = engine.layout.sizes ? engine.layout.sizes[desc.sizes[k]]
+                     : node.op == SizeOp::Constant || node.op == SizeOp::Symbol ? node.value
+                                                                                : 0;
+  }
+  return SEGC_MODEL_OK;
+}
+
+int workspaceOf(const segc_model_model &model, const Engine &engine, const int64_t *shapes, int threads,
+                size_t *bytes) {
+  if (!bytes)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "bytes is NULL");
+  if (threads != 0)
+    if (int status = checkThreads(threads))
+      return status;
+  const int lanes = threads ? threads : model.crew.count;
+  if (!shapes && engine.layout.sizes) {
+    *bytes = engine.workspaceBytes(lanes);
+    return SEGC_MODEL_OK;
+  }
+  Layout layout;
+  if (int status = layout.compute(*engine.table, shapes))
+    return status;
+  *bytes = workspaceBytes(*engine.table, layout, lanes);
+  layout.free();
+  return SEGC_MODEL_OK;
+}
+
+} // namespace segc::rt
+
+using namespace segc::rt;
+
+namespace {
+
+constexpr TensorList kInputs = {&Header::inputs, "inputs"}, kOutputs = {&Header::outputs, "outputs"};
+
+/// The table of a handle's weights, or without one that of the best variant: what is asked of it is the same
+/// in all.
+const Header &weightsTable(const segc_model_model *model) {
+  if (!model)
+    return segc::rt::weightsTable(segc_model_variants[0]);
+  return model->train.table ? *model->train.table : *model->infer.table;
+}
+
+/// The table of inference, null in a library that only trains.
+const Header *inferTable(const segc_model_model *model) {
+  return model ? model->infer.table : segc_model_variants[0].table;
+}
+
+int checkInfers(const segc_model_model *model) {
+  if (!model)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "model is NULL");
+  if (!model->infer.table)
+    return fail(SEGC_MODEL_UNSUPPORTED,
+                "this library only trains: compile the model with -mode both to run it too");
   return SEGC_MODEL_OK;
 }
 
@@ -126,9 +155,11 @@ int segc_model_reshape(segc_model_model *model, const int64_t *shapes) {
   Use use(model);
   if (use.status)
     return use.status;
+  if (int status = checkInfers(model))
+    return status;
   if (!shapes)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "shapes is NULL: pass 4 extents for each input");
-  return setShape(*model, shapes);
+  return setShape(*model, model->infer, shapes);
 }
 
 int segc_model_run(segc_model_model *model, const segc_model_tensor *inputs, int num_inputs,
@@ -136,9 +167,12 @@ int segc_model_run(segc_model_model *model, const segc_model_tensor *inputs, int
   Use use(model);
   if (use.status)
     return use.status;
-  if (int status = checkTensors(inputs, num_inputs, model->table->inputs.count, "inputs"))
+  if (int status = checkInfers(model))
     return status;
-  if (int status = checkTensors(outputs, num_outputs, model->table->outputs.count, "outputs"))
+  const Header &table = *model->infer.table;
+  if (int status = checkTensorList(inputs, num_inputs, table.inputs.count, "inputs"))
+    return status;
+  if (int status = checkTensorList(outputs, num_outputs, table.outputs.count, "outputs"))
     return status;
   return runModel(*model, inputs, outputs);
 }
@@ -154,22 +188,9 @@ int segc_model_set_threads(segc_model_model *model, int threads) {
 
 int segc_model_workspace_bytes(const segc_model_model *model, const int64_t *shapes, int threads,
                                size_t *bytes) {
-  if (!model || !bytes)
-    return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s is NULL", model ? "bytes" : "model");
-  if (threads != 0)
-    if (int status = checkThreads(threads))
-      return status;
-  const int lanes = threads ? threads : model->crew.count;
-  if (!shapes && model->layout.sizes) {
-    *bytes = workspaceBytes(*model->table, model->layout, lanes);
-    return SEGC_MODEL_OK;
-  }
-  Layout layout;
-  if (int status = layout.compute(*model->table, shapes))
+  if (int status = checkInfers(model))
     return status;
-  *bytes = workspaceBytes(*model->table, layout, lanes);
-  layout.free();
-  return SEGC_MODEL_OK;
+  return workspaceOf(*model, model->infer, shapes, threads, bytes);
 }
 
 int segc_model_set_workspace(segc_model_model *model, void *memory, size_t bytes) {
@@ -177,21 +198,31 @@ int segc_model_set_workspace(segc_model_model *model, void *memory, size_t bytes
   return use.status ? use.status : setWorkspace(*model, memory, bytes);
 }
 
-int segc_model_num_inputs(const segc_model_model *model) { return int(tableOf(model).inputs.count); }
-int segc_model_num_outputs(const segc_model_model *model) { return int(tableOf(model).outputs.count); }
-int segc_model_num_weights(const segc_model_model *model) { return int(tableOf(model).weights.count); }
+int segc_model_num_inputs(const segc_model_model *model) {
+  const Header *table = inferTable(model);
+  return table ? int(table->inputs.count) : 0;
+}
+
+int segc_model_num_outputs(const segc_model_model *model) {
+  const Header *table = inferTable(model);
+  return table ? int(table->outputs.count) : 0;
+}
+
+int segc_model_num_weights(const segc_model_model *model) { return int(weightsTable(model).weights.count); }
 
 int segc_model_input_info(const segc_model_model *model, int index, segc_model_info *info) {
-  return tensorInfo(model, &Header::inputs, index, "inputs", info);
+  const int status = checkInfers(model);
+  return status ? status : tensorInfo(model->infer, kInputs, index, info);
 }
 
 int segc_model_output_info(const segc_model_model *model, int index, segc_model_info *info) {
-  return tensorInfo(model, &Header::outputs, index, "outputs", info);
+  const int status = checkInfers(model);
+  return status ? status : tensorInfo(model->infer, kOutputs, index, info);
 }
 
 int segc_model_weight_info(const segc_model_model *model, int index, segc_model_info *info) {
-  const Header &table = tableOf(model);
-  if (int status = checkIndex(info, index, table.weights.count, "weights"))
+  const Header &table = weightsTable(model);
+  if (int status = checkIndex(info, "info", index, table.weights.count, "weights"))
     return status;
   const WeightDesc &desc = elements<WeightDesc>(table, table.weights)[index];
   *info = {text(table, desc.name), int32_t(desc.dtype), int32_t(desc.rank), {0, 0, 0, 0}};
@@ -209,7 +240,7 @@ int segc_model_set_observer(segc_model_model *model, segc_model_observer observe
 
 const char *segc_model_note(const segc_model_model *model) { return model ? model->note : ""; }
 const char *segc_model_variant(const segc_model_model *model) {
-  return model ? isaName(model->table->isa) : "";
+  return model ? isaName(weightsTable(model).isa) : "";
 }
 const char *segc_model_last_error(void) { return lastError(); }
 const char *segc_model_status_name(int status) { return statusName(status); }

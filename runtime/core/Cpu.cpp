@@ -63,9 +63,13 @@ const char *isaName(uint32_t isa) {
   return isa & kIsaAvx2Fma ? "avx2" : "portable";
 }
 
+uint32_t isaOf(const Variant &variant) {
+  return (variant.table ? variant.table->isa : 0) | (variant.trainTable ? variant.trainTable->isa : 0);
+}
+
 const Variant *chooseVariant(const Variant *variants, uint32_t count, uint32_t available) {
   for (uint32_t i = 0; i < count; ++i)
-    if ((variants[i].table->isa & ~available) == 0)
+    if ((isaOf(variants[i]) & ~available) == 0)
       return &variants[i];
   return nullptr;
 }

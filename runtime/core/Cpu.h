@@ -15,6 +15,9 @@ uint32_t isaLimit(const char *value);
 /// "portable", "avx2", "avx512": the class of a variant with these bits.
 const char *isaName(uint32_t isa);
 
+/// The bits that both programs of a variant need.
+uint32_t isaOf(const Variant &variant);
+
 /// The first variant whose bits are all available, null if there is none.
 const Variant *chooseVariant(const Variant *variants, uint32_t count, uint32_t available);
 

@@ -63,7 +63,9 @@ const char *statusName(int status) {
                                       "UNSUPPORTED_CPU",
                                       "WORKSPACE_TOO_SMALL",
                                       "BUSY",
-                                      "KERNEL_FAILED"};
+                                      "KERNEL_FAILED",
+                                      "NOT_FINITE",
+                                      "UNSUPPORTED"};
   return status >= 0 && status < int(sizeof(names) / sizeof(*names)) ? names[status] : "UNKNOWN";
 }
 

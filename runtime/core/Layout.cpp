@@ -65,20 +65,73 @@ bool inside(int64_t origin, int64_t extent, int64_t step, int64_t size, int64_t 
          origin <= kMaxExtent && origin + (extent - 1) * step < size + after;
 }
 
+/// product of extents, each at least 1, at most 2^31 - 1; -1 if not. Unlike pixels, the elements of a vector
+/// may be many in one dimension.
+int64_t denseElements(const int64_t *extents, uint32_t rank) {
+  int64_t product = 1;
+  for (uint32_t k = 0; k < rank; ++k)
+    if (extents[k] < 1 || __builtin_mul_overflow(product, extents[k], &product) || product > kMaxElements)
+      return -1;
+  return product;
+}
+
+/// True if [first, first + count) lies in [0, size).
+bool within(int64_t first, int64_t count, uint64_t size) {
+  return first >= 0 && uint64_t(first) <= size && uint64_t(count) <= size - uint64_t(first);
+}
+
+/// The same promise for a view without pixels, of `count` elements.
+bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, int64_t count) {
+  const TrainingDesc *training = trainingOf(table);
+  const uint64_t bytes = uint64_t(count) * bytesOf(view.dtype);
+  if (view.space == Space::Prepared)
+    return view.index < table.prepared.count &&
+           bytes <= elements<PreparedDesc>(table, table.prepared)[view.index].bytes;
+  if (view.space == Space::Weight || view.space == Space::Gradient) {
+    if (view.index >= table.weights.count)
+      return false;
+    const WeightDesc &weight = elements<WeightDesc>(table, table.weights)[view.index];
+    if (view.space == Space::Weight)
+      return !training || within(int64_t(weight.flat), count, training->totalElements);
+    return training && (weight.flags & kTrainable) && bytes == uint64_t(count) * sizeof(float) &&
+           within(int64_t(weight.flat), count, training->trainableElements);
+  }
+  if (!training)
+    return false;
+  switch (view.space) {
+  case Space::Dense: {
+    if (view.index >= table.buffers.count)
+      return false;
+    const BufferDesc &buffer = elements<BufferDesc>(table, table.buffers)[view.index];
+    const BufferShape shape = shapeOf(buffer, sizes);
+    return bytes <= uint64_t(shape.n * shape.rows * shape.rowElements) * bytesOf(buffer.dtype);
+  }
+  case Space::Flat:
+    return view.rank == 1 && view.index < kFlatBuffers && bytes == uint64_t(count) * sizeof(float) &&
+           within(sizes[view.x0], count,
+                  view.index == uint32_t(FlatBuffer::Parameters) ? training->totalElements
+                                                                 : training->trainableElements);
+  case Space::Hyper:
+    return view.index < table.segments.count && bytes <= kHyperFloats * sizeof(float);
+  case Space::Loss:
+    return bytes <= (1 + uint64_t(training->lossCount)) * sizeof(float);
+  case Space::Seed:
+    return bytes <= 2 * sizeof(int32_t);
+  case Space::Partial:
+    return bytes <= kPartialSums * sizeof(double);
+  default:
+    return false;
+  }
+}
+
 /// The plan's own promise, checked for these sizes: kernels then cannot leave the memory.
 bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes) {
   int64_t extents[kMaxRank];
   for (uint32_t k = 0; k < view.rank && k < kMaxRank; ++k)
     extents[k] = sizes[view.extents[k]];
-  if (view.space == Space::Weight || view.space == Space::Prepared) {
-    const int64_t count = view.rank <= kMaxRank ? checkedElements(extents, view.rank) : -1;
-    if (count < 0)
-      return false;
-    if (view.space == Space::Weight)
-      return view.index < table.weights.count;
-    return view.index < table.prepared.count &&
-           uint64_t(count) * bytesOf(view.dtype) <=
-               elements<PreparedDesc>(table, table.prepared)[view.index].bytes;
+  if (view.space != Space::Arena && view.space != Space::Input && view.space != Space::Output) {
+    const int64_t count = view.rank <= kMaxRank ? denseElements(extents, view.rank) : -1;
+    return count > 0 && denseViewFits(table, view, sizes, count);
   }
   Reach reach;
   if (view.rank != 4 || !reachOf(table, view, sizes, reach))
@@ -110,6 +163,8 @@ int plan(const Header &table, Layout &layout, Interval *intervals, uint32_t *scr
       return status;
   }
   layout.arenaBytes = planArena(intervals, count, layout.offsets, scratch);
+  if (trainingOf(table))
+    layout.arenaBytes += kFlatSlack * sizeof(double); // kernels read vectors up to a multiple of kFlatSlack
   uint32_t a, b;
   if (!verifyArena(intervals, count, layout.offsets, layout.arenaBytes, &a, &b))
     return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: buffers '%s' and '%s' overlap",

@@ -1,6 +1,7 @@
 /// \file Life of a handle: create, reshape, threads, workspace, run.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Model.h"
+#include "runtime/core/Allocation.h"
 #include "runtime/core/Cpu.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Sizes.h"
@@ -8,32 +9,28 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 namespace segc::rt {
 namespace {
-
-constexpr size_t kHugePage = size_t(2) << 20;
-
-/// Zeroed memory, so that every page is there before the first run; huge pages where it is large. Null
-/// without memory.
-char *allocateTouched(size_t bytes) {
-  const bool large = bytes >= 2 * kHugePage;
-  const size_t alignment = large ? kHugePage : kAlignment;
-  void *memory = nullptr;
-  if (posix_memalign(&memory, alignment, bytes ? bytes : 1) != 0)
-    return nullptr;
-  if (large)
-    madvise(memory, bytes, MADV_HUGEPAGE);
-  memset(memory, 0, bytes);
-  return static_cast<char *>(memory);
-}
 
 int processorsAllowed() {
   cpu_set_t set;
   CPU_ZERO(&set);
   const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   return count < 1 ? 1 : count > kMaxThreads ? kMaxThreads : count;
+}
+
+/// Points both engines into the workspace. After any change of shape, threads or workspace.
+void bind(segc_model_model &model) {
+  model.infer.bind(model.workspace);
+  model.train.bind(model.workspace);
+  model.scratchOwner = nullptr;
+}
+
+/// Bytes of workspace that serve both engines, which run one at a time.
+uint64_t workspaceNeed(const segc_model_model &model, int threads) {
+  const uint64_t infer = model.infer.workspaceBytes(threads), train = model.train.workspaceBytes(threads);
+  return infer > train ? infer : train;
 }
 
 /// Makes the workspace hold `bytes`, or says why not; the old one stays then.
@@ -55,16 +52,9 @@ int ensureWorkspace(segc_model_model &model, uint64_t bytes) {
   return SEGC_MODEL_OK;
 }
 
-/// Points lanes and descriptors into the workspace. After any change of shape, threads or workspace.
-void bind(segc_model_model &model) {
-  if (!model.layout.sizes || !model.workspace)
-    return;
-  const uint64_t slab = alignUp(model.table->laneScratchBytes);
-  char *scratch = model.workspace + model.layout.arenaBytes;
+void setScratch(segc_model_model &model, char *scratch, uint64_t bytesOfLane) {
   for (int i = 0; i < model.crew.count; ++i)
-    model.lanes[i] = {&model.crew, scratch + uint64_t(i) * slab, slab, 0, 0};
-  const Memory memory = {model.workspace, model.weights.data, model.prepared};
-  model.program.bindStatic(model.table->runSteps, model.layout.sizes, model.layout.offsets, memory);
+    model.lanes[i] = {&model.crew, scratch + uint64_t(i) * bytesOfLane, bytesOfLane, 0, 0};
 }
 
 /// Marks the weights that run() reads as they are; the others are only for @prepare.
@@ -79,48 +69,18 @@ void markKept(const Header &table, unsigned char *keep) {
     }
 }
 
-/// Runs @prepare: its views are of weights and prepared tensors, whose extents are constants, so it needs no
-/// shape.
-int prepare(segc_model_model &model) {
-  const Header &table = *model.table;
-  int64_t *sizes = static_cast<int64_t *>(calloc(table.sizes.count + 1, sizeof(int64_t)));
-  char *scratch = allocateTouched(alignUp(table.laneScratchBytes) * uint64_t(model.crew.count));
-  if (posix_memalign(reinterpret_cast<void **>(&model.prepared), kAlignment, table.preparedBytes + 1) != 0)
-    model.prepared = nullptr;
-  int status = SEGC_MODEL_OK;
-  if (!sizes || !scratch || !model.prepared)
-    status = fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes of prepared weights",
-                  (unsigned long long)table.preparedBytes);
-  if (!status) {
-    memset(model.prepared, 0, table.preparedBytes);
-    for (uint32_t i = 0; i < table.sizes.count; ++i)
-      if (elements<SizeNode>(table, table.sizes)[i].op == SizeOp::Constant)
-        sizes[i] = elements<SizeNode>(table, table.sizes)[i].value;
-    const uint64_t slab = alignUp(table.laneScratchBytes);
-    for (int i = 0; i < model.crew.count; ++i)
-      model.lanes[i] = {&model.crew, scratch + uint64_t(i) * slab, slab, 0, 0};
-    const Memory memory = {nullptr, model.weights.data, model.prepared};
-    model.program.bindStatic(table.prepareSteps, sizes, nullptr, memory);
-    status = model.program.run(table.prepareSteps, sizes, nullptr, nullptr, Observer{nullptr, nullptr});
-  }
-  free(scratch);
-  free(sizes);
-  return status;
-}
-
+/// The weights of a library that only infers: what @prepare has used up is let go.
 int loadWeights(segc_model_model &model, const void *block, size_t bytes) {
-  unsigned char *keep = static_cast<unsigned char *>(calloc(1, model.table->weights.count + 1));
+  const Header &table = *model.infer.table;
+  unsigned char *keep = static_cast<unsigned char *>(calloc(1, table.weights.count + 1));
   if (!keep)
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the list of weights");
-  markKept(*model.table, keep);
-  Safetensors file;
-  TextBuffer note = {model.note, sizeof model.note, 0};
-  int status = file.read(block, bytes);
-  if (!status)
-    status = model.weights.bind(*model.table, file, keep, note);
-  file.free();
-  if (!status)
-    status = prepare(model);
+  markKept(table, keep);
+  int status = readWeights(model, table, keep, block, bytes);
+  if (!status) {
+    model.infer.weights = model.weights.data;
+    status = firstPrepare(model, model.infer);
+  }
   if (!status)
     model.weights.dropUnkept(keep);
   free(keep);
@@ -136,7 +96,36 @@ int startThreads(segc_model_model &model) {
   return SEGC_MODEL_OK;
 }
 
+bool versionIsRight(const Header *table) {
+  return !table || (table->magic == kTableMagic && table->version == kTableVersion);
+}
+
+/// Everything after the choice of the variant.
+int fillModel(segc_model_model &model, const Variant &variant, const void *weights, size_t bytes) {
+  if (variant.table)
+    if (int status = model.infer.allocate(*variant.table, variant.kernels, model.lanes))
+      return status;
+  if (variant.trainTable)
+    if (int status = model.train.allocate(*variant.trainTable, variant.trainKernels, model.lanes))
+      return status;
+  if (int status = startThreads(model))
+    return status;
+  if (int status =
+          variant.trainTable ? createTraining(model, weights, bytes) : loadWeights(model, weights, bytes))
+    return status;
+  Engine *const engines[] = {&model.infer, &model.train};
+  for (Engine *engine : engines)
+    if (engine->table && hasDefaultShape(*engine->table))
+      if (int status = setShape(model, *engine, nullptr))
+        return status;
+  return SEGC_MODEL_OK;
+}
+
 } // namespace
+
+const Header &weightsTable(const Variant &variant) {
+  return variant.trainTable ? *variant.trainTable : *variant.table;
+}
 
 int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes,
                 segc_model_model **result) {
@@ -144,10 +133,9 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
   if (!variant)
     return fail(SEGC_MODEL_UNSUPPORTED_CPU,
                 "this library is built for %s or better; this processor%s has only %s",
-                count ? isaName(variants[count - 1].table->isa) : "nothing",
+                count ? isaName(isaOf(variants[count - 1])) : "nothing",
                 getenv("SEGC_ISA") ? " (with SEGC_ISA set)" : "", isaName(availableIsa()));
-  const Header &table = *variant->table;
-  if (table.magic != kTableMagic || table.version != kTableVersion)
+  if (!versionIsRight(variant->table) || !versionIsRight(variant->trainTable))
     return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: its table is not version %u",
                 kTableVersion);
   void *memory = nullptr;
@@ -155,18 +143,7 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a handle");
   memset(memory, 0, sizeof(segc_model_model));
   segc_model_model *model = static_cast<segc_model_model *>(memory);
-  model->table = &table;
-  model->spans =
-      static_cast<Span *>(calloc(size_t(table.inputs.count) + table.outputs.count + 1, sizeof(Span)));
-  int status = model->spans ? model->program.allocate(table, variant->kernels, model->lanes)
-                            : fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a handle");
-  if (!status)
-    status = startThreads(*model);
-  if (!status)
-    status = loadWeights(*model, weights, bytes);
-  if (!status && hasDefaultShape(table))
-    status = setShape(*model, nullptr);
-  if (status) {
+  if (int status = fillModel(*model, *variant, weights, bytes)) {
     destroyModel(model);
     return status;
   }
@@ -179,25 +156,55 @@ void destroyModel(segc_model_model *model) {
     segc_pool_v1_release();
   if (!model->callersWorkspace)
     free(model->workspace);
-  model->program.free();
-  model->layout.free();
+  model->infer.free();
+  model->train.free();
   model->weights.free();
-  free(model->prepared);
-  free(model->spans);
+  destroyTraining(*model);
   free(model);
 }
 
-int setShape(segc_model_model &model, const int64_t *shapes) {
-  Layout next;
-  int status = next.compute(*model.table, shapes);
+int readWeights(segc_model_model &model, const Header &table, const unsigned char *keep, const void *block,
+                size_t bytes) {
+  Safetensors file;
+  TextBuffer note = {model.note, sizeof model.note, 0};
+  int status = file.read(block, bytes);
   if (!status)
-    status = ensureWorkspace(model, workspaceBytes(*model.table, next, model.crew.count));
+    status = model.weights.bind(table, file, keep, note);
+  file.free();
+  return status;
+}
+
+int firstPrepare(segc_model_model &model, Engine &engine) {
+  const uint64_t slab = alignUp(engine.table->laneScratchBytes);
+  char *scratch = allocateTouched(slab * uint64_t(model.crew.count));
+  if (!scratch)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for preparing the weights");
+  setScratch(model, scratch, slab);
+  int status = engine.allocatePrepared();
+  if (!status)
+    status = engine.prepare();
+  free(scratch);
+  return status;
+}
+
+void lendScratch(segc_model_model &model, const Engine &engine) {
+  if (model.scratchOwner == &engine)
+    return;
+  setScratch(model, model.workspace + engine.layout.arenaBytes, alignUp(engine.table->laneScratchBytes));
+  model.scratchOwner = &engine;
+}
+
+int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes) {
+  Layout next;
+  int status = next.compute(*engine.table, shapes);
+  if (!status)
+    status = ensureWorkspace(model, workspaceBytes(*engine.table, next, model.crew.count));
   if (status) {
     next.free();
     return status;
   }
-  model.layout.free();
-  model.layout = next;
+  engine.layout.free();
+  engine.layout = next;
   bind(model);
   return SEGC_MODEL_OK;
 }
@@ -205,8 +212,8 @@ int setShape(segc_model_model &model, const int64_t *shapes) {
 int setThreads(segc_model_model &model, int threads) {
   if (int error = segc_pool_v1_grow(threads))
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "cannot start %d threads: %s", threads, strerror(error));
-  if (model.layout.sizes)
-    if (int status = ensureWorkspace(model, workspaceBytes(*model.table, model.layout, threads)))
+  if (const uint64_t need = workspaceNeed(model, threads))
+    if (int status = ensureWorkspace(model, need))
       return status;
   model.crew.count = threads;
   bind(model);
@@ -214,7 +221,7 @@ int setThreads(segc_model_model &model, int threads) {
 }
 
 int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
-  const uint64_t need = model.layout.sizes ? workspaceBytes(*model.table, model.layout, model.crew.count) : 0;
+  const uint64_t need = workspaceNeed(model, model.crew.count);
   if (memory && reinterpret_cast<uintptr_t>(memory) % kAlignment)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "the workspace is not aligned to %d bytes", int(kAlignment));
   if (memory && bytes < need)
@@ -235,53 +242,16 @@ int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
   return SEGC_MODEL_OK;
 }
 
-namespace {
-
-/// Checks every tensor, then that no output meets another tensor or the workspace.
-int checkTensors(const segc_model_model &model, const segc_model_tensor *inputs,
-                 const segc_model_tensor *outputs) {
-  const Header &table = *model.table;
-  const uint32_t ins = table.inputs.count, outs = table.outputs.count;
-  Span *spans = model.spans;
-  for (uint32_t i = 0; i < ins + outs; ++i) {
-    const bool in = i < ins;
-    const TensorDesc &desc = in ? elements<TensorDesc>(table, table.inputs)[i]
-                                : elements<TensorDesc>(table, table.outputs)[i - ins];
-    int64_t shape[4];
-    for (uint32_t k = 0; k < desc.rank; ++k)
-      shape[k] = model.layout.sizes[desc.sizes[k]];
-    if (int status = checkTensor(in ? "input" : "output", text(table, desc.name), desc, shape,
-                                 in ? inputs[i] : outputs[i - ins], spans[i]))
-      return status;
-  }
-  const uintptr_t workspace = reinterpret_cast<uintptr_t>(model.workspace);
-  const Span own = {workspace, workspace + model.workspaceBytes};
-  const auto name = [&](uint32_t i) {
-    return text(table, (i < ins ? elements<TensorDesc>(table, table.inputs)[i]
-                                : elements<TensorDesc>(table, table.outputs)[i - ins])
-                           .name);
-  };
-  for (uint32_t i = 0; i < ins + outs; ++i) {
-    if (spans[i].meets(own))
-      return fail(SEGC_MODEL_INVALID_TENSOR, "'%s' lies in the workspace", name(i));
-    for (uint32_t k = i < ins ? ins : i + 1; k < ins + outs; ++k)
-      if (spans[i].meets(spans[k]))
-        return fail(SEGC_MODEL_INVALID_TENSOR, "output '%s' overlaps '%s': give it memory of its own",
-                    name(k), name(i));
-  }
-  return SEGC_MODEL_OK;
+Span workspaceSpan(const segc_model_model &model) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(model.workspace);
+  return {begin, begin + model.workspaceBytes};
 }
 
-} // namespace
-
 int runModel(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs) {
-  if (!model.layout.sizes)
-    return fail(SEGC_MODEL_NEEDS_RESHAPE, "the model leaves extents of its inputs open: call reshape first");
-  if (int status = checkTensors(model, inputs, outputs))
+  if (int status = model.infer.checkTensors(inputs, outputs, workspaceSpan(model)))
     return status;
-  model.program.bindTensors(model.layout.sizes, inputs, outputs);
-  return model.program.run(model.table->runSteps, model.layout.sizes, model.layout.offsets, model.workspace,
-                           model.observer);
+  lendScratch(model, model.infer);
+  return model.infer.run(inputs, outputs, model.workspace, model.observer, Inspector{nullptr, nullptr});
 }
 
 } // namespace segc::rt

@@ -1,25 +1,25 @@
-/// \file A model's handle: variant, weights, shape, workspace, lanes.
+/// \file A model's handle: engines, weights, workspace, lanes.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "runtime/core/Engine.h"
 #include "runtime/core/Lane.h"
-#include "runtime/core/Layout.h"
 #include "runtime/core/Pool.h"
-#include "runtime/core/Program.h"
-#include "runtime/core/Tensor.h"
 #include "runtime/core/Weights.h"
+
+namespace segc::rt {
+struct Training;
+} // namespace segc::rt
 
 /// Created zeroed; destroyed in any state.
 struct segc_model_model {
-  const segc::rt::Header *table;
-  segc::rt::Program program;
-  segc::rt::Layout layout;   ///< layout.sizes is null while there is no shape
-  segc::rt::Weights weights; ///< those that run() reads unprepared
-  char *prepared;
-  segc::rt::Span *spans; ///< room for run() to note where the caller's tensors lie
-  char *workspace;
+  segc::rt::Engine infer, train;
+  segc::rt::Weights weights;    ///< those that run() reads unprepared; of a library that trains all
+  segc::rt::Training *training; ///< null in a library that does not train
+  char *workspace;              ///< of both engines, which run one at a time
   size_t workspaceBytes;
   bool callersWorkspace;
-  bool retained; ///< the pool
+  bool retained;                        ///< the pool
+  const segc::rt::Engine *scratchOwner; ///< the engine that lendScratch() served last
   segc::rt::Crew crew;
   segc::rt::Lane lanes[segc::rt::kMaxThreads];
   segc::rt::Observer observer;
@@ -29,15 +29,33 @@ struct segc_model_model {
 
 namespace segc::rt {
 
-/// Finds a variant, checks and prepares the weights, sets the default shape if there is one.
+/// The table that names all weights.
+const Header &weightsTable(const Variant &variant);
+
+/// Finds a variant, checks and prepares the weights, sets the default shapes if there are any.
 int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes,
                 segc_model_model **model);
 void destroyModel(segc_model_model *model);
 
+/// Finds the values of the table's weights in a block in safetensors format, notes what is left over.
+int readWeights(segc_model_model &model, const Header &table, const unsigned char *keep, const void *block,
+                size_t bytes);
+/// Runs an engine's @prepare for the first time; there may be no workspace yet.
+int firstPrepare(segc_model_model &model, Engine &engine);
+
+/// What training adds to create and destroy: Training.cpp, or NoTraining.cpp in libraries that only infer.
+int createTraining(segc_model_model &model, const void *weights, size_t bytes);
+void destroyTraining(segc_model_model &model);
+
 /// The operations of the C interface without its checks of arguments and of concurrent use.
-int setShape(segc_model_model &model, const int64_t *shapes);
+int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes);
 int setThreads(segc_model_model &model, int threads);
 int setWorkspace(segc_model_model &model, void *memory, size_t bytes);
 int runModel(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs);
+
+/// The bytes of the workspace.
+Span workspaceSpan(const segc_model_model &model);
+/// Gives the lanes the scratch memory behind an engine's arena. Before any of its kernels runs.
+void lendScratch(segc_model_model &model, const Engine &engine);
 
 } // namespace segc::rt

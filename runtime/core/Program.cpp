@@ -60,16 +60,40 @@ void bindArena(const Header &table, const ViewDesc &view, const int64_t *sizes, 
   buffer.host = reinterpret_cast<uint8_t *>(arena) + offsets[view.index] + at * bytesOf(desc.dtype);
 }
 
-void bindDense(const Header &table, const ViewDesc &view, const int64_t *sizes, const Memory &memory,
-               halide_buffer_t &buffer) {
+/// The first byte of a view without pixels.
+const void *denseMemory(const Header &table, const ViewDesc &view, const int64_t *sizes,
+                        const uint64_t *offsets, const Memory &memory) {
+  switch (view.space) {
+  case Space::Weight:
+    return memory.weights[view.index];
+  case Space::Dense:
+    return memory.arena + offsets[view.index];
+  case Space::Gradient:
+    return memory.train->flat[uint32_t(FlatBuffer::Gradients)] +
+           elements<WeightDesc>(table, table.weights)[view.index].flat;
+  case Space::Loss:
+    return memory.train->loss;
+  case Space::Flat:
+    return memory.train->flat[view.index] + sizes[view.x0];
+  case Space::Hyper:
+    return memory.train->hyper + view.index * kHyperFloats;
+  case Space::Seed:
+    return memory.train->seed;
+  case Space::Partial:
+    return memory.train->partial;
+  default:
+    return memory.prepared + elements<PreparedDesc>(table, table.prepared)[view.index].offset;
+  }
+}
+
+void bindDense(const Header &table, const ViewDesc &view, const int64_t *sizes, const uint64_t *offsets,
+               const Memory &memory, halide_buffer_t &buffer) {
   int32_t stride = 1;
   for (uint32_t k = 0; k < view.rank; ++k) {
     buffer.dim[k] = halide_dimension_t(0, int32_t(sizes[view.extents[k]]), stride);
     stride *= buffer.dim[k].extent;
   }
-  const void *data = view.space == Space::Weight
-                         ? memory.weights[view.index]
-                         : memory.prepared + elements<PreparedDesc>(table, table.prepared)[view.index].offset;
+  const void *data = denseMemory(table, view, sizes, offsets, memory);
   buffer.host = static_cast<uint8_t *>(const_cast<void *>(data));
 }
 
@@ -79,9 +103,12 @@ uint64_t now() {
   return uint64_t(time.tv_sec) * 1000000000u + uint64_t(time.tv_nsec);
 }
 
-/// The number of a program's first step among all steps: @prepare comes first.
-uint32_t firstStep(const Header &table, const Section &steps) {
-  return steps.offset == table.runSteps.offset ? table.prepareSteps.count : 0;
+/// The number of a list's first step among all steps.
+uint32_t firstStep(const Header &table, StepList list) {
+  uint32_t number = 0;
+  for (uint32_t i = 0; i < uint32_t(list); ++i)
+    number += section(table, StepList(i)).count;
+  return number;
 }
 
 } // namespace
@@ -106,15 +133,13 @@ int Program::allocate(const Header &header, const KernelFn *functions, Lane *lan
   table = &header;
   kernels = functions;
   userContext = lane0;
-  const uint32_t views = header.views.count, steps = header.prepareSteps.count + header.runSteps.count;
-  const auto stepAt = [&header](uint32_t i) -> const StepDesc & {
-    const uint32_t prepare = header.prepareSteps.count;
-    return i < prepare ? elements<StepDesc>(header, header.prepareSteps)[i]
-                       : elements<StepDesc>(header, header.runSteps)[i - prepare];
-  };
-  size_t pointers = 0;
-  for (uint32_t i = 0; i < steps; ++i)
-    pointers += 1 + stepAt(i).argCount;
+  const uint32_t views = header.views.count, steps = firstStep(header, StepList(kStepLists));
+  size_t pointers = steps;
+  for (uint32_t list = 0; list < kStepLists; ++list) {
+    const Section &of = section(header, StepList(list));
+    for (uint32_t i = 0; i < of.count; ++i)
+      pointers += elements<StepDesc>(header, of)[i].argCount;
+  }
   // One block, in order of falling alignment.
   buffers = static_cast<halide_buffer_t *>(
       calloc(1, views * (sizeof(halide_buffer_t) + kMaxRank * sizeof(halide_dimension_t) + sizeof(uint32_t)) +
@@ -133,20 +158,24 @@ int Program::allocate(const Header &header, const KernelFn *functions, Lane *lan
     if (isExternal(descs[i]))
       external[externalCount++] = i;
   }
-  uint32_t at = 0;
-  for (uint32_t i = 0; i < steps; ++i) {
-    vectors[i] = at;
-    args[at++] = &userContext;
-    for (uint32_t k = 0; k < stepAt(i).argCount; ++k)
-      args[at++] = buffers + elements<uint32_t>(header, header.args)[stepAt(i).firstArg + k];
+  uint32_t at = 0, number = 0;
+  for (uint32_t list = 0; list < kStepLists; ++list) {
+    const Section &of = section(header, StepList(list));
+    for (uint32_t i = 0; i < of.count; ++i) {
+      const StepDesc &step = elements<StepDesc>(header, of)[i];
+      vectors[number++] = at;
+      args[at++] = &userContext;
+      for (uint32_t k = 0; k < step.argCount; ++k)
+        args[at++] = buffers + elements<uint32_t>(header, header.args)[step.firstArg + k];
+    }
   }
   return SEGC_MODEL_OK;
 }
 
 void Program::free() { ::free(buffers); }
 
-void Program::bindStatic(const Section &steps, const int64_t *sizes, const uint64_t *offsets,
-                         const Memory &memory) {
+void Program::bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory) {
+  const Section &steps = section(*table, list);
   const StepDesc *step = elements<StepDesc>(*table, steps);
   const ViewDesc *views = elements<ViewDesc>(*table, table->views);
   for (uint32_t i = 0; i < steps.count; ++i)
@@ -156,7 +185,7 @@ void Program::bindStatic(const Section &steps, const int64_t *sizes, const uint6
       if (view.space == Space::Arena)
         bindArena(*table, view, sizes, offsets, memory.arena, buffers[index]);
       else if (!isExternal(view))
-        bindDense(*table, view, sizes, memory, buffers[index]);
+        bindDense(*table, view, sizes, offsets, memory, buffers[index]);
       // The bounded extents of a caller's tensor need its shape, so bindTensors() writes those.
     }
 }
@@ -178,10 +207,11 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
   }
 }
 
-int Program::run(const Section &steps, const int64_t *sizes, const uint64_t *offsets, char *arena,
-                 const Observer &observer) {
+int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
+                 const Observer &observer, const Inspector &inspector) {
+  const Section &steps = section(*table, list);
   const StepDesc *step = elements<StepDesc>(*table, steps);
-  const uint32_t first = firstStep(*table, steps);
+  const uint32_t first = firstStep(*table, list);
   for (uint32_t i = 0; i < steps.count; ++i) {
     const uint64_t start = observer.function ? now() : 0;
     int error = 0;
@@ -193,9 +223,12 @@ int Program::run(const Section &steps, const int64_t *sizes, const uint64_t *off
     if (error)
       return fail(SEGC_MODEL_KERNEL_FAILED, "'%s': kernel '%s' returned error %d",
                   text(*table, step[i].label), text(*table, step[i].problem), error);
+    if (inspector.function && step[i].kind == StepKind::Launch)
+      if (int status = inspector.function(inspector.user, *table, step[i], args + vectors[first + i]))
+        return status;
     if (observer.function)
-      observer.function(observer.user, int(i), text(*table, step[i].label), text(*table, step[i].problem),
-                        now() - start);
+      observer.function(observer.user, int(first + i - table->prepareSteps.count),
+                        text(*table, step[i].label), text(*table, step[i].problem), now() - start);
   }
   return SEGC_MODEL_OK;
 }

@@ -1,26 +1,42 @@
-/// \file The two step programs of a model made ready to run: a buffer descriptor for each view, an argument
-/// vector for each step.
+/// \file The steps of a table made ready to run: a buffer descriptor for each view, an argument vector for
+/// each step.
 ///
-/// Everything that depends on shapes, weights or the workspace is written by bindStatic(); run() then only
-/// writes the pointers and strides of the caller's tensors and calls kernels.
+/// Everything that depends on shapes, weights or the workspace is written by bindStatic(); what is left for a
+/// run are the pointers and strides of the caller's tensors, and the calls of the kernels.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "runtime/core/Lane.h"
 #include "runtime/core/Layout.h"
+#include "runtime/core/Table.h"
 #include "runtime/include/segc/model.h"
 #include <HalideRuntime.h>
 
 namespace segc::rt {
+
+/// Memory that only the views of a training table point into.
+struct TrainMemory {
+  float *flat[kFlatBuffers]; ///< by FlatBuffer; null for those that do not exist
+  float *loss, *hyper;
+  int32_t *seed;
+  double *partial;
+};
 
 /// Memory that views point into.
 struct Memory {
   char *arena; ///< null before there is a shape
   const void *const *weights;
   char *prepared;
+  const TrainMemory *train; ///< null for a table of inference
 };
 
 struct Observer {
   segc_model_observer function;
+  void *user;
+};
+
+/// Called after each launch, with the step's argument vector; a status other than OK ends the run with it.
+struct Inspector {
+  int (*function)(void *user, const Header &table, const StepDesc &step, void *const *args);
   void *user;
 };
 
@@ -29,7 +45,7 @@ struct Program {
   const KernelFn *kernels = nullptr;
   halide_buffer_t *buffers = nullptr; ///< one for each view
   void **args = nullptr;              ///< for each step: &userContext, then its buffers
-  uint32_t *vectors = nullptr;        ///< where in `args` a step begins: those of @prepare, then those of run
+  uint32_t *vectors = nullptr;        ///< where in `args` a step begins, the lists one after another
   void *userContext = nullptr;        ///< lane 0
   uint32_t *external = nullptr;       ///< views of inputs and outputs, which run() patches
   uint32_t externalCount = 0;
@@ -38,13 +54,13 @@ struct Program {
   int allocate(const Header &table, const KernelFn *kernels, Lane *lane0);
   void free();
 
-  /// Writes the descriptors of one program's views: extents, strides, and pointers into `memory`.
-  void bindStatic(const Section &steps, const int64_t *sizes, const uint64_t *offsets, const Memory &memory);
+  /// Writes the descriptors of one list's views: extents, strides, and pointers into `memory`.
+  void bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory);
   /// Writes pointers and strides of the views of the caller's tensors, which checkTensor() has accepted.
   void bindTensors(const int64_t *sizes, const segc_model_tensor *inputs, const segc_model_tensor *outputs);
-  /// Runs the steps in order. Returns a status of the C interface.
-  int run(const Section &steps, const int64_t *sizes, const uint64_t *offsets, char *arena,
-          const Observer &observer);
+  /// Runs the steps of a list in order. Returns a status of the C interface.
+  int run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena, const Observer &observer,
+          const Inspector &inspector);
 };
 
 /// Writes zeros around each image of a buffer that starts at `base`: the rows above and below, and the strips

@@ -125,9 +125,9 @@ int evaluateSizes(const Header &table, const int64_t *shapes, int64_t *values) {
       if (position == kNone)
         return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: size %u names no input axis", i);
       if (!shapes && node.value == 0)
-        return fail(SEGC_MODEL_NEEDS_RESHAPE,
-                    "%s of input '%s' is not fixed by the model: call reshape first",
-                    axisName(position, inputs[node.a].rank), text(table, inputs[node.a].name));
+        return fail(SEGC_MODEL_NEEDS_RESHAPE, "%s of input '%s' is not fixed by the model: call %s first",
+                    axisName(position, inputs[node.a].rank), text(table, inputs[node.a].name),
+                    reshapeOf(table));
       values[i] = shapes ? shapes[4 * node.a + position] : node.value;
     } else if (!evaluate(node, i, values, values[i])) {
       return fail(SEGC_MODEL_INVALID_SHAPE, "the shapes are too large: a size does not fit into 64 bits");

@@ -13,6 +13,45 @@ inline const char *text(const Header &table, uint32_t id) {
   return elements<char>(table, table.strings) + id;
 }
 
+/// The step lists of a table; their steps are numbered through in this order.
+enum class StepList : uint32_t { Prepare, Run, Norm, Update, Average, Accumulate };
+constexpr uint32_t kStepLists = 6;
+
+inline const Section &section(const Header &table, StepList list) {
+  switch (list) {
+  case StepList::Prepare:
+    return table.prepareSteps;
+  case StepList::Run:
+    return table.runSteps;
+  case StepList::Norm:
+    return table.normSteps;
+  case StepList::Update:
+    return table.updateSteps;
+  case StepList::Average:
+    return table.averageSteps;
+  default:
+    return table.accumulateSteps;
+  }
+}
+
+/// What a training table says of training, null in a table of inference.
+inline const TrainingDesc *trainingOf(const Header &table) {
+  return table.training.count ? elements<TrainingDesc>(table, table.training) : nullptr;
+}
+
+/// The function that sets the shapes of the table's inputs, for texts.
+inline const char *reshapeOf(const Header &table) {
+  return table.training.count ? "reshape_train" : "reshape";
+}
+
+/// Of a weight's tensor.
+inline uint64_t elementsOf(const WeightDesc &weight) {
+  uint64_t count = 1;
+  for (uint32_t k = 0; k < weight.rank; ++k)
+    count *= uint64_t(weight.extents[k]);
+  return count;
+}
+
 inline uint32_t bytesOf(DType type) {
   switch (type) {
   case DType::F64:

@@ -42,8 +42,9 @@ int checkStrides(const char *what, const char *name, const segc_model_tensor &te
 
 } // namespace
 
-int checkTensor(const char *what, const char *name, const TensorDesc &desc, const int64_t *shape,
+int checkTensor(const char *what, const Header &table, const TensorDesc &desc, const int64_t *shape,
                 const segc_model_tensor &tensor, Span &span) {
+  const char *const name = text(table, desc.name);
   if (!tensor.data)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s '%s': data is NULL", what, name);
   if (tensor.dtype != int32_t(desc.dtype))
@@ -54,10 +55,9 @@ int checkTensor(const char *what, const char *name, const TensorDesc &desc, cons
                 desc.rank);
   for (uint32_t k = 0; k < desc.rank; ++k)
     if (tensor.shape[k] != shape[k])
-      return fail(
-          SEGC_MODEL_NEEDS_RESHAPE,
-          "%s '%s': extent %u is %lld, but the model is set to %lld: correct it, or call reshape first", what,
-          name, k, (long long)tensor.shape[k], (long long)shape[k]);
+      return fail(SEGC_MODEL_NEEDS_RESHAPE,
+                  "%s '%s': extent %u is %lld, but the model is set to %lld: correct it, or call %s first",
+                  what, name, k, (long long)tensor.shape[k], (long long)shape[k], reshapeOf(table));
   int64_t last = 0;
   if (int status = checkStrides(what, name, tensor, last))
     return status;

@@ -13,9 +13,9 @@ struct Span {
 };
 
 /// Shape, type, strides (positive, no two elements at one address, at most 2^31 - 1 elements apart),
-/// alignment. `what` is "input" or "output", `shape` what the extents must be. Fills `span`; a status of the
-/// C interface.
-int checkTensor(const char *what, const char *name, const TensorDesc &desc, const int64_t *shape,
+/// alignment. `what` is "input" or "output", `shape` what the extents must be, of the table that `desc` is
+/// in. Fills `span`; a status of the C interface.
+int checkTensor(const char *what, const Header &table, const TensorDesc &desc, const int64_t *shape,
                 const segc_model_tensor &tensor, Span &span);
 
 /// Strides of dense memory; `channelsLast` puts C innermost. Rank 3 (N, H, W) has one dense order. Other

@@ -43,9 +43,7 @@ void MappedFile::close() {
   data = nullptr;
 }
 
-namespace {
-
-/// binary16 to binary32: halves below 2^-14 are multiples of 2^-24, exact in f32.
+// Halves below 2^-14 are multiples of 2^-24, exact in f32.
 float fromHalf(uint16_t half) {
   const uint32_t sign = uint32_t(half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3ff;
   float value;
@@ -57,6 +55,15 @@ float fromHalf(uint16_t half) {
   memcpy(&value, &bits, sizeof value);
   return value;
 }
+
+float fromBFloat(uint16_t half) {
+  const uint32_t bits = uint32_t(half) << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+namespace {
 
 /// The f32 value of element `i`; memcpy because the file's data may be misaligned.
 float element(const FileTensor &tensor, int64_t i) {
@@ -72,11 +79,7 @@ float element(const FileTensor &tensor, int64_t i) {
   }
   uint16_t half;
   memcpy(&half, tensor.data + 2 * i, 2);
-  if (tensor.type == FileType::F16)
-    return fromHalf(half);
-  const uint32_t bits = uint32_t(half) << 16;
-  memcpy(&value, &bits, 4);
-  return value;
+  return tensor.type == FileType::F16 ? fromHalf(half) : fromBFloat(half);
 }
 
 bool convertible(FileType type) {

@@ -7,6 +7,10 @@
 
 namespace segc::rt {
 
+/// The value of a binary16 or bfloat16 number.
+float fromHalf(uint16_t half);
+float fromBFloat(uint16_t half);
+
 /// A file mapped into memory, read only.
 struct MappedFile {
   const void *data = nullptr;

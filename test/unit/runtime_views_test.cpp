@@ -37,7 +37,7 @@ struct Views : testing::Test {
     if (int status = layout.compute(table, nullptr))
       return status;
     EXPECT_EQ(program.allocate(table, nullptr, nullptr), 0);
-    program.bindStatic(table.runSteps, layout.sizes, layout.offsets, {arena, nullptr, nullptr});
+    program.bindStatic(StepList::Run, layout.sizes, layout.offsets, {arena, nullptr, nullptr, nullptr});
     return 0;
   }
   void expectDim(int view, int dim, int min, int extent, int stride) {

@@ -1,0 +1,100 @@
+/// \file Life of an engine: descriptors, prepared weights, workspace, the checks of a call, the call.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Engine.h"
+#include "runtime/core/Error.h"
+#include "runtime/core/Table.h"
+#include <stdlib.h>
+#include <string.h>
+
+namespace segc::rt {
+
+int Engine::allocate(const Header &header, const KernelFn *kernels, Lane *lane0) {
+  table = &header;
+  const uint32_t nodes = header.sizes.count;
+  spans = static_cast<Span *>(calloc(size_t(header.inputs.count) + header.outputs.count + 1, sizeof(Span)));
+  constants = static_cast<int64_t *>(calloc(size_t(nodes) + 1, sizeof(int64_t)));
+  if (!spans || !constants)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a handle");
+  for (uint32_t i = 0; i < nodes; ++i)
+    if (elements<SizeNode>(header, header.sizes)[i].op == SizeOp::Constant)
+      constants[i] = elements<SizeNode>(header, header.sizes)[i].value;
+  return program.allocate(header, kernels, lane0);
+}
+
+void Engine::free() {
+  program.free();
+  layout.free();
+  ::free(prepared);
+  ::free(spans);
+  ::free(constants);
+}
+
+int Engine::allocatePrepared() {
+  if (posix_memalign(reinterpret_cast<void **>(&prepared), kAlignment, table->preparedBytes + 1) != 0)
+    prepared = nullptr;
+  if (!prepared)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes of prepared weights",
+                (unsigned long long)table->preparedBytes);
+  memset(prepared, 0, table->preparedBytes);
+  // Views of weights and prepared tensors have constant extents, so @prepare needs no shape.
+  program.bindStatic(StepList::Prepare, constants, nullptr, {nullptr, weights, prepared, train});
+  return SEGC_MODEL_OK;
+}
+
+int Engine::prepare() {
+  const int status = program.run(StepList::Prepare, constants, nullptr, nullptr, Observer{nullptr, nullptr},
+                                 Inspector{nullptr, nullptr});
+  stale = status != SEGC_MODEL_OK;
+  return status;
+}
+
+uint64_t Engine::workspaceBytes(int threads) const {
+  return layout.sizes ? rt::workspaceBytes(*table, layout, threads) : 0;
+}
+
+void Engine::bind(char *workspace) {
+  if (layout.sizes && workspace)
+    program.bindStatic(StepList::Run, layout.sizes, layout.offsets, {workspace, weights, prepared, train});
+}
+
+int Engine::checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs,
+                         const Span &workspace) {
+  if (!layout.sizes)
+    return fail(SEGC_MODEL_NEEDS_RESHAPE, "the model leaves extents of its inputs open: call %s first",
+                reshapeOf(*table));
+  const uint32_t ins = table->inputs.count, outs = table->outputs.count;
+  const auto desc = [&](uint32_t i) -> const TensorDesc & {
+    return i < ins ? elements<TensorDesc>(*table, table->inputs)[i]
+                   : elements<TensorDesc>(*table, table->outputs)[i - ins];
+  };
+  for (uint32_t i = 0; i < ins + outs; ++i) {
+    int64_t shape[4];
+    for (uint32_t k = 0; k < desc(i).rank; ++k)
+      shape[k] = layout.sizes[desc(i).sizes[k]];
+    const bool in = i < ins;
+    if (int status = checkTensor(in ? "input" : "output", *table, desc(i), shape,
+                                 in ? inputs[i] : outputs[i - ins], spans[i]))
+      return status;
+  }
+  const auto name = [&](uint32_t i) { return text(*table, desc(i).name); };
+  for (uint32_t i = 0; i < ins + outs; ++i) {
+    if (spans[i].meets(workspace))
+      return fail(SEGC_MODEL_INVALID_TENSOR, "'%s' lies in the workspace", name(i));
+    for (uint32_t k = i < ins ? ins : i + 1; k < ins + outs; ++k)
+      if (spans[i].meets(spans[k]))
+        return fail(SEGC_MODEL_INVALID_TENSOR, "output '%s' overlaps '%s': give it memory of its own",
+                    name(k), name(i));
+  }
+  return SEGC_MODEL_OK;
+}
+
+int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
+                const Observer &observer, const Inspector &inspector) {
+  if (stale)
+    if (int status = prepare())
+      return status;
+  program.bindTensors(layout.sizes, inputs, outputs);
+  return program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
+}
+
+} // namespace segc::rt

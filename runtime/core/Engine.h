@@ -1,0 +1,43 @@
+/// \file One table made ready to run: descriptors, shape, prepared weights.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/Layout.h"
+#include "runtime/core/Program.h"
+#include "runtime/core/Tensor.h"
+
+namespace segc::rt {
+
+/// A handle has one for inference, one for training, or both. Zeroed: the library has no such table.
+struct Engine {
+  const Header *table;
+  Program program;
+  Layout layout;              ///< layout.sizes is null while there is no shape
+  int64_t *constants;         ///< the sizes with those filled in that depend on no shape
+  const void *const *weights; ///< in the table's order; belongs to the handle
+  const TrainMemory *train;   ///< null for inference; belongs to the handle
+  char *prepared;
+  Span *spans; ///< room to note where the caller's tensors lie
+  bool stale;  ///< the weights are newer than `prepared`
+
+  /// Everything that needs neither weights nor a shape; a status of the C interface.
+  int allocate(const Header &header, const KernelFn *kernels, Lane *lane0);
+  void free();
+
+  /// Allocates `prepared` and binds @prepare to it; `weights` stay where they are from now on.
+  int allocatePrepared();
+  /// Runs @prepare. The lanes have scratch.
+  int prepare();
+
+  /// Bytes of workspace for the current shape, 0 without one.
+  uint64_t workspaceBytes(int threads) const;
+  /// Binds the steps that run() or grad() takes to the workspace. Without a shape nothing happens.
+  void bind(char *workspace);
+
+  /// Checks every tensor of a call, then that no output meets another tensor or the workspace.
+  int checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs, const Span &workspace);
+  /// Runs what checkTensors() has accepted, after @prepare where that is due.
+  int run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
+          const Observer &observer, const Inspector &inspector);
+};
+
+} // namespace segc::rt

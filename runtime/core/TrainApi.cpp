@@ -1,0 +1,239 @@
+/// \file The C functions that only libraries that train have: arguments and concurrent use are checked here.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Api.h"
+#include "runtime/core/Error.h"
+#include "runtime/core/Table.h"
+#include "runtime/core/Training.h"
+#include <string.h>
+
+using namespace segc::rt;
+
+namespace {
+
+constexpr TensorList kInputs = {&Header::inputs, "training inputs"},
+                     kOutputs = {&Header::outputs, "training outputs"};
+
+int checkTrains(const segc_model_model *model) {
+  if (!model)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "model is NULL");
+  if (!model->training)
+    return fail(SEGC_MODEL_UNSUPPORTED,
+                "this library only runs: compile the model with -mode train or -mode both to train it");
+  return SEGC_MODEL_OK;
+}
+
+/// A Use of a handle that trains.
+struct TrainUse : Use {
+  int failed;
+  explicit TrainUse(segc_model_model *m) : Use(m), failed(status ? status : checkTrains(m)) {}
+};
+
+/// The training table of a handle, or without one of the best variant; null in a library that only runs.
+const Header *tableOf(const segc_model_model *model) {
+  return model ? model->train.table : segc_model_variants[0].trainTable;
+}
+
+/// What tells of a weight by its index, once that is checked.
+const WeightDesc &weightAt(const segc_model_model &model, int index) {
+  return elements<WeightDesc>(*model.train.table, model.train.table->weights)[index];
+}
+
+int checkGradTensors(const segc_model_model &model, const segc_model_tensor *inputs, int num_inputs,
+                     const segc_model_tensor *outputs, int num_outputs) {
+  const Header &table = *model.train.table;
+  if (int status = checkTensorList(inputs, num_inputs, table.inputs.count, "inputs"))
+    return status;
+  return checkTensorList(outputs, num_outputs, table.outputs.count, "outputs");
+}
+
+} // namespace
+
+extern "C" {
+
+int segc_model_grad(segc_model_model *model, const segc_model_tensor *inputs, int num_inputs,
+                    const segc_model_tensor *outputs, int num_outputs) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkGradTensors(*model, inputs, num_inputs, outputs, num_outputs))
+    return status;
+  return computeGradient(*model, inputs, outputs);
+}
+
+int segc_model_update(segc_model_model *model) {
+  TrainUse use(model);
+  return use.failed ? use.failed : updateWeights(*model);
+}
+
+int segc_model_step(segc_model_model *model, const segc_model_tensor *inputs, int num_inputs) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (model->train.table->outputs.count)
+    return fail(
+        SEGC_MODEL_UNSUPPORTED,
+        "this model returns gradients of its inputs: call grad() with memory for them, then update()");
+  if (int status = checkGradTensors(*model, inputs, num_inputs, nullptr, 0))
+    return status;
+  if (int status = computeGradient(*model, inputs, nullptr))
+    return status;
+  return updateWeights(*model);
+}
+
+int segc_model_set_accumulation(segc_model_model *model, int on) {
+  TrainUse use(model);
+  return use.failed ? use.failed : setAccumulation(*model, on != 0);
+}
+
+int segc_model_num_losses(const segc_model_model *model) {
+  const Header *table = tableOf(model);
+  return table ? 1 + int(table->losses.count) : 0;
+}
+
+const char *segc_model_loss_name(const segc_model_model *model, int index) {
+  const Header *table = tableOf(model);
+  if (!table || index < 0 || uint32_t(index) > table->losses.count)
+    return "";
+  return index == 0 ? "total" : text(*table, elements<uint32_t>(*table, table->losses)[index - 1]);
+}
+
+int segc_model_loss(segc_model_model *model, int index, float *value) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkIndex(value, "value", index, 1 + model->train.table->losses.count, "losses"))
+    return status;
+  if (!model->training->hasLoss)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "there is no loss: call grad() or step() first");
+  *value = model->training->memory.loss[index];
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_gradient(segc_model_model *model, int index, const float **data) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
+    return status;
+  const WeightDesc &desc = weightAt(*model, index);
+  const float *gradients = model->training->memory.flat[uint32_t(FlatBuffer::Gradients)];
+  *data = desc.flags & kTrainable ? gradients + desc.flat : nullptr;
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_get_weight(segc_model_model *model, int index, float *data) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
+    return status;
+  memcpy(data, model->weights.data[index], elementsOf(weightAt(*model, index)) * sizeof(float));
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_set_weight(segc_model_model *model, int index, const float *data) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
+    return status;
+  const WeightDesc &desc = weightAt(*model, index);
+  memcpy(model->training->memory.flat[uint32_t(FlatBuffer::Parameters)] + desc.flat, data,
+         elementsOf(desc) * sizeof(float));
+  markStale(*model, ~0u);
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_flat(segc_model_model *model, int which, float **data, size_t *count) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (int status = checkIndex(data, "data", which, kFlatBuffers, "flat buffers"))
+    return status;
+  if (!count)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "count is NULL");
+  *data = model->training->memory.flat[which];
+  *count = *data ? flatElements(*model->training->desc, FlatBuffer(which)) : 0;
+  if (FlatBuffer(which) == FlatBuffer::Parameters)
+    markStale(*model, ~0u);
+  return SEGC_MODEL_OK;
+}
+
+int64_t segc_model_steps(const segc_model_model *model) {
+  return model && model->training ? model->training->steps : 0;
+}
+
+int segc_model_set_steps(segc_model_model *model, int64_t steps) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (steps < 0)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "steps is %lld; it counts updates, from 0", (long long)steps);
+  model->training->steps = steps;
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_set_learning_rate(segc_model_model *model, double rate) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (!(rate <= 1e30)) // NaN and infinity too
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "rate is %g; a number, or a negative one for the schedule",
+                rate);
+  model->training->ownRate = rate < 0 ? -1 : rate;
+  return SEGC_MODEL_OK;
+}
+
+double segc_model_learning_rate(const segc_model_model *model) {
+  return model && model->training ? learningRate(*model) : 0;
+}
+
+int segc_model_set_seed(segc_model_model *model, uint32_t seed) {
+  TrainUse use(model);
+  if (!use.failed)
+    model->training->seed = seed;
+  return use.failed;
+}
+
+int segc_model_set_check_finite(segc_model_model *model, int on) {
+  TrainUse use(model);
+  if (!use.failed)
+    model->training->checkFinite = on != 0;
+  return use.failed;
+}
+
+int segc_model_num_train_inputs(const segc_model_model *model) {
+  const Header *table = tableOf(model);
+  return table ? int(table->inputs.count) : 0;
+}
+
+int segc_model_num_train_outputs(const segc_model_model *model) {
+  const Header *table = tableOf(model);
+  return table ? int(table->outputs.count) : 0;
+}
+
+int segc_model_train_input_info(const segc_model_model *model, int index, segc_model_info *info) {
+  const int status = checkTrains(model);
+  return status ? status : tensorInfo(model->train, kInputs, index, info);
+}
+
+int segc_model_train_output_info(const segc_model_model *model, int index, segc_model_info *info) {
+  const int status = checkTrains(model);
+  return status ? status : tensorInfo(model->train, kOutputs, index, info);
+}
+
+int segc_model_reshape_train(segc_model_model *model, const int64_t *shapes) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (!shapes)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "shapes is NULL: pass 4 extents for each training input");
+  return setShape(*model, model->train, shapes);
+}
+
+int segc_model_train_workspace_bytes(const segc_model_model *model, const int64_t *shapes, int threads,
+                                     size_t *bytes) {
+  const int status = checkTrains(model);
+  return status ? status : workspaceOf(*model, model->train, shapes, threads, bytes);
+}
+}

@@ -1,0 +1,41 @@
+/// \file What a handle of a library that trains has besides: flat buffers, optimiser, switches.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/Model.h"
+
+namespace segc::rt {
+
+/// Created zeroed. One for each handle of a library that trains.
+struct Training {
+  const TrainingDesc *desc;
+  TrainMemory memory;
+  float *vectors;            ///< the memory of loss, hyper and partial
+  const void **inferWeights; ///< where the weights of the inference engine lie among the parameters
+  uint32_t prepareReads;     ///< WeightFlags of what the training engine's @prepare reads
+  uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
+  uint32_t seed;
+  bool accumulate, checkFinite;
+  bool hasLoss;     ///< grad() ran
+  int64_t steps;    ///< updates so far
+  double ownRate;   ///< the caller's learning rate; negative: the schedule's
+  int32_t seeds[2]; ///< what kernels see
+};
+
+/// Elements of a flat buffer, without its slack.
+uint64_t flatElements(const TrainingDesc &desc, FlatBuffer which);
+
+/// The operations of the C interface without its checks of arguments and of concurrent use.
+int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
+                    const segc_model_tensor *outputs);
+int updateWeights(segc_model_model &model);
+int setAccumulation(segc_model_model &model, bool on);
+
+/// The engines whose prepared weights come from those with one of these WeightFlags prepare them again before
+/// they run.
+void markStale(segc_model_model &model, uint32_t flags);
+/// Runs a list of steps whose memory does not depend on a shape. The lanes have scratch.
+int runList(segc_model_model &model, StepList list);
+/// The learning rate of the next update, before a segment's factor.
+double learningRate(const segc_model_model &model);
+
+} // namespace segc::rt

@@ -1,0 +1,119 @@
+/// \file One step of the optimiser: the gradient's norm, the numbers its kernels read, the kernels.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Error.h"
+#include "runtime/core/Schedule.h"
+#include "runtime/core/Table.h"
+#include "runtime/core/Training.h"
+#include <math.h>
+#include <string.h>
+
+namespace segc::rt {
+namespace {
+
+/// The gradient's length, from sums of squares that are added in a fixed order.
+int gradientNorm(segc_model_model &model, double &norm) {
+  if (int status = runList(model, StepList::Norm))
+    return status;
+  double sum = 0;
+  for (uint32_t i = 0; i < kPartialSums; ++i)
+    sum += model.training->memory.partial[i];
+  norm = sqrt(sum);
+  return SEGC_MODEL_OK;
+}
+
+/// What every gradient is multiplied by: 1 / count for the mean of accumulated ones, and for clipping
+/// min(1, clipNorm / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_ (a NaN stays one).
+int gradientFactor(segc_model_model &model, double &factor) {
+  const Training &training = *model.training;
+  factor = 1.0 / training.grads;
+  if (!(training.desc->clipNorm > 0))
+    return SEGC_MODEL_OK;
+  double norm;
+  if (int status = gradientNorm(model, norm))
+    return status;
+  norm *= factor;
+  if (training.checkFinite && !isfinite(norm))
+    return fail(SEGC_MODEL_NOT_FINITE,
+                "step %lld: the gradient's norm is %g; the parameters are as they were before the update",
+                (long long)training.steps, norm);
+  const double coefficient = training.desc->clipNorm / (norm + 1e-6);
+  if (!(coefficient >= 1))
+    factor *= coefficient;
+  return SEGC_MODEL_OK;
+}
+
+void fillHyper(segc_model_model &model, double factor) {
+  const Training &training = *model.training;
+  const TrainingDesc &desc = *training.desc;
+  const Header &table = *model.train.table;
+  const bool adam = desc.optimizer != OptimizerKind::Sgd;
+  const double t = double(training.steps + 1), rate = learningRate(model);
+  for (uint32_t i = 0; i < table.segments.count; ++i) {
+    float *row = training.memory.hyper + size_t(i) * kHyperFloats;
+    row[kHyperRate] = float(rate * elements<SegmentDesc>(table, table.segments)[i].lrScale);
+    row[kHyperDecay] = float(desc.weightDecay);
+    row[kHyperFactor] = float(factor);
+    row[kHyperMomentum] = float(adam ? desc.beta1 : desc.momentum);
+    row[kHyperBeta2] = float(desc.beta2);
+    row[kHyperEps] = float(desc.eps);
+    row[kHyperCorrection1] = float(1 - pow(desc.beta1, t));
+    row[kHyperCorrection2] = float(sqrt(1 - pow(desc.beta2, t)));
+    row[kHyperAverage] = float(desc.ema);
+  }
+}
+
+struct Clearing {
+  float *memory;
+  uint64_t count;
+};
+constexpr uint64_t kClearedAtOnce = uint64_t(1) << 16;
+
+int clearPart(void *context, int, int index) {
+  const Clearing &clearing = *static_cast<const Clearing *>(context);
+  const uint64_t first = uint64_t(index) * kClearedAtOnce, left = clearing.count - first;
+  memset(clearing.memory + first, 0, (left < kClearedAtOnce ? left : kClearedAtOnce) * sizeof(float));
+  return 0;
+}
+
+} // namespace
+
+double learningRate(const segc_model_model &model) {
+  const Training &training = *model.training;
+  const Header &table = *model.train.table;
+  if (training.ownRate >= 0)
+    return training.ownRate;
+  return scheduledRate(*training.desc, elements<int64_t>(table, table.milestones), table.milestones.count,
+                       training.steps);
+}
+
+int updateWeights(segc_model_model &model) {
+  Training &training = *model.training;
+  const uint64_t count = training.desc->trainableElements;
+  float *const *flat = training.memory.flat;
+  if (training.grads == 0)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT,
+                "there is no gradient since the last update: call grad() first, or step()");
+  lendScratch(model, model.train);
+  double factor;
+  if (int status = gradientFactor(model, factor))
+    return status;
+  fillHyper(model, factor);
+  // The average starts from what the parameters are before the first update.
+  if (float *average = flat[uint32_t(FlatBuffer::Average)]; average && training.steps == 0)
+    memcpy(average, flat[uint32_t(FlatBuffer::Parameters)], count * sizeof(float));
+  markStale(model, kTrainable);
+  if (int status = runList(model, StepList::Update))
+    return status;
+  if (int status = runList(model, StepList::Average))
+    return status;
+  ++training.steps;
+  training.grads = 0;
+  if (training.accumulate) {
+    Clearing clearing = {flat[uint32_t(FlatBuffer::Accumulated)], count};
+    segc_pool_v1_for(model.crew.count, int((count + kClearedAtOnce - 1) / kClearedAtOnce), clearPart,
+                     &clearing);
+  }
+  return SEGC_MODEL_OK;
+}
+
+} // namespace segc::rt
