@@ -12,8 +12,9 @@ namespace segc::schedules {
 class Epilogues {
 public:
   /// `channels`: of the result. Vectors are parameters of paddedChannels(channels) elements, tensors are
-  /// activations of `channels` channels.
-  Epilogues(const KernelSpec &spec, int channels);
+  /// activations of `channels` channels. `width` and `height` of the result are what `drop` counts its
+  /// elements with.
+  Epilogues(const KernelSpec &spec, int channels, Halide::Expr width = {}, Halide::Expr height = {});
 
   /// The value a sum starts with: the bias if that is the first epilogue (apply() then leaves it out), else
   /// 0.
@@ -30,12 +31,17 @@ public:
   const std::vector<Halide::ImageParam> &operands() const { return params; }
 
 private:
+  Halide::Expr drop(const Epilogue &step, const Halide::ImageParam &seed, Halide::Expr value, Halide::Expr c,
+                    Halide::Expr x, Halide::Expr y, Halide::Expr n) const;
   std::vector<Epilogue> steps;
   std::vector<Halide::ImageParam> params;
   int channels;
+  Halide::Expr width, height;
 };
 
 /// One activation function without operands, or with `alpha` (leaky_relu, elu).
 Halide::Expr activate(const std::string &op, Halide::Expr value, double alpha = 0);
+/// v * f'(saved) for the derivative epilogue `op`; `alpha` is leaky_relu's, elu's or a channel's slope.
+Halide::Expr derive(const std::string &op, Halide::Expr v, Halide::Expr saved, Halide::Expr alpha);
 
 } // namespace segc::schedules

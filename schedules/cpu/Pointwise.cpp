@@ -18,14 +18,14 @@ bool isFlat(const KernelSpec &spec) {
   const int channels = spec.get("c");
   bool flat = spec.get("in") == channels && spec.get("out") == channels;
   for (const Epilogue &e : spec.epilogues)
-    flat = flat && (e.isTensor() ? e.stride == channels : e.operands() == 0);
+    flat = flat && (e.signature().empty() || (e.signature() == "t" && e.stride == channels));
   return flat;
 }
 
 KernelBuild buildPointwise(const KernelSpec &spec, Isa isa) {
   const int channels = spec.get("c");
   const ImageParam in = activation("x", channels, spec.get("in"));
-  const Epilogues epilogues(spec, channels);
+  const Epilogues epilogues(spec, channels, in.dim(1).extent(), in.dim(2).extent());
   const Rows rows(channels, isa, true);
   Func out("y");
   out(rows.c, rows.x, rows.y, rows.n) =
