@@ -15,7 +15,16 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   // graph: @main as imported, one op a layer.
   if (options.stopAfter == Stage::Graph)
     return;
-  passes.addPass(createCanonicalizerPass());               // no op computes what a simpler one can
+  passes.addPass(createCanonicalizerPass()); // no op computes what a simpler one can
+  if (options.training) {
+    passes.addPass(createDifferentiate()); // @main returns gradients; no loss, dropout, unfrozen norm of
+                                           // running statistics
+    passes.addPass(createCSEPass()); // equal values once, the last time that this is right for all of them:
+    passes.addPass(
+        createChooseSaved({options.recompute})); // backward ops read what is kept or computed again
+  }
+  if (options.stopAfter == Stage::Gradient)
+    return;
   passes.addNestedPass<func::FuncOp>(createFoldNorms());   // no hourglass.norm
   passes.addNestedPass<func::FuncOp>(createSplitDeconv()); // no hourglass.deconv
   passes.addPass(createVerifyPhase({"folded"}));
@@ -43,17 +52,24 @@ void registerDialects(DialectRegistry &registry) {
 }
 
 namespace {
-struct InferOptions : PassPipelineOptions<InferOptions> {
+struct WholeOptions : PassPipelineOptions<WholeOptions> {
   Option<std::string> isa{*this, "isa", llvm::cl::desc("avx512, avx2 or portable"), llvm::cl::init("avx512")};
+  Option<unsigned> recompute{*this, "recompute", llvm::cl::desc("convolutions computed again"),
+                             llvm::cl::init(0)};
 };
 } // namespace
 
 void registerPipelines() {
-  PassPipelineRegistration<InferOptions>("segc-infer",
+  PassPipelineRegistration<WholeOptions>("segc-infer",
                                          "Everything from the graph to the plan of an inference library",
-                                         [](OpPassManager &passes, const InferOptions &options) {
+                                         [](OpPassManager &passes, const WholeOptions &options) {
                                            buildPipeline(passes, {options.isa, {}, Stage::Plan});
                                          });
+  PassPipelineRegistration<WholeOptions>(
+      "segc-train", "Everything from the graph with its losses to the plan of a training step",
+      [](OpPassManager &passes, const WholeOptions &options) {
+        buildPipeline(passes, {options.isa, {}, Stage::Plan, true, options.recompute});
+      });
 }
 
 } // namespace segc

@@ -7,17 +7,19 @@
 namespace segc {
 
 /// Where a compilation can stop, in order.
-enum class Stage { Graph, Fused, Scheduled, Plan };
+enum class Stage { Graph, Gradient, Fused, Scheduled, Plan };
 
 struct PipelineOptions {
   std::string isa = "avx512";
   std::vector<std::string> without; ///< schedule families that must not be used
   Stage stopAfter = Stage::Plan;
+  bool training = false;  ///< the graph returns a total loss: differentiate it
+  unsigned recompute = 0; ///< convolutions that the backward pass may compute again
 };
 
 void buildPipeline(mlir::OpPassManager &passes, const PipelineOptions &options);
 void registerDialects(mlir::DialectRegistry &registry);
-/// `segc-infer`: the whole pipeline as one name for segc-opt.
+/// `segc-infer`, `segc-train`: the whole pipelines as names for segc-opt.
 void registerPipelines();
 
 } // namespace segc

@@ -50,6 +50,7 @@ public:
     if (backward.empty())
       return;
     chooseConvolutions();
+    keepConcats();
     cut();
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
       if (backward.contains(&op))
@@ -85,6 +86,25 @@ private:
       again.insert(op);
   }
 
+  /// A concat whose parts cannot all be computed again is kept as it is, and its parts with it: they share
+  /// its memory.
+  void keepConcats() {
+    for (hg::ConcatOp concat : block.getOps<hg::ConcatOp>()) {
+      bool isRead = llvm::any_of(concat.getY().getUses(), [&](OpOperand &use) {
+        return !hg::isShapeOnly(use) && backward.contains(use.getOwner());
+      });
+      bool isCheaplyMade = llvm::all_of(concat.getInputs(), [&](Value part) {
+        return part.getDefiningOp() &&
+               (isCheap(part.getDefiningOp()) || again.contains(part.getDefiningOp()));
+      });
+      if (!isRead || isCheaplyMade || backward.contains(concat))
+        continue;
+      kept.insert(concat.getY());
+      for (Value part : concat.getInputs())
+        kept.insert(part);
+    }
+  }
+
   void cut() {
     MinCut graph;
     unsigned source = graph.addNode(), sink = graph.addNode();
@@ -107,7 +127,7 @@ private:
       if (!isBackward && !isCheap(&op) && !again.contains(&op))
         continue;
       for (OpOperand &operand : op.getOpOperands()) {
-        if (hg::isShapeOnly(operand) || !isForward(operand.get()))
+        if (hg::isShapeOnly(operand) || !isForward(operand.get()) || kept.contains(operand.get()))
           continue;
         unsigned from = node(operand.get()) + 1;
         if (isBackward)
@@ -162,7 +182,7 @@ private:
   unsigned recompute, count = 0;
   DenseMap<Operation *, unsigned> position;
   DenseSet<Operation *> backward, again;
-  DenseSet<Value> remade;
+  DenseSet<Value> kept, remade;
   DenseMap<Value, Clone> clones;
 };
 

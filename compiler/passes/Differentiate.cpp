@@ -265,12 +265,14 @@ private:
       return main.emitError("nothing is trainable: every weight is frozen, or no loss depends on one");
     all.append(results.begin(), results.end());
     SmallVector<Value> values{total.getTotal()};
-    for (const NewResult &result : all)
+    SmallVector<DictionaryAttr> attributes{main.getResultAttrDict(0)};
+    for (const NewResult &result : all) {
       values.push_back(result.value);
+      attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(result.key, b.getStringAttr(result.name))));
+    }
     ret->setOperands(values);
     main.setFunctionType(b.getFunctionType(main.getArgumentTypes(), ValueRange(values).getTypes()));
-    for (auto [index, result] : llvm::enumerate(all))
-      main.setResultAttr(1 + index, result.key, b.getStringAttr(result.name));
+    main.setAllResultAttrs(attributes);
     return success();
   }
 

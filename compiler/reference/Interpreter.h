@@ -66,6 +66,7 @@ public:
 
   /// The value of hourglass.step_seed; {0, 0} unless set.
   void setSeed(int32_t seed, int32_t step) { stepSeed = Tensor({2}, {double(seed), double(step)}); }
+  const Tensor &seedTensor() const { return stepSeed; }
 
   /// Evaluates one op with this interpreter's weights and observer.
   llvm::FailureOr<std::vector<Tensor>> evaluate(mlir::Operation *op, llvm::ArrayRef<Tensor> operands);

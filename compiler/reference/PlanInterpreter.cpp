@@ -63,6 +63,7 @@ public:
   }
 
   std::map<int64_t, Tensor> outputs;
+  NamedTensors named;
 
 private:
   LogicalResult evaluateSizes() {
@@ -180,8 +181,13 @@ private:
     if (auto weight = dyn_cast<plan::WeightOp>(source)) {
       if (!weights)
         return weight.emitOpError("needs a provider of weights");
-      return weights(weight.getName(), cast<plan::ViewType>(value.getType()).getTensor().getShape());
+      auto tensor = weights(weight.getName(), cast<plan::ViewType>(value.getType()).getTensor().getShape());
+      return failed(tensor) || !weight.getPadded() ? std::move(tensor) : packed(std::move(*tensor));
     }
+    if (isa<plan::SeedOp>(source))
+      return interpreter.seedTensor();
+    if (auto dense = dyn_cast<plan::DenseOp>(source))
+      return readDense(step, dense);
     auto view = dyn_cast<plan::ViewOp>(source);
     if (!view)
       return step->emitOpError("reads what cannot be read");
@@ -195,8 +201,71 @@ private:
     return tensor;
   }
 
+  /// A vector as kernels see it: padded, so that the body unpacks it.
+  static Tensor packed(Tensor vector) {
+    Tensor box;
+    constexpr int64_t kPadding = 64;
+    box.shape = {(vector.shape[0] + kPadding - 1) / kPadding * kPadding};
+    box.logical = std::make_shared<const Tensor>(std::move(vector));
+    return box;
+  }
+
+  /// Calls `element(index, byte, size)` for all elements of a dense tensor.
+  template <typename ElementT> bool forEachElement(plan::DenseOp dense, ElementT element) {
+    auto alloc = dense.getBuffer().getDefiningOp<plan::AllocOp>();
+    RankedTensorType type = dense.getView().getType().getTensor();
+    int64_t size = plan::elementBytes(type.getElementType());
+    for (int64_t i = 0; i < type.getNumElements(); ++i)
+      if (!element(i, offsets[alloc] + i * size, size))
+        return false;
+    return true;
+  }
+
+  /// What is packed has no elements that could lie in the arena: its bytes are only marked.
+  FailureOr<Tensor> readDense(Operation *step, plan::DenseOp dense) {
+    auto alloc = dense.getBuffer().getDefiningOp<plan::AllocOp>();
+    RankedTensorType type = dense.getView().getType().getTensor();
+    Tensor tensor(type.getShape());
+    bool whole = forEachElement(dense, [&](int64_t index, int64_t byte, int64_t size) {
+      const double *element = arena.read(alloc, byte, size);
+      tensor.data[index] = element ? *element : 0;
+      return element != nullptr;
+    });
+    if (!whole)
+      return step->emitOpError("reads what no step wrote: buffer ") << alloc.getName();
+    auto box = boxes.find(alloc);
+    if (box != boxes.end())
+      return box->second;
+    return dense.getPadded() ? packed(std::move(tensor)) : tensor;
+  }
+
+  LogicalResult writeDense(plan::DenseOp dense, const Tensor &tensor) {
+    auto alloc = dense.getBuffer().getDefiningOp<plan::AllocOp>();
+    if (tensor.isPacked())
+      boxes[alloc] = tensor;
+    forEachElement(dense, [&](int64_t index, int64_t byte, int64_t size) {
+      arena.write(alloc, byte, size, tensor.isPacked() ? 0 : tensor.data[index]);
+      return true;
+    });
+    return success();
+  }
+
   LogicalResult write(Operation *step, Value value, const Tensor &tensor) {
     Operation *target = value.getDefiningOp();
+    if (auto gradient = dyn_cast<plan::GradientOp>(target)) {
+      named["gradient " + gradient.getName().str()] = tensor;
+      return success();
+    }
+    if (auto weight = dyn_cast<plan::WeightOp>(target)) {
+      named["weight " + weight.getName().str()] = tensor;
+      return success();
+    }
+    if (isa<plan::LossesOp>(target)) {
+      named["losses"] = tensor;
+      return success();
+    }
+    if (auto dense = dyn_cast<plan::DenseOp>(target))
+      return writeDense(dense, tensor);
     if (auto slot = dyn_cast<plan::PreparedOp>(target)) {
       prepared[slot.getIndex()] = tensor;
       return success();
@@ -255,13 +324,14 @@ private:
   std::vector<int64_t> sizes;
   bool defaults = true;
   DenseMap<Operation *, int64_t> offsets;
+  DenseMap<Operation *, Tensor> boxes; ///< packed tensors, by their buffer
   Arena arena;
 };
 
 } // namespace
 
 FailureOr<std::vector<Tensor>> runPlan(ModuleOp module, ArrayRef<Tensor> inputs, Interpreter::Weights weights,
-                                       Interpreter::Observer watcher) {
+                                       Interpreter::Observer watcher, NamedTensors *named) {
   Interpreter interpreter(weights, watcher);
   interpreter.allowOtherExtents();
   std::map<int64_t, Tensor> prepared;
@@ -275,6 +345,8 @@ FailureOr<std::vector<Tensor>> runPlan(ModuleOp module, ArrayRef<Tensor> inputs,
   ProgramRunner runner(main, inputs, prepared, interpreter, weights, watcher);
   if (failed(runner.run()))
     return failure();
+  if (named)
+    *named = std::move(runner.named);
   for (auto &[index, tensor] : runner.outputs) {
     if (index != static_cast<int64_t>(results.size()))
       return main.emitOpError("never writes output ") << results.size();
