@@ -2,6 +2,7 @@
 /// training computes with (LossGradient.cpp).
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/Loss.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
 #include <cmath>
 
@@ -19,9 +20,9 @@ LogicalResult checkLabels(Operation *op, const LossFields &fields, const Tensor 
       continue;
     int64_t n = static_cast<int64_t>(at) / plane, pixel = static_cast<int64_t>(at) % plane;
     return op->emitOpError() << "the target at image " << n << ", row " << pixel / width << ", column "
-                             << pixel % width << " is " << label << "; labels of " << classes
-                             << " classes lie in [0, " << classes << "), ignored pixels are "
-                             << fields.ignoreIndex;
+                             << pixel % width << " is " << llvm::formatv("{0:g}", label).str()
+                             << "; labels of " << classes << " classes lie in [0, " << classes
+                             << "), ignored pixels are " << llvm::formatv("{0:g}", fields.ignoreIndex).str();
   }
   return success();
 }

@@ -145,7 +145,7 @@ double finishOverlap(const LossFields &fields, const Tensor &sums, int64_t first
                      double *byBoth, double *byPredicted) {
   int64_t classes = sums.shape[1];
   bool dice = fields.kind == "dice";
-  double loss = 1, share = 1 / static_cast<double>(classes);
+  double ratios = 0, share = 1 / static_cast<double>(classes);
   for (int64_t c = 0; c < classes; ++c) {
     double both = total(sums, first, last, c, 0), predicted = total(sums, first, last, c, 1),
            wanted = total(sums, first, last, c, 2);
@@ -153,15 +153,15 @@ double finishOverlap(const LossFields &fields, const Tensor &sums, int64_t first
     if (!dice)
       below -= both;
     if (below == 0) { // only for eps = 0: nothing there, nothing found
-      loss -= share;
+      ratios += 1;
       byBoth[c] = byPredicted[c] = 0;
       continue;
     }
-    loss -= share * above / below;
+    ratios += above / below;
     byPredicted[c] = share * above / (below * below);
     byBoth[c] = dice ? -2 * share / below : -share / below - byPredicted[c];
   }
-  return loss;
+  return 1 - ratios / static_cast<double>(classes);
 }
 
 void finishOverlap(const LossFields &fields, const Tensor &sums, double weight, double &loss,

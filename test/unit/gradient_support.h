@@ -3,6 +3,7 @@
 #pragma once
 #include "compiler/reference/FiniteDifferences.h"
 #include "test/unit/reference_support.h"
+#include <cmath>
 
 namespace segc::reference::test {
 
@@ -17,6 +18,21 @@ inline Tensor scattered(llvm::ArrayRef<int64_t> extents, uint64_t salt, double l
   }
   return tensor;
 }
+
+/// A case parsed once, for many evaluations.
+class Function {
+public:
+  explicit Function(const OpCase &test) : module(moduleOf(test)) {}
+  /// The first result; NaN in its place where the case cannot be evaluated.
+  Tensor operator()(llvm::ArrayRef<Tensor> operands) const {
+    auto results = evaluate(firstOp(*module), operands);
+    EXPECT_TRUE(mlir::succeeded(results));
+    return mlir::succeeded(results) ? (*results)[0] : Tensor({1}, NAN);
+  }
+
+private:
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
 
 /// Fails unless `gradient` is that of `f` at `x` to 1e-6, element by element, with no kink near.
 inline void expectGradient(llvm::function_ref<double(const Tensor &)> f, const Tensor &x,
