@@ -42,7 +42,9 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   if (options.stopAfter == Stage::Scheduled)
     return;
   passes.addPass(createPlanMemory({options.isa})); // @run and @prepare are lists of launches on views
-  passes.addPass(createOutline());                 // each kernel once
+  if (options.training)
+    passes.addPass(createPlanOptimizer({options.isa})); // the programs of an update
+  passes.addPass(createOutline());                      // each kernel once
   passes.addPass(createVerifyPhase({"planned"}));
   passes.addPass(createPlanArena()); // every buffer has its bytes; the verifier proves them disjoint
 }

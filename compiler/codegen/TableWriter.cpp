@@ -1,6 +1,8 @@
 /// \file The plan dialect's ops to table rows, one to one.
 // SPDX-License-Identifier: MIT
 #include "compiler/codegen/TableWriter.h"
+#include "compiler/analysis/FlatLayout.h"
+#include "compiler/codegen/TrainingTable.h"
 #include "runtime/core/ModelTable.h"
 #include "llvm/ADT/StringMap.h"
 #include <cstring>
@@ -15,6 +17,8 @@ rt::DType dtypeOf(Type type) {
     return rt::DType::F16;
   if (type.isBF16())
     return rt::DType::BF16;
+  if (type.isF64())
+    return rt::DType::F64;
   if (type.isInteger(32))
     return rt::DType::I32;
   if (type.isInteger(8))
@@ -37,9 +41,32 @@ public:
     }
     writeSizes(run);
     layOutPrepared(prepare, run);
+    std::vector<rt::TrainingDesc> training;
+    std::vector<uint32_t> losses;
+    std::vector<rt::SegmentDesc> segments;
+    std::vector<int64_t> milestones;
+    if (auto description = module->getAttrOfType<DictionaryAttr>("hourglass.training")) {
+      FlatLayout layout = flatLayout(module);
+      for (const FlatTensor &tensor : layout.tensors)
+        weights[weightIndex(tensor.weight)].flat = static_cast<uint64_t>(tensor.first);
+      for (const FlatSegment &segment : layout.segments)
+        segments.push_back(
+            {static_cast<uint64_t>(segment.first), static_cast<uint64_t>(segment.count), segment.lrScale});
+      if (auto names = module->getAttrOfType<ArrayAttr>("hourglass.losses"))
+        for (StringAttr loss : names.getAsRange<StringAttr>())
+          losses.push_back(text(loss.getValue()));
+      training.push_back(describeTraining(description, milestones));
+      training[0].lossCount = u(losses.size());
+      training[0].trainableElements = static_cast<uint64_t>(layout.trainableElements);
+      training[0].totalElements = static_cast<uint64_t>(layout.totalElements);
+    }
     writeProgram(prepare, prepareSteps);
     writeBuffers(run);
     writeProgram(run, runSteps);
+    std::vector<rt::StepDesc> updates[4];
+    for (auto [name, steps] : llvm::zip(std::array{"norm", "update", "average", "accumulate"}, updates))
+      if (auto program = module.lookupSymbol<plan::ProgramOp>(name))
+        writeProgram(program, steps);
     rt::Header header{};
     header.magic = rt::kTableMagic;
     header.version = rt::kTableVersion;
@@ -60,6 +87,14 @@ public:
     header.args = append(args);
     header.prepareSteps = append(prepareSteps);
     header.runSteps = append(runSteps);
+    header.training = append(training);
+    header.losses = append(losses);
+    header.segments = append(segments);
+    header.milestones = append(milestones);
+    header.normSteps = append(updates[0]);
+    header.updateSteps = append(updates[1]);
+    header.averageSteps = append(updates[2]);
+    header.accumulateSteps = append(updates[3]);
     header.bytes = blob.bytes.size();
     std::memcpy(blob.bytes.data(), &header, sizeof header);
     return blob;
@@ -128,7 +163,8 @@ private:
     auto [entry, isNew] = weightIndices.try_emplace(op.getName(), weights.size());
     if (isNew) {
       RankedTensorType type = op.getView().getType().getTensor();
-      rt::WeightDesc desc{text(op.getName()), rt::DType::F32, u(type.getRank()), 0, {}};
+      uint32_t flags = op.getTrainable() ? rt::kTrainable : op.getRunning() ? rt::kRunning : 0;
+      rt::WeightDesc desc{text(op.getName()), rt::DType::F32, u(type.getRank()), flags, {}};
       for (auto [axis, extent] : llvm::enumerate(type.getShape()))
         desc.extents[axis] = extent;
       weights.push_back(desc);
@@ -149,7 +185,14 @@ private:
     if (list.size() <= view.index)
       list.resize(view.index + 1);
     rt::TensorDesc &desc = list[view.index];
+    auto number = [&](StringRef key) {
+      auto value = op->template getAttrOfType<IntegerAttr>(key);
+      return value ? value.getInt() : 0;
+    };
     desc = {text(op.getName()), view.dtype, u(e.size()), {}};
+    desc.flags = op->hasAttr("hourglass.target") ? rt::kTarget : 0;
+    desc.classes = u(number("hourglass.classes"));
+    desc.ignore = static_cast<int32_t>(number("hourglass.ignore"));
     for (auto [axis, size] : llvm::enumerate(e))
       desc.sizes[axis] = u(size);
   }
@@ -179,15 +222,55 @@ private:
     } else if (auto output = dyn_cast<plan::OutputOp>(op)) {
       callerView(output, outputs, rt::Space::Output, view);
     } else {
-      auto slot = dyn_cast<plan::PreparedOp>(op);
-      view.space = slot ? rt::Space::Prepared : rt::Space::Weight;
-      view.index = slot ? u(slot.getIndex()) : weightIndex(cast<plan::WeightOp>(op));
-      view.rank = u(type.getRank());
-      for (auto [axis, extent] : llvm::enumerate(llvm::reverse(type.getShape())))
-        view.extents[axis] = constant(extent);
+      writeDense(op, type, view);
     }
     views.push_back(view);
     return views.size() - 1;
+  }
+
+  /// Spaces without pixels: all elements from the first on.
+  void writeDense(Operation *op, RankedTensorType type, rt::ViewDesc &view) {
+    bool padded = false, flat = false;
+    auto flags = [&](auto view) {
+      padded = view.getPadded();
+      flat = view.getFlat();
+    };
+    if (auto slot = dyn_cast<plan::PreparedOp>(op)) {
+      view.space = rt::Space::Prepared;
+      view.index = u(slot.getIndex());
+    } else if (auto weight = dyn_cast<plan::WeightOp>(op)) {
+      view.space = rt::Space::Weight;
+      view.index = weightIndex(weight);
+      flags(weight);
+    } else if (auto dense = dyn_cast<plan::DenseOp>(op)) {
+      view.space = rt::Space::Dense;
+      view.index = bufferIndex.lookup(dense.getBuffer());
+      flags(dense);
+    } else if (auto gradient = dyn_cast<plan::GradientOp>(op)) {
+      view.space = rt::Space::Gradient;
+      view.index = weightIndices.lookup(gradient.getName());
+      flat = gradient.getFlat();
+    } else if (auto part = dyn_cast<plan::FlatOp>(op)) {
+      view.space = rt::Space::Flat;
+      view.index = u(llvm::find(plan::flatBuffers(), part.getBuffer()) - plan::flatBuffers().begin());
+      view.x0 = constant(static_cast<int64_t>(part.getFirst()));
+    } else if (auto hyper = dyn_cast<plan::HyperOp>(op)) {
+      view.space = rt::Space::Hyper;
+      view.index = u(hyper.getRow());
+    } else {
+      view.space = isa<plan::LossesOp>(op) ? rt::Space::Loss
+                   : isa<plan::SeedOp>(op) ? rt::Space::Seed
+                                           : rt::Space::Partial;
+    }
+    SmallVector<int64_t> extents(llvm::reverse(type.getShape()));
+    constexpr int64_t kPadding = 64;
+    if (flat)
+      extents = {type.getNumElements()};
+    if (padded)
+      extents = {(type.getNumElements() + kPadding - 1) / kPadding * kPadding};
+    view.rank = u(extents.size());
+    for (auto [axis, extent] : llvm::enumerate(extents))
+      view.extents[axis] = constant(extent);
   }
 
   void writeProgram(plan::ProgramOp program, std::vector<rt::StepDesc> &list) {

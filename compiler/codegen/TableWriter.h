@@ -13,7 +13,9 @@ struct ModelBlob {
   std::vector<std::string> kernels; ///< symbols in the order in which steps refer to them
 };
 
-/// `isaBits` are those of rt::Isa, `laneScratch` the most scratch bytes any kernel takes per thread.
+/// Writes the programs of a module: @prepare and @run, in training also @norm, @update, @average and
+/// @accumulate. `isaBits` are those of rt::Isa, `laneScratch` the most scratch bytes any kernel takes per
+/// thread.
 mlir::FailureOr<ModelBlob> writeTables(mlir::ModuleOp planned, llvm::StringRef name, uint32_t isaBits,
                                        uint64_t laneScratch);
 

@@ -8,6 +8,7 @@
 /// backward ops and saves nothing.
 // SPDX-License-Identifier: MIT
 #include "compiler/passes/Passes.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/xxhash.h"
 
 using namespace mlir;
@@ -67,12 +68,18 @@ private:
         auto weight = running.getDefiningOp<hg::WeightOp>();
         if (!weight)
           return norm.emitOpError("must have running statistics of the weights file");
-        auto updated = hg::createInferred<hg::RunningUpdateOp>(b, loc, vector, running, value, sums.getSums(),
+        // Layers that share a norm update it one after the other.
+        auto [known, isFirst] = updates.try_emplace(weight.getName(), results.size());
+        Value before = isFirst ? running : results[known->second].value;
+        auto updated = hg::createInferred<hg::RunningUpdateOp>(b, loc, vector, before, value, sums.getSums(),
                                                                norm.getMomentumAttr(),
                                                                unbiased ? b.getUnitAttr() : UnitAttr());
         if (!updated)
           return failure();
-        results.push_back({updated.getUpdated(), "hourglass.running", weight.getName().str()});
+        if (isFirst)
+          results.push_back({updated.getUpdated(), "hourglass.running", weight.getName().str()});
+        else
+          results[known->second].value = updated.getUpdated();
       }
       norm.getMeanMutable().assign(batch.getMean());
       norm.getVarianceMutable().assign(batch.getVariance());
@@ -270,6 +277,8 @@ private:
       values.push_back(result.value);
       attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(result.key, b.getStringAttr(result.name))));
     }
+    if (Attribute losses = main.getResultAttr(0, "hourglass.losses"))
+      main->getParentOfType<ModuleOp>()->setAttr("hourglass.losses", losses);
     ret->setOperands(values);
     main.setFunctionType(b.getFunctionType(main.getArgumentTypes(), ValueRange(values).getTypes()));
     main.setAllResultAttrs(attributes);
@@ -281,7 +290,8 @@ private:
   DenseSet<Value> active;
   SmallVector<BlockArgument> inputs; ///< whose gradients are wanted
   DenseMap<Value, SmallVector<Value>> gradients;
-  SmallVector<NewResult> results;
+  SmallVector<NewResult> results;    ///< the new running statistics
+  llvm::StringMap<unsigned> updates; ///< by the statistic's name
 };
 
 struct DifferentiatePass : impl::DifferentiateBase<DifferentiatePass> {

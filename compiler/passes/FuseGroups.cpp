@@ -22,7 +22,9 @@ bool isEpilogue(Operation &op) {
 
 /// Anchors whose kernels take epilogues (docs/kernels.md).
 bool takesEpilogue(Operation &op) {
-  return isa<hg::ConvOp, hg::MaxPoolOp, hg::UnpoolOp, hg::UpsampleOp>(op) || isEpilogue(op);
+  return isa<hg::ConvOp, hg::MaxPoolOp, hg::UnpoolOp, hg::TakeOp, hg::UpsampleOp, hg::UpsampleTransposeOp,
+             hg::PadTransposeOp>(op) ||
+         isEpilogue(op);
 }
 
 struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
@@ -66,6 +68,10 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
       Value value = chain.back()->getResult(0);
       Operation *next = soleReader(value);
       if (!next || !isEpilogue(*next) || next->getBlock() != anchor.getBlock())
+        return chain;
+      // Random numbers belong to elements of a whole tensor: kernels that compute tiles do not know which
+      // those are.
+      if (isa<hg::DropOp>(next) && !isEpilogue(anchor))
         return chain;
       // x + x reads the value twice: the chain ends before it. Only a sum can take it from either side.
       if (llvm::count(next->getOperands(), value) != 1 ||

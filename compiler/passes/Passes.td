@@ -88,6 +88,12 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
                     Statistic<"inPlace", "in-place", "Results written over an operand">];
 }
 
+def PlanOptimizer : Pass<"plan-optimizer", "::mlir::ModuleOp"> {
+  let summary = "Adds the programs of a training step's update: @norm, @update, @average, @accumulate.";
+  let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">];
+  let dependentDialects = ["::segc::plan::PlanDialect"];
+}
+
 def PlanArena : Pass<"plan-arena", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer its byte in the arena for the model's own extents.";
   let description = [{ Does nothing to a program whose extents are not all known. }];

@@ -28,8 +28,9 @@ Value RunVectors::resultView(unsigned result, Value value, bool flat) {
   if (auto name = main.getResultAttrOfType<StringAttr>(result, "hourglass.gradient"))
     return plan::GradientOp::create(b, loc, typeOf(value), name, flat);
   if (main.getResultAttr(result, "hourglass.running")) {
-    auto update = value.getDefiningOp<hg::RunningUpdateOp>();
-    return VectorLowering::weightView(b, update.getRunning().getDefiningOp<hg::WeightOp>(), false, flat);
+    while (auto update = value.getDefiningOp<hg::RunningUpdateOp>())
+      value = update.getRunning();
+    return VectorLowering::weightView(b, value.getDefiningOp<hg::WeightOp>(), false, flat);
   }
   return plan::LossesOp::create(b, loc, typeOf(value));
 }

@@ -223,6 +223,17 @@ LogicalResult DenseOp::verify() {
   return success();
 }
 
+ArrayRef<StringRef> flatBuffers() {
+  static const StringRef names[] = {"parameters", "gradients", "state0", "state1", "average", "accumulated"};
+  return names;
+}
+
+LogicalResult FlatOp::verify() {
+  if (!llvm::is_contained(flatBuffers(), getBuffer()))
+    return emitOpError("knows no buffer '") << getBuffer() << "'";
+  return success();
+}
+
 LogicalResult LaunchOp::verify() {
   if (getBody().empty() != getKernel().has_value())
     return emitOpError("needs either a body or a kernel");

@@ -40,6 +40,8 @@ llvm::SmallVector<Lifetime> lifetimes(ProgramOp program);
 llvm::SmallVector<mlir::Operation *> steps(ProgramOp program);
 /// Bytes of a buffer for the given values of the size table; -1 where an extent is unknown.
 int64_t bufferBytes(AllocOp alloc, llvm::ArrayRef<int64_t> sizes);
+/// The buffers of plan.flat, in the order of rt::FlatBuffer.
+llvm::ArrayRef<llvm::StringRef> flatBuffers();
 /// Bytes of one element.
 int64_t elementBytes(mlir::Type type);
 

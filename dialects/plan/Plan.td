@@ -100,6 +100,28 @@ def SeedOp : Plan_Op<"seed", [Pure]> {
   let assemblyFormat = "attr-dict `:` type($view)";
 }
 
+def FlatOp : Plan_Op<"flat", [Pure]> {
+  let summary = "Elements of a buffer that has one number for each parameter.";
+  let description = [{ `buffer` is parameters, gradients, state0, state1, average or accumulated. }];
+  let arguments = (ins StrAttr:$buffer, I64Attr:$first);
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "$buffer $first attr-dict `:` type($view)";
+  let hasVerifier = 1;
+}
+
+def HyperOp : Plan_Op<"hyper", [Pure]> {
+  let summary = "The numbers that an optimiser reads for segment `row`: learning rate, decay and so on.";
+  let arguments = (ins I64Attr:$row);
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "$row attr-dict `:` type($view)";
+}
+
+def PartialOp : Plan_Op<"partial", [Pure]> {
+  let summary = "256 partial sums of squares, which the runtime adds up in order.";
+  let results = (outs Plan_View:$view);
+  let assemblyFormat = "attr-dict `:` type($view)";
+}
+
 def InputOp : Plan_Op<"input", [Pure]> {
   let summary = "What the caller gives: any strides.";
   let arguments = (ins I64Attr:$index, StrAttr:$name, DenseI64ArrayAttr:$extents);
