@@ -36,13 +36,18 @@ llvm::FailureOr<llvm::StringRef> Diagnostics::addFile(const std::string &path, u
 }
 
 llvm::LogicalResult Diagnostics::error(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer) {
+  if (muted)
+    return llvm::failure();
   ++errors;
-  std::string text = layer.empty() ? std::string() : "layer " + quote(layer) + ": ";
-  print(loc, "error", text + message.str());
+  std::string subject = layer.contains(' ') ? layer.str() : "layer " + quote(layer);
+  print(loc, "error", (layer.empty() ? "" : subject + ": ") + message.str());
   return llvm::failure();
 }
 
-void Diagnostics::note(llvm::SMLoc loc, const llvm::Twine &message) { print(loc, "note", message.str()); }
+void Diagnostics::note(llvm::SMLoc loc, const llvm::Twine &message) {
+  if (!muted)
+    print(loc, "note", message.str());
+}
 
 std::pair<unsigned, unsigned> Diagnostics::lineAndColumn(llvm::SMLoc loc) const {
   return manager.getLineAndColumn(loc);

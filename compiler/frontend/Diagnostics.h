@@ -26,11 +26,21 @@ public:
   llvm::FailureOr<llvm::StringRef> addFile(const std::string &path, uint64_t limit);
 
   /// Reports an error and returns failure, so that callers can `return diagnostics.error(...)`. An invalid
-  /// `loc` prints the message alone; an empty `layer` names none.
+  /// `loc` prints the message alone; an empty `layer` names none. A `layer` with a space in it, which no name
+  /// has, is no layer but said as it is: "loss 0 (dice of 'logits')".
   llvm::LogicalResult error(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer = "");
   /// Adds where something else stands that the error before is about.
   void note(llvm::SMLoc loc, const llvm::Twine &message);
   unsigned errorCount() const { return errors; }
+  /// While one of these lives, errors are neither printed nor counted: for what is tried only.
+  class Muted {
+  public:
+    explicit Muted(Diagnostics &diagnostics) : muted(diagnostics.muted), before(muted) { muted = true; }
+    ~Muted() { muted = before; }
+
+  private:
+    bool &muted, before;
+  };
 
   /// Line and column (bytes), both from 1, of a place in any of the texts.
   std::pair<unsigned, unsigned> lineAndColumn(llvm::SMLoc loc) const;
@@ -46,6 +56,7 @@ private:
   llvm::raw_ostream &out;
   llvm::SourceMgr manager;
   unsigned errors = 0;
+  bool muted = false;
 };
 
 /// The text in quotes, clipped to a readable length.

@@ -40,15 +40,26 @@ llvm::LogicalResult Fields::missing(llvm::StringRef key) {
   return diagnostics.error(loc, what + " needs \"" + key + "\"", layer);
 }
 
-llvm::LogicalResult Fields::finish() {
+bool OwnedField::belongsTo(llvm::StringRef kind) const {
+  llvm::SmallVector<llvm::StringRef> list;
+  kinds.split(list, ", ");
+  return llvm::is_contained(list, kind);
+}
+
+llvm::LogicalResult Fields::finish(llvm::ArrayRef<OwnedField> owned) {
   llvm::SmallVector<llvm::StringRef> known(used.begin(), used.end());
   bool good = true;
   for (const Member &member : members) {
     if (llvm::is_contained(used, member.key))
       continue;
-    (void)diagnostics.error(
-        member.keyLoc, "unknown field " + quote(member.key) + " of " + what + suggestion(member.key, known),
-        layer);
+    const auto *owner =
+        llvm::find_if(owned, [&](const OwnedField &field) { return field.field == member.key; });
+    (void)diagnostics.error(member.keyLoc,
+                            owner == owned.end()
+                                ? "unknown field " + quote(member.key) + " of " + what +
+                                      suggestion(member.key, known)
+                                : "\"" + member.key + "\" goes with " + owner->kinds + ", not with " + what,
+                            layer);
     good = false;
   }
   return llvm::success(good);
@@ -129,6 +140,38 @@ llvm::FailureOr<double> Fields::getNumber(llvm::StringRef key, std::optional<dou
   if (!found->isNumber())
     return error(key, "\"" + key + "\" must be a number, not " + found->describe());
   return found->number();
+}
+
+llvm::FailureOr<double> Fields::number(const Value &value, llvm::StringRef key, const NumberRange &range) {
+  if (value.isNumber() && range.contains(value.number()))
+    return value.number();
+  return diagnostics.error(value.loc, "\"" + key + "\" must be " + range.text + ", not " + value.describe(),
+                           layer);
+}
+
+llvm::FailureOr<double> Fields::getNumber(llvm::StringRef key, std::optional<double> fallback,
+                                          const NumberRange &range) {
+  if (const Value *found = value(key))
+    return number(*found, key, range);
+  if (fallback)
+    return *fallback;
+  return missing(key);
+}
+
+llvm::FailureOr<std::vector<double>> Fields::getNumbers(llvm::StringRef key, const NumberRange &range) {
+  const Value *found = value(key);
+  if (!found)
+    return missing(key);
+  if (found->kind != Value::Array || found->items.empty())
+    return error(key, "\"" + key + "\" must be a list of at least one number");
+  std::vector<double> numbers;
+  for (const Value &item : found->items) {
+    auto next = number(item, key, range);
+    if (failed(next))
+      return llvm::failure();
+    numbers.push_back(*next);
+  }
+  return numbers;
 }
 
 /// The fraction with the smallest denominator that reads as the same double (continued fractions), so that

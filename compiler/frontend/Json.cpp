@@ -239,6 +239,15 @@ static void printString(llvm::raw_ostream &os, llvm::StringRef text) {
   os << '"';
 }
 
+llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
+                               llvm::ArrayRef<llvm::StringRef> known, Diagnostics &diagnostics) {
+  for (const Member &member : object.members)
+    if (!llvm::is_contained(known, member.key))
+      return diagnostics.error(member.keyLoc, "unknown field " + quote(member.key) + " of " + what +
+                                                  suggestion(member.key, known));
+  return llvm::success();
+}
+
 void printJson(llvm::raw_ostream &os, const Value &value) {
   switch (value.kind) {
   case Value::Null:

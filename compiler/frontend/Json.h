@@ -52,6 +52,9 @@ struct Member {
 /// a duplicate key, a number that fits neither a 64-bit integer nor a double.
 llvm::FailureOr<Value> parseJson(llvm::StringRef text, Diagnostics &diagnostics,
                                  const JsonLimits &limits = {});
+/// Error at the first member whose key is none of `known`; `what` ("a model") has them.
+llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
+                               llvm::ArrayRef<llvm::StringRef> known, Diagnostics &diagnostics);
 /// Prints the value as JSON on one line.
 void printJson(llvm::raw_ostream &os, const Value &value);
 

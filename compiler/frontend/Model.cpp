@@ -7,13 +7,8 @@
 
 namespace segc {
 
-static constexpr int64_t kLargestExtent = int64_t(1) << 24;
-static constexpr int64_t kMostElements = INT32_MAX; // schedules index with 32 bits
 static constexpr llvm::StringRef kModelWords[] = {"format", "name",   "params",  "inputs",
                                                   "blocks", "layers", "outputs", "training"};
-static constexpr llvm::StringRef kTrainingWords[] = {"targets",  "losses", "optimizer", "freeze",
-                                                     "lr_scale", "wrt",    "phases"};
-static constexpr llvm::StringRef kTypes[] = {"f32", "f16", "bf16", "i8", "u8", "i32"};
 
 namespace {
 
@@ -27,10 +22,7 @@ public:
 
 private:
   llvm::FailureOr<const Value *> need(llvm::StringRef key, Value::Kind kind, llvm::StringRef what);
-  llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
-                                 llvm::ArrayRef<llvm::StringRef> known);
   llvm::LogicalResult readInput(const Value &given, Model &model);
-  llvm::LogicalResult readExtents(const Value &shape, ModelInput &input);
   llvm::LogicalResult readOutputs(const Value &given, Model &model);
 
   const Value &description;
@@ -55,69 +47,16 @@ llvm::FailureOr<const Value *> Reader::need(llvm::StringRef key, Value::Kind kin
   return value;
 }
 
-llvm::LogicalResult Reader::checkWords(const Value &object, llvm::StringRef what,
-                                       llvm::ArrayRef<llvm::StringRef> known) {
-  for (const Member &member : object.members)
-    if (!llvm::is_contained(known, member.key))
-      return diagnostics.error(member.keyLoc, "unknown field " + quote(member.key) + " of " + what +
-                                                  suggestion(member.key, known));
-  return llvm::success();
-}
-
-llvm::LogicalResult Reader::readExtents(const Value &shape, ModelInput &input) {
-  int64_t elements = 1;
-  for (auto [axis, extent] : llvm::enumerate(shape.items)) {
-    // Only C must be known: kernels are compiled for it.
-    bool isChannels = shape.items.size() == 4 && axis == 1;
-    if (extent.isString() && extent.text == "?" && !isChannels) {
-      input.shape.push_back(kAnyExtent);
-      continue;
-    }
-    if (extent.kind != Value::Int || extent.integer < 1 || extent.integer > kLargestExtent)
-      return diagnostics.error(extent.loc,
-                               "an extent must be an integer from 1 to " + llvm::Twine(kLargestExtent) +
-                                   (isChannels ? "" : " or \"?\"") + ", not " + extent.describe() +
-                                   (isChannels ? "; the number of channels is always known" : ""));
-    input.shape.push_back(extent.integer);
-    if (__builtin_mul_overflow(elements, extent.integer, &elements) || elements > kMostElements)
-      return diagnostics.error(shape.loc, "input " + quote(input.name) + " has more than " +
-                                              llvm::Twine(kMostElements) + " elements");
-  }
-  return llvm::success();
-}
-
 llvm::LogicalResult Reader::readInput(const Value &given, Model &model) {
-  auto substituted = substitution.apply(given, params, 0);
-  if (failed(substituted))
+  auto object = substitution.apply(given, params, 0);
+  if (failed(object))
     return llvm::failure();
-  const Value &object = *substituted;
-  if (object.kind != Value::Object)
-    return diagnostics.error(object.loc, "an input must be an object with \"name\", \"shape\" and \"dtype\"");
-  if (failed(checkWords(object, "an input", {"name", "shape", "dtype"})))
+  auto input = readModelInput(*object, /*isTarget=*/false, diagnostics);
+  if (failed(input) || failed(symbols.declare(input->name, input->loc)))
     return llvm::failure();
-  const Value *name = object.find("name"), *shape = object.find("shape"), *dtype = object.find("dtype");
-  if (!name || !name->isString() || !isName(name->text))
-    return diagnostics.error(name ? name->loc : object.loc,
-                             "an input needs a \"name\": [A-Za-z_][A-Za-z0-9_.]*, at most 128 bytes" +
-                                 (name ? ", not " + name->describe() : ""));
-  ModelInput input;
-  input.name = name->text;
-  input.loc = object.loc;
-  if (!shape || shape->kind != Value::Array || shape->items.empty() || shape->items.size() > 4)
-    return diagnostics.error(shape ? shape->loc : object.loc,
-                             "input " + quote(input.name) +
-                                 " needs a \"shape\" of one to four extents, [N, C, H, W]");
-  if (failed(readExtents(*shape, input)))
-    return llvm::failure();
-  input.dtype = dtype ? dtype->text : "f32";
-  if (!llvm::is_contained(kTypes, input.dtype))
-    return diagnostics.error(dtype->loc,
-                             "\"dtype\" cannot be " + dtype->describe() + suggestion(dtype->text, kTypes));
-  if (failed(symbols.declare(input.name, object.loc)))
-    return llvm::failure();
-  symbols[input.name].kind = Symbol::Input;
-  symbols[input.name].producer = input.name;
-  model.inputs.push_back(std::move(input));
+  symbols[input->name].kind = Symbol::Input;
+  symbols[input->name].producer = input->name;
+  model.inputs.push_back(std::move(*input));
   return llvm::success();
 }
 
@@ -142,7 +81,7 @@ llvm::LogicalResult Reader::readOutputs(const Value &given, Model &model) {
 llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) {
   if (description.kind != Value::Object)
     return diagnostics.error(description.loc, "a model must be an object, not " + description.describe());
-  if (failed(checkWords(description, "a model", kModelWords)))
+  if (failed(checkWords(description, "a model", kModelWords, diagnostics)))
     return llvm::failure();
   auto format = need("format", Value::String, "the string \"segc-model/1\"");
   if (failed(format))
@@ -182,15 +121,16 @@ llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) 
   if (failed(outputs) || failed(readOutputs(**outputs, model)))
     return llvm::failure();
   if (const Value *training = description.find("training")) {
-    if (training->kind != Value::Object)
-      return diagnostics.error(training->loc, "\"training\" must be an object, not " + training->describe());
-    auto substituted = substitution.apply(*training, params, 0);
-    if (failed(substituted) || failed(checkWords(*training, "training", kTrainingWords)))
+    auto section = substitution.apply(*training, params, 0);
+    if (failed(section))
       return llvm::failure();
-    model.training = std::move(*substituted);
+    auto read = readTraining(*section, model.inputs, symbols, diagnostics);
+    if (failed(read))
+      return llvm::failure();
+    model.training = std::move(*read);
   }
   for (const auto &entry : symbols.all())
-    if (entry.second.window == 0)
+    if (entry.second.window == 0 && entry.second.kind != Symbol::Target)
       model.producers[entry.first()] = entry.second.producer;
   return llvm::success();
 }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/frontend/Params.h"
+#include "compiler/frontend/Training.h"
 #include <optional>
 
 namespace segc {
@@ -10,15 +11,6 @@ namespace segc {
 /// The words that every layer may use; all others belong to its op or are its block's parameters.
 constexpr llvm::StringLiteral kLayerWords[] = {"name",   "op",     "block", "input",
                                                "inputs", "repeat", "first", "share"};
-
-constexpr int64_t kAnyExtent = -1; ///< "?": known when the library is called
-
-struct ModelInput {
-  std::string name;
-  std::vector<int64_t> shape; ///< logical order, [N, C, H, W] for rank 4; kAnyExtent where open
-  std::string dtype;          ///< f32, f16, bf16, i8, u8, i32
-  llvm::SMLoc loc;
-};
 
 struct Layer {
   std::string name; ///< full, "enc1.conv.0"
@@ -48,7 +40,7 @@ struct Model {
   std::vector<ModelInput> inputs;
   std::vector<Layer> layers; ///< in order: every layer stands behind its inputs
   std::vector<ModelOutput> outputs;
-  Value training; ///< the object with its parameters substituted; null when there is none
+  std::optional<Training> training;
   /// From every name that may be used outside (inputs, layers, instances, repeats) to the input's or layer's.
   llvm::StringMap<std::string> producers;
 

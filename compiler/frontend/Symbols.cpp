@@ -62,7 +62,7 @@ llvm::LogicalResult Symbols::unknown(const Value &reference, const Scope &scope,
   llvm::SmallVector<llvm::StringRef> candidates;
   for (const auto &entry : table) {
     llvm::StringRef full = entry.first();
-    if (entry.second.kind == Symbol::Pending)
+    if (entry.second.kind == Symbol::Pending || entry.second.kind == Symbol::Target)
       continue;
     candidates.push_back(full);
     if (!scope.prefix.empty() && full.consume_front(scope.prefix) && full.consume_front("."))

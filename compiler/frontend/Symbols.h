@@ -8,7 +8,7 @@ namespace segc {
 /// Something that has a full name: an input, a layer, or an instance or repetition that stands for its last
 /// layer.
 struct Symbol {
-  enum Kind { Input, Pending /* being expanded */, Layer, Group };
+  enum Kind { Input, Pending /* being expanded */, Layer, Group, Target /* of training: no layer sees it */ };
   Kind kind = Pending;
   std::string producer;  ///< full name of the layer or input it stands for
   std::string op;        ///< of a layer

@@ -24,7 +24,7 @@ defm cache : Value<"cache", [SegcTool, RunTool, CheckTool], "DIR", "where compil
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool], "N", "worker processes (default: one a core)">;
 defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool], "BYTES", "error if the arena is larger; 512M, 2G">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
-defm mode : Value<"mode", [SegcTool], "infer", "infer (default): norms folded, no gradients">;
+defm mode : Value<"mode", [SegcTool], "infer|train|both", "infer (default): norms folded, no gradients; train, both: with -emit graph, targets and losses">;
 defm emit : Value<"emit", [SegcTool], "KIND",
   "stop early and write: layers, graph, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, weights, dot">;
 defm seed : Value<"seed", [SegcTool], "N", "seed of -emit weights (default 0)">;

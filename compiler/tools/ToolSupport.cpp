@@ -42,8 +42,9 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
     fail("-target '" + target + "': this segc compiles for cpu");
     return std::nullopt;
   }
-  if (std::string mode = options.value(options::OPT_mode_eq, "infer"); mode != "infer") {
-    fail("-mode '" + mode + "': this segc compiles for infer");
+  std::string mode = options.value(options::OPT_mode_eq, "infer");
+  if (mode != "infer" && mode != "train" && mode != "both") {
+    fail("-mode '" + mode + "' is unknown" + suggestion(mode, {"infer", "train", "both"}));
     return std::nullopt;
   }
   std::string error;
@@ -102,9 +103,18 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
   if (failed(model))
     return nullptr;
   loaded->model = std::move(*model);
-  loaded->graph = importModel(*loaded->context, *loaded->diagnostics, *loaded->model, {tensors, everything});
+  ImportOptions importing{tensors, everything};
+  std::string mode = options.value(options::OPT_mode_eq, "infer");
+  importing.training = mode == "train";
+  loaded->graph = importModel(*loaded->context, *loaded->diagnostics, *loaded->model, importing);
   if (!loaded->graph)
     return nullptr;
+  if (mode == "both") {
+    importing.training = true;
+    loaded->training = importModel(*loaded->context, *loaded->diagnostics, *loaded->model, importing);
+    if (!loaded->training)
+      return nullptr;
+  }
   Diagnostics *diagnostics = loaded->diagnostics.get();
   loaded->handler =
       std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {

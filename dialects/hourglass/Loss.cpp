@@ -29,10 +29,36 @@ template <typename OpT> static LogicalResult checkFields(OpT op) {
   return success();
 }
 
+/// The target (operand 1) or the pixel weights (2) against the loss's input.
+static LogicalResult checkOperand(Operation *op, SizeTable &table, unsigned index, const Shape &operand,
+                                  const Shape &x, Size channels) {
+  static const char *const axes[] = {"batch", "channels", "height", "width"};
+  const char *what = index == 1 ? "target" : "pixel weights";
+  auto given = table.constantValue(operand.dims[1]), wanted = table.constantValue(channels);
+  if (given != wanted)
+    return op->emitOpError("the ") << what << " must have the extents "
+                                   << (*wanted == 1 ? "[N, H, W], one number a pixel"
+                                                    : "[N, " + std::to_string(*wanted) +
+                                                          ", H, W], those of the loss's input")
+                                   << "; here are " << given.value_or(0) << " channels";
+  for (unsigned axis : {0u, 2u, 3u}) {
+    std::string message =
+        (Twine("the ") + what + (index == 1 ? "'s " : "' ") + axes[axis] + " must fit the loss's input")
+            .str();
+    auto a = table.constantValue(operand.dims[axis]), b = table.constantValue(x.dims[axis]);
+    if (a && b && *a != *b && axis >= 2)
+      return op->emitOpError(message)
+             << " (" << *a << " and " << *b << "); \"resize_target\": true would resize "
+             << (index == 1 ? "it" : "them");
+    if (failed(requireEqual(op, table, operand.dims[axis], x.dims[axis], message)))
+      return failure();
+  }
+  return success();
+}
+
 /// The operands of a loss against each other: x, target and perhaps the pixel weights.
 template <typename OpT>
 static LogicalResult checkTensors(OpT op, SizeTable &table, ArrayRef<Shape> operands) {
-  static const char *const axes[] = {"batch", "channels", "height", "width"};
   const Shape &x = operands[0];
   for (const Shape &shape : operands)
     if (shape.dims.size() != 4)
@@ -41,27 +67,26 @@ static LogicalResult checkTensors(OpT op, SizeTable &table, ArrayRef<Shape> oper
   if (!classes)
     return op.emitOpError("the channels must be known");
   if (op.getKind() == "cross_entropy" && *classes < 2)
-    return op.emitOpError("cross_entropy needs at least 2 channels, the input has 1: use bce");
+    return op.emitOpError(
+        "needs an input of at least 2 channels, this one has 1; bce judges single channels");
   auto perClass = [&](std::optional<ArrayRef<double>> values, const char *name,
                       bool single) -> LogicalResult {
     int64_t count = values ? static_cast<int64_t>(values->size()) : *classes;
     if (count == *classes || (single && count == 1))
       return success();
-    return op.emitOpError() << name << " has " << count << " numbers, the input has " << *classes
-                            << " channels";
+    return op.emitOpError() << "\"" << name << "\" has " << count << " number" << (count == 1 ? "" : "s")
+                            << ", the input has " << *classes << " channels";
   };
   if (failed(perClass(op.getClassWeights(), "class_weights", false)) ||
       failed(perClass(op.getAlpha(), "alpha", true)))
     return failure();
-  for (unsigned i = 1; i < operands.size(); ++i)
-    for (unsigned axis = 0; axis < 4; ++axis) {
-      Size wanted = axis == 1 && (i == 2 || isLabelLoss(op.getKind())) ? table.constant(1) : x.dims[axis];
-      if (failed(requireEqual(op, table, operands[i].dims[axis], wanted,
-                              Twine(i == 1 ? "the target's " : "the pixel weights' ") + axes[axis] +
-                                  " must fit the loss's input")))
-        return failure();
-    }
-  return success();
+  // With one channel 1 - alpha weighs the other class.
+  if (*classes == 1 && op.getAlpha() && op.getAlpha()->front() > 1)
+    return op.emitOpError("\"alpha\" must be at most 1 where the input has one channel");
+  Size one = table.constant(1);
+  if (failed(checkOperand(op, table, 1, operands[1], x, isLabelLoss(op.getKind()) ? one : x.dims[1])))
+    return failure();
+  return operands.size() < 3 ? success() : checkOperand(op, table, 2, operands[2], x, one);
 }
 
 static Type f32(Operation *op) { return Float32Type::get(op->getContext()); }

@@ -60,10 +60,12 @@ TEST(Params, ExpressionsAreAllowedInAnyValue) {
             "a = o(image) {}\nx.0 = o(image) {}\n");
   Parsed shaped(R"({"format": "segc-model/1", "name": "m", "params": {"s": 32},
     "inputs": [{"name": "i", "shape": ["?", 3, "$s", "$s*2"], "dtype": "u8"}], "layers": [{"op": "o"}],
-    "outputs": ["o0"], "training": {"optimizer": {"lr": "$s"}}})");
+    "outputs": ["o0"], "training": {"targets": [{"name": "t", "shape": ["?", "$s", "$s"]}],
+    "losses": [{"type": "dice", "input": "o0", "target": "t"}], "optimizer": {"type": "sgd", "lr": "$s"}}})");
   ASSERT_TRUE(shaped.model) << shaped.messages;
   EXPECT_EQ(shaped.model->inputs[0].shape, (std::vector<int64_t>{kAnyExtent, 3, 32, 64}));
-  EXPECT_EQ(shaped.model->training.find("optimizer")->find("lr")->integer, 32);
+  EXPECT_EQ(shaped.model->training->optimizer.rate.base, 32);
+  EXPECT_EQ(shaped.model->training->targets[0].shape, (std::vector<int64_t>{kAnyExtent, 32, 32}));
 }
 
 TEST(Params, DefaultsMayUseParametersBeforeThem) {
