@@ -41,7 +41,7 @@ const std::vector<Op> &ops() {
   static const std::vector<Op> table = {
       {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}}, true},
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
-      {"unpack_wgrad", {{"panel"}, {"r", 2}, {"lanes", 0, {"k", "c"}}}},
+      {"unpack_wgrad", {{"panel"}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
       {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
       {"take", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},

@@ -10,6 +10,8 @@ Family depthwiseFamily();
 Family winogradFamily();
 Family directConvFamily();
 Family packConvFamily();
+Family wgradDirectFamily();
+Family unpackWgradFamily();
 
 // Bound by memory: every element is touched once or a few times.
 Family poolFamily();

@@ -1,0 +1,45 @@
+/// \file What the families of weight gradients share: the bands of a sum and the packed result.
+///
+/// A gradient is summed in a fixed number of bands (`parts`), each by tasks of its own, so that neither the
+/// sums nor their order depend on threads; `unpack_wgrad` adds the bands. The packed result is
+/// (lane, tap + taps * row, vector + vectors * part): vectors of channels of one side of the filter, rows of
+/// channels of the other.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Build.h"
+
+namespace segc::schedules::wgrad {
+
+/// The first of `count` items that belong to band `part`: floor(part * count / parts), without overflow.
+inline Halide::Expr bandStart(const Halide::Expr &count, const Halide::Expr &part, int parts) {
+  return parts == 1 ? part * count : part * (count / parts) + part * (count % parts) / parts;
+}
+
+/// A band's items in equal pieces of at most `most` items; the last pieces of a band may run a few items
+/// over its end.
+struct Pieces {
+  Halide::Expr count, length;
+  Pieces(const Halide::Expr &items, int parts, const Halide::Expr &most) {
+    const Halide::Expr band = (items + parts - 1) / parts;
+    count = (band + most - 1) / most;
+    length = Halide::min((band + Halide::max(count, 1) - 1) / Halide::max(count, 1), most);
+  }
+};
+
+/// The first channel of vector `v`. Vectors beyond the last whole one move left to end with the channels, so
+/// that nothing is read outside a pixel.
+inline Halide::Expr vectorStart(const Halide::Expr &v, int vector, const Halide::Expr &channels) {
+  return Halide::min(v * vector, channels - vector);
+}
+
+/// The packed result's extents and the problem of the kernel that unpacks it.
+inline Packing packedGradient(const KernelSpec &spec, int vector, int vectors, int rows, int parts,
+                              bool inputLanes) {
+  KernelSpec unpack;
+  unpack.op = "unpack_wgrad";
+  unpack.fields = {{"panel", {vector}}};
+  unpack.words = {{"lanes", inputLanes ? "c" : "k"}};
+  return {unpack.print(), {vector, spec.get("r") * spec.get("r", 1) * rows, vectors * parts}};
+}
+
+} // namespace segc::schedules::wgrad
