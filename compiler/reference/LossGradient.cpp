@@ -187,26 +187,31 @@ static LogicalResult evaluateLossSums(hg::LossSumsOp op, ArrayRef<Tensor> operan
   return success();
 }
 
-static void evaluateFinishLoss(hg::FinishLossOp op, ArrayRef<Tensor> operands,
-                               MutableArrayRef<Tensor> results) {
+static LogicalResult evaluateFinishLoss(hg::FinishLossOp op, ArrayRef<Tensor> operands,
+                                        MutableArrayRef<Tensor> results) {
   LossFields fields(op);
   const Tensor &sums = operands[0];
+  if (sums.shape[3] != hg::lossColumns(fields.kind))
+    return op.emitOpError("needs sums of ") << hg::lossColumns(fields.kind) << " columns";
   double weight = op.getWeight().convertToDouble(), &loss = results[0].data[0];
   Tensor &coefficients = results[1];
-  if (fields.kind == "dice" || fields.kind == "soft_iou")
-    return finishOverlap(fields, sums, weight, loss, coefficients);
+  if (fields.kind == "dice" || fields.kind == "soft_iou") {
+    finishOverlap(fields, sums, weight, loss, coefficients);
+    return success();
+  }
   auto sum = [&](int64_t column) { return total(sums, 0, sums.shape[0], 0, column); };
   bool binary = fields.kind == "bce";
   double count = sum(binary ? 2 : 1), scale = !fields.mean ? 1 : count == 0 ? 0 : 1 / count;
   if (!binary) {
     loss = scale * sum(0);
     coefficients.data[0] = weight * scale;
-    return;
+    return success();
   }
   double factor = fields.balanced ? std::fmax(1, sum(4)) / std::fmax(1, sum(3)) : fields.posWeight;
   loss = scale * (factor * sum(0) + sum(1));
   coefficients.data[0] = weight * scale * factor;
   coefficients.data[1] = weight * scale;
+  return success();
 }
 
 //===-- gradients --===//
