@@ -10,7 +10,7 @@ using namespace llvm;
 namespace segc {
 namespace {
 
-constexpr StringLiteral kMarker = "/*@model@*/";
+constexpr StringLiteral kMarker = "/*@model@*/", kTrain = "/*@train@*/\n", kEnd = "/*@end@*/\n";
 
 std::string replaced(StringRef text, StringRef from, StringRef to) {
   std::string result;
@@ -60,13 +60,18 @@ public:
 
   std::string text() {
     comment();
-    macro("NUM_INPUTS", utostr(info.inputs.size()));
-    tensors("INPUT", info.inputs);
-    macro("NUM_OUTPUTS", utostr(info.outputs.size()));
-    tensors("OUTPUT", info.outputs);
+    if (info.infers) {
+      tensors("INPUT", info.inputs);
+      tensors("OUTPUT", info.outputs);
+    }
+    if (info.trains) {
+      tensors("TRAIN_INPUT", info.trainInputs);
+      tensors("TRAIN_OUTPUT", info.trainOutputs);
+      losses();
+    }
     macro("NUM_PARAMETERS", number(info.parameters));
-    if (info.workspaceBytes)
-      macro("WORKSPACE_BYTES", number(info.workspaceBytes) + " /* for these shapes and one thread */");
+    bytes("WORKSPACE_BYTES", info.workspaceBytes);
+    bytes("TRAIN_WORKSPACE_BYTES", info.trainWorkspaceBytes);
     const StringRef result = out;
     return result.rtrim('\n').str();
   }
@@ -76,10 +81,20 @@ private:
   void macro(const Twine &name, const Twine &value) {
     stream << "#define " << upper << "_" << name << " " << value << "\n";
   }
+  void bytes(StringRef name, uint64_t value) {
+    if (value)
+      macro(name, number(value) + " /* for these shapes and one thread */");
+  }
   void comment() {
     stream << "/* The network " << line(quoted(info.name)) << ".\n";
-    list("inputs", info.inputs);
-    list("outputs", info.outputs);
+    if (!info.infers)
+      stream << " * This library only trains: run() and what belongs to it return UNSUPPORTED.\n";
+    list("input", info.inputs);
+    list("output", info.outputs);
+    list("training input", info.trainInputs);
+    list("training output", info.trainOutputs);
+    for (const std::string &loss : info.losses)
+      stream << " *   loss " << line(loss) << "\n";
     for (const std::string &sentence : info.legalSizes)
       stream << " *   " << line(sentence) << "\n";
     stream << " * " << info.parameters << " parameters";
@@ -89,8 +104,8 @@ private:
   }
   void list(StringRef title, const std::vector<HeaderTensor> &tensors) {
     for (const HeaderTensor &tensor : tensors)
-      stream << " *   " << title.drop_back() << " " << line(quoted(tensor.name)) << " "
-             << dtypeName(tensor.dtype) << " " << shape(tensor, "[", "]", "?") << "\n";
+      stream << " *   " << title << " " << line(quoted(tensor.name)) << " " << dtypeName(tensor.dtype) << " "
+             << shape(tensor, "[", "]", "?") << "\n";
   }
   static std::string shape(const HeaderTensor &tensor, StringRef open, StringRef close, StringRef unknown) {
     std::vector<std::string> extents;
@@ -98,7 +113,15 @@ private:
       extents.push_back(extent ? itostr(extent) : unknown.str());
     return (open + join(extents, ", ") + close).str();
   }
+  /// Numbered as segc_model_loss() does.
+  void losses() {
+    macro("NUM_LOSSES", utostr(1 + info.losses.size()));
+    macro("LOSS_0_NAME", quoted("total"));
+    for (size_t i = 0; i < info.losses.size(); ++i)
+      macro("LOSS_" + Twine(1 + i) + "_NAME", quoted(info.losses[i]));
+  }
   void tensors(StringRef kind, const std::vector<HeaderTensor> &tensors) {
+    macro("NUM_" + kind + "S", utostr(tensors.size()));
     for (size_t i = 0; i < tensors.size(); ++i) {
       const std::string stem = (kind + "_" + Twine(i)).str();
       macro(stem + "_NAME", quoted(tensors[i].name));
@@ -114,6 +137,21 @@ private:
   raw_string_ostream stream{out};
 };
 
+/// The template with or without its training parts; the marks go in any case.
+std::string programs(StringRef text, bool trains) {
+  std::string result;
+  while (true) {
+    const auto [before, marked] = text.split(kTrain);
+    const auto [part, after] = marked.split(kEnd);
+    result += before;
+    if (trains)
+      result += part;
+    if (marked.empty())
+      return result;
+    text = after;
+  }
+}
+
 } // namespace
 
 std::string modelHeader(const HeaderInfo &info, StringRef headerTemplate) {
@@ -121,7 +159,8 @@ std::string modelHeader(const HeaderInfo &info, StringRef headerTemplate) {
   const auto named = [&](StringRef text) {
     return replaced(replaced(text, "segc_model_", prefix + "_"), "SEGC_MODEL_", upper + "_");
   };
-  const auto [before, after] = headerTemplate.split(kMarker);
+  const std::string whole = programs(headerTemplate, info.trains);
+  const auto [before, after] = StringRef(whole).split(kMarker);
   return named(before) + Block(info, upper).text() + named(after);
 }
 

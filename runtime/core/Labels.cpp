@@ -83,7 +83,7 @@ int describe(const Header &table, const TensorDesc &desc, const Labels &labels) 
     const int64_t y = row % labels.shape[2], n = row / labels.shape[2] / labels.shape[1];
     return fail(
         SEGC_MODEL_INVALID_TENSOR,
-        "target '%s': the label at n = %lld, y = %lld, x = %lld is %g; labels are whole numbers from 0 "
+        "target '%s': the label at n = %lld, y = %lld, x = %lld is %.10g; labels are whole numbers from 0 "
         "to %u, or %d for pixels that do not count",
         text(table, desc.name), (long long)n, (long long)y, (long long)x, value, desc.classes - 1,
         desc.ignore);

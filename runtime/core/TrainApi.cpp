@@ -140,7 +140,7 @@ int segc_model_set_weight(segc_model_model *model, int index, const float *data)
   const WeightDesc &desc = weightAt(*model, index);
   memcpy(model->training->memory.flat[uint32_t(FlatBuffer::Parameters)] + desc.flat, data,
          elementsOf(desc) * sizeof(float));
-  markStale(*model, ~0u);
+  markStale(*model, kAnyWeight);
   return SEGC_MODEL_OK;
 }
 
@@ -155,7 +155,7 @@ int segc_model_flat(segc_model_model *model, int which, float **data, size_t *co
   *data = model->training->memory.flat[which];
   *count = *data ? flatElements(*model->training->desc, FlatBuffer(which)) : 0;
   if (FlatBuffer(which) == FlatBuffer::Parameters)
-    markStale(*model, ~0u);
+    markStale(*model, kAnyWeight);
   return SEGC_MODEL_OK;
 }
 

@@ -200,7 +200,7 @@ void destroyTraining(segc_model_model &model) {
 
 void markStale(segc_model_model &model, uint32_t flags) {
   model.infer.stale = model.infer.table != nullptr;
-  model.train.stale |= (model.training->prepareReads & flags) != 0;
+  model.train.stale |= flags == kAnyWeight || (model.training->prepareReads & flags) != 0;
 }
 
 int runList(segc_model_model &model, StepList list) {

@@ -30,8 +30,9 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
 int updateWeights(segc_model_model &model);
 int setAccumulation(segc_model_model &model, bool on);
 
-/// The engines whose prepared weights come from those with one of these WeightFlags prepare them again before
-/// they run.
+/// The engines whose prepared weights come from those with one of these WeightFlags, or kAnyWeight, prepare
+/// them again before they run.
+constexpr uint32_t kAnyWeight = ~0u;
 void markStale(segc_model_model &model, uint32_t flags);
 /// Runs a list of steps whose memory does not depend on a shape. The lanes have scratch.
 int runList(segc_model_model &model, StepList list);

@@ -5,47 +5,13 @@
 #include "runtime/core/Table.h"
 #include "runtime_support.h"
 #include <atomic>
-#include <dirent.h>
 #include <gtest/gtest.h>
 #include <thread>
 
+using segc::test::threadsOfProcess;
 using segc::test::ToyModel;
 
-// Allocations of the whole process are counted; glibc's own functions do the work. Sanitizers bring their
-// own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SEGC_COUNTS 0
-#else
-#define SEGC_COUNTS 1
-#endif
-static std::atomic<long> allocations{0};
-#if SEGC_COUNTS
-extern "C" {
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-void *__libc_memalign(size_t, size_t);
-}
-extern "C" {
-void *malloc(size_t n) { return ++allocations, __libc_malloc(n); }
-void *calloc(size_t n, size_t m) { return ++allocations, __libc_calloc(n, m); }
-void *realloc(void *p, size_t n) { return ++allocations, __libc_realloc(p, n); }
-int posix_memalign(void **p, size_t a, size_t n) {
-  return ++allocations, (*p = __libc_memalign(a, n)) ? 0 : 12;
-}
-}
-#endif
-
 namespace {
-
-int threadsOfProcess() {
-  int count = 0;
-  DIR *dir = opendir("/proc/self/task");
-  while (dirent *entry = readdir(dir))
-    count += entry->d_name[0] != '.';
-  closedir(dir);
-  return count;
-}
 
 struct ModelTest : testing::Test {
   ToyModel toy;
@@ -155,16 +121,16 @@ TEST_F(ModelTest, RunAllocatesNothingAndStartsNoThread) {
     ASSERT_EQ(segc_model_set_threads(model, threads), SEGC_MODEL_OK);
     tensors(1, 8, 6);
     const int before = threadsOfProcess();
-    const long count = allocations;
+    const long count = segc::test::allocations();
     int status = 0;
     for (int i = 0; i < 50; ++i)
       status |= segc_model_run(model, &in, 1, &out, 1);
-    const long after = allocations;
+    const long after = segc::test::allocations();
     EXPECT_EQ(status, 0);
     EXPECT_EQ(after - count, 0);
     EXPECT_EQ(threadsOfProcess(), before);
   }
-  EXPECT_EQ(allocations > 0, SEGC_COUNTS != 0) << "the counter itself must count";
+  EXPECT_EQ(segc::test::allocations() > 0, segc::test::allocationsCount) << "the counter itself must count";
 }
 
 TEST_F(ModelTest, SameBitsForAnyThreads) {

@@ -11,6 +11,12 @@
 
 namespace segc::test {
 
+/// Allocations of this process so far; 0 under sanitizers, which bring their own.
+long allocations();
+/// Whether allocations() counts.
+extern const bool allocationsCount;
+int threadsOfProcess();
+
 /// Collects the arrays of a table and lays them out as one block.
 struct TableBuilder {
   std::string strings = std::string(1, '\0');
@@ -23,6 +29,11 @@ struct TableBuilder {
   std::vector<rt::ViewDesc> views;
   std::vector<uint32_t> args;
   std::vector<rt::StepDesc> prepareSteps, runSteps;
+  std::vector<rt::TrainingDesc> training;
+  std::vector<uint32_t> losses;
+  std::vector<rt::SegmentDesc> segments;
+  std::vector<int64_t> milestones;
+  std::vector<rt::StepDesc> normSteps, updateSteps, averageSteps, accumulateSteps;
   uint64_t laneScratchBytes = 0;
   uint32_t isa = 0;
 
@@ -44,9 +55,9 @@ struct TableBuilder {
     return uint32_t(views.size() - 1);
   }
   void launch(std::vector<rt::StepDesc> &steps, uint32_t kernel, const std::vector<uint32_t> &viewsOfStep,
-              const std::string &label) {
+              const std::string &label, uint32_t writes = 1) {
     steps.push_back({rt::StepKind::Launch, kernel, uint32_t(args.size()), uint32_t(viewsOfStep.size()),
-                     str(label), str("problem of " + label)});
+                     str(label), str("problem of " + label), writes});
     args.insert(args.end(), viewsOfStep.begin(), viewsOfStep.end());
   }
   void border(uint32_t buffer) {
@@ -82,6 +93,14 @@ struct TableBuilder {
     add(header.args, args);
     add(header.prepareSteps, prepareSteps);
     add(header.runSteps, runSteps);
+    add(header.training, training);
+    add(header.losses, losses);
+    add(header.segments, segments);
+    add(header.milestones, milestones);
+    add(header.normSteps, normSteps);
+    add(header.updateSteps, updateSteps);
+    add(header.averageSteps, averageSteps);
+    add(header.accumulateSteps, accumulateSteps);
     header.bytes = block.size() * 8;
     std::memcpy(block.data(), &header, sizeof header);
     return block;
