@@ -65,7 +65,7 @@ const std::vector<Family> &families() {
   static const std::vector<Family> all = {
       depthwiseFamily(), winogradFamily(), directConvFamily(), packConvFamily(), poolFamily(),
       unpoolFamily(),    upsampleFamily(), pointwiseFamily(),  softmaxFamily(),  argmaxFamily(),
-      padFamily(),       convertFamily(),  prepareFamily(),   wgradDirectFamily(), unpackWgradFamily(),
+      padFamily(),       convertFamily(),  prepareFamily(),   wgradWinogradFamily(), wgradDirectFamily(), unpackWgradFamily(),
   };
   return all;
 }

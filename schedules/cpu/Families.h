@@ -10,6 +10,7 @@ Family depthwiseFamily();
 Family winogradFamily();
 Family directConvFamily();
 Family packConvFamily();
+Family wgradWinogradFamily();
 Family wgradDirectFamily();
 Family unpackWgradFamily();
 

@@ -16,10 +16,11 @@ namespace {
 KernelBuild buildUnpack(const KernelSpec &spec, Isa isa) {
   const int vector = spec.get("panel");
   const bool inputLanes = spec.word("lanes") == "c";
-  ImageParam packed(Float(32), 3, "packed");
+  ImageParam packed(Float(32), 5, "packed");
   packed.dim(0).set_bounds(0, vector).set_stride(1);
   packed.dim(1).set_min(0).set_stride(vector);
-  packed.dim(2).set_min(0);
+  for (int d : {2, 3, 4})
+    packed.dim(d).set_min(0);
 
   // The bounds of a result exist only once the Func has a definition; the undefined one leaves no code.
   Var kw("kw"), kh("kh"), ci("ci"), co("co"), l("l"), row("row"), q("q");
@@ -31,13 +32,12 @@ KernelBuild buildUnpack(const KernelSpec &spec, Isa isa) {
     result.dim(d).set_min(0);
   const Expr taps = result.dim(0).extent() * result.dim(1).extent(), inputs = result.dim(2).extent();
   const Expr channels = inputLanes ? inputs : result.dim(3).extent();
-  const Expr panels = (channels + vector - 1) / vector;
-  RDom part(0, packed.dim(2).extent() / max(panels, 1), "part");
+  RDom part(0, packed.dim(4).extent(), "part");
   RDom flat(0, inputs * taps, 0, result.dim(3).extent(), "flat");
+  // Both sides are dense, so (kw, kh, ci) and (tap, row) are one index each, here in the place of the first.
   sum(l, row, q) = 0.f;
-  sum(l, row, q) += packed(l, min(row, packed.dim(1).extent() - 1), q + panels * part);
+  sum(l, row, q) += packed(l, min(row, taps * packed.dim(2).extent() - 1), 0, q, part);
 
-  // The result is dense, so (kw, kh, ci) is one index, here in the place of kw.
   const Expr channel = inputLanes ? flat.x / taps : Expr(flat.y), v = channel / vector;
   const Expr lane = channel - wgrad::vectorStart(v, vector, channels);
   if (inputLanes || vector != lanes(isa)) { // few values

@@ -1,9 +1,8 @@
 /// \file What the families of weight gradients share: the bands of a sum and the packed result.
 ///
 /// A gradient is summed in a fixed number of bands (`parts`), each by tasks of its own, so that neither the
-/// sums nor their order depend on threads; `unpack_wgrad` adds the bands. The packed result is
-/// (lane, tap + taps * row, vector + vectors * part): vectors of channels of one side of the filter, rows of
-/// channels of the other.
+/// sums nor their order depend on threads; `unpack_wgrad` adds the bands. The packed result is (lane, tap,
+/// row, vector, part): vectors of channels of one side of the filter, rows of channels of the other.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Build.h"
@@ -32,14 +31,24 @@ inline Halide::Expr vectorStart(const Halide::Expr &v, int vector, const Halide:
   return Halide::min(v * vector, channels - vector);
 }
 
-/// The packed result's extents and the problem of the kernel that unpacks it.
-inline Packing packedGradient(const KernelSpec &spec, int vector, int vectors, int rows, int parts,
-                              bool inputLanes) {
+/// The packed result and the problem of the kernel that unpacks it.
+inline Packing packedGradient(int vector, int taps, int rows, int vectors, int parts, bool inputLanes) {
   KernelSpec unpack;
   unpack.op = "unpack_wgrad";
   unpack.fields = {{"panel", {vector}}};
   unpack.words = {{"lanes", inputLanes ? "c" : "k"}};
-  return {unpack.print(), {vector, spec.get("r") * spec.get("r", 1) * rows, vectors * parts}};
+  return {unpack.print(), {vector, taps, rows, vectors, parts}};
+}
+
+/// Makes the packed result's extents and strides constants.
+inline void declarePacked(Halide::Func out, const std::vector<int> &extents) {
+  Halide::OutputImageParam result = out.output_buffer();
+  int stride = 1;
+  for (int d = 0; d < out.dimensions(); d++) {
+    out.bound(out.args()[d], 0, extents[d]);
+    result.dim(d).set_bounds(0, extents[d]).set_stride(stride);
+    stride *= extents[d];
+  }
 }
 
 } // namespace segc::schedules::wgrad

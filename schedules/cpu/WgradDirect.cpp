@@ -100,7 +100,8 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Tiling t(spec, schedule, isa);
-  return packedGradient(spec, t.vector, t.vectors, t.blockRows * t.rowBlocks, t.parts, t.overInput);
+  return packedGradient(t.vector, spec.get("r") * spec.get("r", 1), t.blockRows * t.rowBlocks, t.vectors,
+                        t.parts, t.overInput);
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
@@ -113,11 +114,11 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Pieces strips(lines, parts, max(schedule.params.at("px") / max(width, 1), 1));
 
   // Tiles beyond the last vector, row or tap repeat it; what they compute is never looked at.
-  Var l("l"), v("v"), rx("rx"), ry("ry"), i("i"), strip("strip"), part("part"), j("j"), q("q");
+  Var l("l"), v("v"), rx("rx"), ry("ry"), i("i"), strip("strip"), part("part"), tap("tap");
   const bool wholeVectors = t.vectorBlocks * t.blockVectors * t.vector == t.channels;
   const Expr first = wholeVectors ? v * t.vector : vectorStart(v, t.vector, t.channels);
   const Expr row = t.rowBlocks * t.blockRows == t.rows ? Expr(i) : min(i, t.rows - 1);
-  const Expr tap = t.taps == rw ? Expr(rx) : min(rx, rw - 1);
+  const Expr tapX = t.taps == rw ? Expr(rx) : min(rx, rw - 1);
   const Expr channelK = t.overInput ? row : first + l;
   const Expr channelC = t.overInput          ? first + l
                         : spec.get("g") == 1 ? row
@@ -131,28 +132,19 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   Func acc("acc"), sum("sum"), out("packed");
   acc(l, v, rx, ry, i, strip, part) = 0.f;
   acc(l, v, rx, ry, i, strip, part) +=
-      dy(channelK, pixel.x, y, n) * x(channelC, pixel.x * spec.get("s", 1) + tap * spec.get("d", 1),
+      dy(channelK, pixel.x, y, n) * x(channelC, pixel.x * spec.get("s", 1) + tapX * spec.get("d", 1),
                                       y * spec.get("s") + ry * spec.get("d"), n);
   sum(l, v, rx, ry, i, part) = 0.f;
   sum(l, v, rx, ry, i, part) += acc(l, v, rx, ry, i, piece, part);
-  out(l, j, q) = sum(l, q % t.vectors, j % rw, j / rw % rh, j / (rw * rh), q / t.vectors);
+  out(l, tap, i, v, part) = sum(l, v, tap % rw, tap / rw, i, part);
 
   // Loops: task (part, block of vectors, block of rows) > strip > tiles > lines and pixels.
   Var vb("vb"), vi("vi"), rb("rb"), io("io"), ii("ii"), ti("ti"), task("task");
-  const std::vector<int> extents = packing(spec, schedule, isa).extents;
-  OutputImageParam result = out.output_buffer();
-  result.dim(0).set_bounds(0, extents[0]).set_stride(1);
-  result.dim(1).set_bounds(0, extents[1]).set_stride(extents[0]);
-  result.dim(2).set_bounds(0, extents[2]).set_stride(extents[0] * extents[1]);
-  out.bound(l, 0, extents[0])
-      .bound(j, 0, extents[1])
-      .bound(q, 0, extents[2])
-      .split(q, part, v, t.vectors)
-      .split(v, vb, v, t.blockVectors,
-             t.vectors % t.blockVectors ? TailStrategy::GuardWithIf : TailStrategy::RoundUp)
-      .split(j, rb, j, t.blockRows * rw * rh)
-      .split(j, i, ti, rw * rh)
-      .split(ti, ry, rx, rw)
+  declarePacked(out, packing(spec, schedule, isa).extents);
+  out.split(v, vb, v, t.blockVectors,
+            t.vectors % t.blockVectors ? TailStrategy::GuardWithIf : TailStrategy::RoundUp)
+      .split(i, rb, i, t.blockRows)
+      .split(tap, ry, rx, rw)
       .reorder(l, rx, ry, i, v, rb, vb, part)
       .vectorize(l)
       .fuse(rb, vb, task)
@@ -169,7 +161,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   };
   sum.compute_at(out, task)
       .store_in(MemoryType::Heap)
-      .bound_extent(l, t.vector)
+      .bound(l, 0, t.vector)
       .bound_extent(v, t.blockVectors)
       .bound(rx, 0, t.taps)
       .bound(ry, 0, rh)
@@ -179,7 +171,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   tiles(sum.update()).reorder(l, vi, ii, ti, i, v, rx, ry, piece, part);
   acc.compute_at(sum, i)
       .store_in(MemoryType::Register)
-      .bound_extent(l, t.vector)
+      .bound(l, 0, t.vector)
       .bound_extent(v, t.cv)
       .bound_extent(rx, t.tx)
       .bound_extent(ry, 1)

@@ -34,4 +34,19 @@ inline Exprs filterTransform(const Exprs &g) {
   return {over(g[0], 4), -even - odd, odd - even, even2 + odd2, even2 - odd2, g[2]};
 }
 
+// The gradient of y with respect to g: dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
+
+/// A dy: four gradients of results to six values.
+inline Exprs resultGradientTransform(const Exprs &d) {
+  const Halide::Expr a = d[0] + d[2], b = d[1] + d[3], c = d[0] + 4.f * d[2], e = 2.f * d[1] + 8.f * d[3];
+  return {d[0], a + b, a - b, c + e, c - e, d[3]};
+}
+
+/// G^T q: six sums to the gradients of three taps.
+inline Exprs filterGradientTransform(const Exprs &q) {
+  const Halide::Expr a = q[1] + q[2], b = q[2] - q[1], c = q[3] + q[4], e = q[3] - q[4];
+  return {0.25f * q[0] - (1 / 6.f) * a + (1 / 24.f) * c, (1 / 6.f) * b + (1 / 12.f) * e,
+          (1 / 6.f) * (c - a) + q[5]};
+}
+
 } // namespace segc::schedules::winograd

@@ -1,0 +1,230 @@
+/// \file Weight gradients in the domain of Winograd's F(4x4, 3x3): a quarter of the direct sum's products.
+///
+///   dw = G^T [ sum over tiles of (B^T x B) * (A dy A^T) ] G
+///
+/// A task owns a block of input x output channels and one band of tiles. It transforms a piece of its band
+/// (v of x, z of dy), adds 36 planes of products [input channels x tiles] [tiles x output channels] to the
+/// block's sums (m), and at the end transforms these to the nine taps, while they are in the L2 cache.
+///
+///   v, z (lane, vector, tile, s, t)     a plane's tiles follow each other: the products read sequentially
+///   m    (lane, vector, channel, s, t)  vectors of output channels for each input channel
+///
+/// What a tile has beyond the image counts as dy = 0; x is read there at the nearest pixel of its window.
+// SPDX-License-Identifier: MIT
+#include "schedules/cpu/Families.h"
+#include "schedules/cpu/Wgrad.h"
+#include "schedules/cpu/WinogradTransforms.h"
+#include <algorithm>
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+using namespace wgrad;
+using namespace winograd;
+
+constexpr int kTaps = 3;
+
+std::string whyNot(const KernelSpec &spec, Isa isa) {
+  if (spec.op != "conv_wgrad")
+    return "it computes gradients of convolution weights only";
+  const bool plain = spec.get("r") == kTaps && spec.get("r", 1) == kTaps && spec.get("s") == 1 &&
+                     spec.get("s", 1) == 1 && spec.get("d") == 1 && spec.get("d", 1) == 1 &&
+                     spec.get("g") == 1;
+  if (!plain)
+    return "it needs a 3x3 filter without stride, dilation and groups";
+  if (spec.get("c") % lanes(isa) || spec.get("k") % lanes(isa))
+    return "the channels are no whole vectors";
+  if (spec.get("c") < 16 || spec.get("k") < 16)
+    return "with fewer than 16 channels the transforms cost more than they save";
+  return "";
+}
+
+/// The largest divisor of `value` that is at most `most`.
+int divisorUpTo(int value, int most) {
+  int divisor = std::min(value, most);
+  while (value % divisor)
+    divisor--;
+  return divisor;
+}
+
+std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
+  std::vector<int> vectors, channels;
+  for (int cv : {1, 2, 4})
+    if (spec.get("k") / lanes(isa) % cv == 0)
+      vectors.push_back(cv);
+  for (int it : {2, 4, 8, 16})
+    if (lanes(isa) % it == 0)
+      channels.push_back(it);
+  return {{"cv", "vectors of output channels of the register tile", vectors},
+          {"it", "input channels of the register tile", channels},
+          {"kb", "register tiles of output channels of a task at most", {1, 2, 4, 8}},
+          {"cb", "vectors of input channels of a task at most", {1, 2, 3, 4, 6, 8, 16}},
+          {"tiles", "tiles that are transformed at a time", {8, 16, 32, 64, 128}},
+          {"parts", "bands with sums of their own", {1, 2, 4, 8, 16, 32, 64}}};
+}
+
+Schedule choose(const KernelSpec &spec, Isa isa) {
+  return {"wgrad_winograd", {{"cv", 4}, {"it", 4}, {"kb", 1}, {"cb", 4}, {"tiles", 32}, {"parts", 1}}};
+}
+
+Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  return packedGradient(lanes(isa), kTaps * kTaps, spec.get("c"), spec.get("k") / lanes(isa),
+                        schedule.params.at("parts"), false);
+}
+
+KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  const int vector = lanes(isa), vectorsK = spec.get("k") / vector, vectorsC = spec.get("c") / vector;
+  const int cv = schedule.params.at("cv"), it = schedule.params.at("it"), parts = schedule.params.at("parts");
+  const int blockK = cv * divisorUpTo(vectorsK / cv, schedule.params.at("kb"));
+  const int blockC = divisorUpTo(vectorsC, schedule.params.at("cb")), most = schedule.params.at("tiles");
+
+  const ImageParam x = activation("x", spec.get("c"), spec.get("in"));
+  const ImageParam dy = activation("dy", spec.get("k"), spec.get("dy"));
+  const Expr width = dy.dim(1).extent(), height = dy.dim(2).extent();
+  const Expr tilesX = (width + kTile - 1) / kTile, tilesY = (height + kTile - 1) / kTile;
+  const Expr tiles = tilesX * tilesY * dy.dim(3).extent();
+  const Pieces pieces(tiles, parts, most);
+
+  Var l("l"), vk("vk"), vc("vc"), c("c"), e("e"), s("s"), t("t"), piece("piece"), part("part"), tap("tap");
+  auto list = [](int count, auto element) {
+    Exprs values;
+    for (int i = 0; i < count; i++)
+      values.push_back(element(i));
+    return values;
+  };
+  const Expr number = bandStart(tiles, part, parts) + piece * pieces.length + e,
+             tile = min(number, tiles - 1);
+  const Expr left = tile % tilesX * kTile, top = tile / tilesX % tilesY * kTile, n = tile / (tilesX * tilesY);
+  const Expr endX =
+      select(number < bandStart(tiles, part + 1, parts), width, 0); // tiles beyond the band are 0
+  auto gradient = [&](Expr px, Expr py) {
+    return select(px < endX && py < height, dy(vk * vector + l, min(px, width - 1), min(py, height - 1), n),
+                  0.f);
+  };
+  Func vColumns("vColumns"), v("v"), zColumns("zColumns"), z("z"), acc("acc"), m("m"), rows("rows"),
+      out("packed");
+  vColumns(l, vc, e, s, t, piece, part) =
+      mux(t, inputTransform(list(kPlanes, [&](int i) {
+            return x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
+          })));
+  v(l, vc, e, s, t, piece, part) =
+      mux(s, inputTransform(list(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
+  zColumns(l, vk, e, s, t, piece, part) =
+      mux(t, resultGradientTransform(list(kTile, [&](int i) { return gradient(left + s, top + i); })));
+  z(l, vk, e, s, t, piece, part) = mux(
+      s, resultGradientTransform(list(kTile, [&](int i) { return zColumns(l, vk, e, i, t, piece, part); })));
+
+  RDom sum(0, pieces.length, "sum"), all(0, pieces.count, "all");
+  acc(l, vk, c, s, t, piece, part) = 0.f;
+  acc(l, vk, c, s, t, piece, part) +=
+      z(l, vk, sum, s, t, piece, part) * v(c % vector, c / vector, sum, s, t, piece, part);
+  m(l, vk, c, s, t, part) = 0.f;
+  m(l, vk, c, s, t, part) += acc(l, vk, c, s, t, all, part);
+  rows(l, vk, c, s, t, part) =
+      mux(t, filterGradientTransform(list(kPlanes, [&](int i) { return m(l, vk, c, s, i, part); })));
+  out(l, tap, c, vk, part) = mux(tap % kTaps, filterGradientTransform(list(kPlanes, [&](int i) {
+                                   return rows(l, vk, c, i, tap / kTaps, part);
+                                 })));
+
+  // Loops: task (part, block of output, of input channels) > piece > plane > register tiles > tiles.
+  Var kb("kb"), cb("cb"), ki("ki"), ci("ci"), rx("rx"), ry("ry"), task("task");
+  declarePacked(out, packing(spec, schedule, isa).extents);
+  out.split(vk, kb, vk, blockK)
+      .split(tap, ry, rx, kTaps)
+      .split(c, cb, c, blockC * vector)
+      .reorder(l, rx, ry, vk, c, cb, kb, part)
+      .vectorize(l)
+      .unroll(rx)
+      .unroll(ry)
+      .fuse(cb, kb, task)
+      .fuse(task, part, task)
+      .parallel(task);
+  rows.compute_at(out, vk)
+      .store_in(MemoryType::Stack)
+      .bound(l, 0, vector)
+      .bound_extent(vk, 1)
+      .bound_extent(c, 1)
+      .bound(s, 0, kPlanes)
+      .bound(t, 0, kTaps)
+      .bound_extent(part, 1)
+      .vectorize(l)
+      .unroll(s)
+      .unroll(t);
+
+  auto registerTiles = [&](Stage stage) {
+    return stage.split(vk, vk, ki, cv).split(c, c, ci, it).vectorize(l).unroll(ki).unroll(ci);
+  };
+  m.compute_at(out, task)
+      .store_in(MemoryType::Heap)
+      .bound(l, 0, vector)
+      .bound_extent(vk, blockK)
+      .bound_extent(c, blockC * vector)
+      .bound(s, 0, kPlanes)
+      .bound(t, 0, kPlanes)
+      .bound_extent(part, 1)
+      .bound_storage(c, blockC * vector + 1); // planes a power of two apart would share cache sets
+  registerTiles(m).reorder(l, ki, ci, c, vk, s, t, part);
+  registerTiles(m.update()).reorder(l, ki, ci, c, vk, s, t, all, part);
+  acc.compute_at(m, c)
+      .store_in(MemoryType::Register)
+      .bound(l, 0, vector)
+      .bound_extent(vk, cv)
+      .bound_extent(c, it)
+      .bound_extent(s, 1)
+      .bound_extent(t, 1)
+      .bound_extent(piece, 1)
+      .bound_extent(part, 1)
+      .vectorize(l)
+      .unroll(vk)
+      .unroll(c);
+  acc.update().reorder(l, vk, c, sum, s, t, piece, part).vectorize(l).unroll(vk).unroll(c);
+
+  auto transform = [&](Func values, Func columns, const Var &vectors, int count, int size) {
+    values.compute_at(m, all)
+        .store_in(MemoryType::Heap)
+        .bound(l, 0, vector)
+        .bound_extent(vectors, count)
+        .bound(s, 0, kPlanes)
+        .bound(t, 0, kPlanes)
+        .bound_extent(piece, 1)
+        .bound_extent(part, 1)
+        .bound_storage(e, most + 1)
+        .reorder(l, s, t, vectors, e, piece, part)
+        .vectorize(l)
+        .unroll(s)
+        .unroll(t);
+    columns.compute_at(values, vectors)
+        .store_in(MemoryType::Stack)
+        .bound(l, 0, vector)
+        .bound_extent(vectors, 1)
+        .bound_extent(e, 1)
+        .bound(s, 0, size)
+        .bound(t, 0, kPlanes)
+        .bound_extent(piece, 1)
+        .bound_extent(part, 1)
+        .vectorize(l)
+        .unroll(s)
+        .unroll(t);
+  };
+  transform(v, vColumns, vc, blockC, kPlanes);
+  transform(z, zColumns, vk, blockK, kTile);
+  return {{x, dy}, Pipeline(out)};
+}
+
+} // namespace
+
+Family wgradWinogradFamily() {
+  return {
+      "wgrad_winograd",
+      "Weight gradients in the domain of Winograd's F(4x4, 3x3); 3x3 filters without stride, dilation and "
+      "groups.",
+      whyNot,
+      parameters,
+      choose,
+      packing,
+      build};
+}
+
+} // namespace segc::schedules
