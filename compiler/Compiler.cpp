@@ -12,6 +12,7 @@
 #include "compiler/report/Report.h"
 #include "runtime/core/ModelTable.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
@@ -51,26 +52,30 @@ private:
   std::chrono::steady_clock::time_point start;
 };
 
-/// One variant: its plan, and the jobs its kernels need.
-struct PlannedVariant {
-  OwningOpRef<ModuleOp> module;
+/// One program in all variants: plans, and the jobs their kernels need.
+struct PlannedProgram {
+  std::vector<OwningOpRef<ModuleOp>> plans;
   std::vector<schedules::KernelJob> jobs;
 };
 
-FailureOr<PlannedVariant> planVariant(ModuleOp graph, const CompileOptions &options, schedules::Isa isa) {
-  PlannedVariant variant{lower(graph, Stage::Plan, isa, options.winograd), {}};
-  if (!variant.module)
-    return failure();
-  auto run = variant.module->lookupSymbol<plan::ProgramOp>("run");
-  auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes");
-  if (arena && options.memoryLimit && static_cast<uint64_t>(arena.getInt()) > options.memoryLimit)
-    return graph.emitError("the activations need ")
-           << arena.getInt() << " bytes at the model's own extents, more than -memory-limit "
-           << options.memoryLimit << "; that is the least this plan can do with";
-  for (plan::KernelOp kernel : variant.module->getOps<plan::KernelOp>())
-    variant.jobs.push_back({kernel.getSymName().str() + "_" + schedules::name(isa), kernel.getProblem().str(),
-                            kernel.getSchedule().str(), isa});
-  return variant;
+FailureOr<PlannedProgram> planProgram(ModuleOp graph, const CompileOptions &options) {
+  PlannedProgram program;
+  for (schedules::Isa isa : options.variants) {
+    auto plan = planWithinLimit(graph, options, isa);
+    if (!plan)
+      return failure();
+    for (plan::KernelOp kernel : plan->getOps<plan::KernelOp>())
+      program.jobs.push_back({kernel.getSymName().str() + "_" + schedules::name(isa),
+                              kernel.getProblem().str(), kernel.getSchedule().str(), isa});
+    program.plans.push_back(std::move(plan));
+  }
+  return program;
+}
+
+/// Bytes of activations at the model's own extents; nothing where those are unknown.
+std::optional<uint64_t> arenaBytes(ModuleOp plan) {
+  auto arena = plan.lookupSymbol<plan::ProgramOp>("run")->getAttrOfType<IntegerAttr>("arena_bytes");
+  return arena ? std::optional<uint64_t>(arena.getInt()) : std::nullopt;
 }
 
 rt::DType dtypeOf(Type type) {
@@ -91,6 +96,28 @@ template <typename OpT> void describeTensors(plan::ProgramOp run, std::vector<He
       list.resize(op.getIndex() + 1);
     list[op.getIndex()] = tensor;
   }
+}
+
+uint64_t workspace(ModuleOp plan, uint64_t laneScratch) {
+  auto arena = arenaBytes(plan);
+  return arena ? *arena + (laneScratch + 63) / 64 * 64 : 0;
+}
+
+void describeInference(ModuleOp plan, HeaderInfo &info, uint64_t laneScratch) {
+  auto run = plan.lookupSymbol<plan::ProgramOp>("run");
+  describeTensors<plan::InputOp>(run, info.inputs);
+  describeTensors<plan::OutputOp>(run, info.outputs);
+  info.workspaceBytes = workspace(plan, laneScratch);
+}
+
+void describeTraining(ModuleOp plan, HeaderInfo &info, uint64_t laneScratch) {
+  auto run = plan.lookupSymbol<plan::ProgramOp>("run");
+  describeTensors<plan::InputOp>(run, info.trainInputs);
+  describeTensors<plan::OutputOp>(run, info.trainOutputs);
+  if (auto losses = plan->getAttrOfType<ArrayAttr>("hourglass.losses"))
+    for (StringAttr loss : losses.getAsRange<StringAttr>())
+      info.losses.push_back(loss.getValue().str());
+  info.trainWorkspaceBytes = workspace(plan, laneScratch);
 }
 
 } // namespace
@@ -119,55 +146,125 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error) {
   return variants;
 }
 
-OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, schedules::Isa isa, bool winograd) {
+bool isTraining(ModuleOp graph) { return graph->hasAttr("hourglass.training"); }
+
+OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &compile, schedules::Isa isa,
+                            unsigned recompute) {
   OwningOpRef<ModuleOp> module = graph.clone();
   PassManager passes(module->getContext());
   passes.enableVerifier(true);
   PipelineOptions options;
   options.isa = schedules::name(isa);
   options.stopAfter = stage;
-  if (!winograd)
-    options.without = {"winograd"};
+  options.training = isTraining(graph);
+  options.recompute = recompute;
+  if (!compile.winograd)
+    options.without = {"winograd", "wgrad_winograd"};
   buildPipeline(passes, options);
   if (failed(passes.run(*module)))
     return {};
   return module;
 }
 
-std::string headerText(ModuleOp graph, ModuleOp planned, const CompileOptions &options,
-                       uint64_t laneScratch) {
+OwningOpRef<ModuleOp> planWithinLimit(ModuleOp graph, const CompileOptions &options, schedules::Isa isa) {
+  auto plan = lower(graph, Stage::Plan, options, isa);
+  auto fits = [&](ModuleOp candidate) {
+    auto bytes = arenaBytes(candidate);
+    return !options.memoryLimit || !bytes || *bytes <= options.memoryLimit;
+  };
+  if (!plan || fits(*plan))
+    return plan;
+  // The more convolutions are computed again, the less is kept: search for the fewest that do.
+  unsigned low = 0, high = 0;
+  if (isTraining(graph))
+    graph.walk([&](Operation *op) { high += llvm::isa<hg::ConvOp, hg::DeconvOp>(op); });
+  uint64_t first = *arenaBytes(*plan);
+  auto best = high ? lower(graph, Stage::Plan, options, isa, high) : std::move(plan);
+  if (!best)
+    return {};
+  if (!fits(*best)) {
+    graph.emitError("the activations need ")
+        << first << " bytes at the model's own extents, more than -memory-limit " << options.memoryLimit
+        << "; the least this network can do with is " << std::min(first, *arenaBytes(*best));
+    return {};
+  }
+  while (low + 1 < high) {
+    unsigned middle = (low + high) / 2;
+    auto candidate = lower(graph, Stage::Plan, options, isa, middle);
+    if (!candidate)
+      return {};
+    if (fits(*candidate)) {
+      best = std::move(candidate);
+      high = middle;
+    } else {
+      low = middle;
+    }
+  }
+  return best;
+}
+
+std::string headerText(Graphs graphs, Graphs plans, const CompileOptions &options, uint64_t laneScratch) {
   HeaderInfo info;
-  info.name = graph->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
-  auto run = planned.lookupSymbol<plan::ProgramOp>("run");
-  describeTensors<plan::InputOp>(run, info.inputs);
-  describeTensors<plan::OutputOp>(run, info.outputs);
-  hg::SizeTable table = plan::sizeTable(run);
+  info.name = graphs.first()->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
+  info.infers = plans.infer != nullptr;
+  info.trains = plans.train != nullptr;
+  if (info.infers)
+    describeInference(plans.infer, info, laneScratch);
+  if (info.trains)
+    describeTraining(plans.train, info, laneScratch);
+  hg::SizeTable table = plan::sizeTable(plans.first().lookupSymbol<plan::ProgramOp>("run"));
   SmallVector<SmallVector<int64_t, 4>> defaults;
-  for (const HeaderTensor &input : info.inputs)
+  for (const HeaderTensor &input : info.infers ? info.inputs : info.trainInputs) {
     defaults.emplace_back(input.shape.begin(), input.shape.end());
+    if (defaults.back().size() == 3) // a target without channels
+      defaults.back().insert(defaults.back().begin() + 1, 1);
+  }
   info.legalSizes = {"H: " + legalSizes(table, defaults, 2).print(),
                      "W: " + legalSizes(table, defaults, 3).print()};
   for (schedules::Isa isa : options.variants)
     info.variants.push_back(schedules::name(isa));
-  info.parameters = static_cast<uint64_t>(summarise(graph, {}).parameters);
-  if (auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes"))
-    info.workspaceBytes = static_cast<uint64_t>(arena.getInt()) + (laneScratch + 63) / 64 * 64;
+  info.parameters = static_cast<uint64_t>(summarise(graphs.first(), {}).parameters);
   return modelHeader(info, headerTemplate());
 }
 
-FailureOr<std::vector<std::string>> compileLibrary(ModuleOp graph, const CompileOptions &options,
+namespace {
+
+/// Tables and kernel names of a program's variants into the data that is linked.
+LogicalResult writeProgram(PlannedProgram &program, const CompileOptions &options, StringRef name,
+                           uint64_t scratch, bool training, std::vector<VariantData> &variants) {
+  variants.resize(options.variants.size());
+  for (auto [plan, isa, data] : llvm::zip(program.plans, options.variants, variants)) {
+    auto blob = writeTables(*plan, name, isaBits(isa), scratch);
+    if (failed(blob))
+      return failure();
+    (training ? data.trainTable : data.table) = std::move(blob->bytes);
+    for (const std::string &kernel : blob->kernels)
+      (training ? data.trainKernels : data.kernels).push_back(kernel + "_" + schedules::name(isa));
+  }
+  return success();
+}
+
+} // namespace
+
+FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileOptions &options,
                                                    const std::string &directory) {
+  ModuleOp graph = graphs.first();
   std::string name = graph->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
-  std::vector<PlannedVariant> variants;
+  PlannedProgram programs[2];
   std::vector<schedules::KernelJob> jobs;
   {
     Phase phase(options.verbose, "passes");
-    for (schedules::Isa isa : options.variants) {
-      auto variant = planVariant(graph, options, isa);
-      if (failed(variant))
+    llvm::StringSet<> symbols;
+    for (auto [source, program] : llvm::zip(std::array{graphs.infer, graphs.train}, programs)) {
+      if (!source)
+        continue;
+      auto planned = planProgram(source, options);
+      if (failed(planned))
         return failure();
-      jobs.insert(jobs.end(), variant->jobs.begin(), variant->jobs.end());
-      variants.push_back(std::move(*variant));
+      program = std::move(*planned);
+      for (const schedules::KernelJob &job : program.jobs)
+        if (symbols.insert(job.symbol).second)
+          jobs.push_back(job);
     }
   }
   LinkInput link;
@@ -191,24 +288,24 @@ FailureOr<std::vector<std::string>> compileLibrary(ModuleOp graph, const Compile
       llvm::errs() << kernels.compiled << " kernels compiled, " << kernels.cached << " from the cache\n";
   }
   Phase phase(options.verbose, "link");
-  for (auto [variant, isa] : llvm::zip(variants, options.variants)) {
-    auto blob = writeTables(*variant.module, name, isaBits(isa), scratch);
-    if (failed(blob))
+  for (auto [source, program] : llvm::zip(std::array{graphs.infer, graphs.train}, programs))
+    if (source &&
+        failed(writeProgram(program, options, name, scratch, source == graphs.train, link.variants)))
       return failure();
-    VariantData data;
-    data.table = std::move(blob->bytes);
-    for (const std::string &kernel : blob->kernels)
-      data.kernels.push_back(kernel + "_" + schedules::name(isa));
-    link.variants.push_back(std::move(data));
-  }
-  auto libraries = linkModel(link, coreObject());
+  auto libraries = linkModel(link, coreObject(/*training=*/graphs.train != nullptr));
   if (auto *why = std::get_if<std::string>(&libraries))
     return graph.emitError(*why);
   auto &linked = std::get<Libraries>(libraries);
   std::string prefix = cPrefix(name);
-  ModuleOp planned = *variants[0].module;
-  std::string json = report(planned, name, summarise(graph, kernelsByLayer(planned)));
-  std::string header = headerText(graph, planned, options, scratch);
+  Graphs plans;
+  if (graphs.infer)
+    plans.infer = *programs[0].plans[0];
+  if (graphs.train)
+    plans.train = *programs[1].plans[0];
+  ModuleOp planned = plans.first();
+  std::string json = report(planned, name, summarise(graph, kernelsByLayer(planned)),
+                            plans.infer && plans.train ? plans.train : ModuleOp());
+  std::string header = headerText(graphs, plans, options, scratch);
   auto bytes = [](const std::string &text) {
     return llvm::ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(text.data()), text.size());
   };

@@ -23,17 +23,31 @@ struct CompileOptions {
   bool verbose = false;
 };
 
-/// Runs the pipeline on a copy of `graph` up to `stage`. Errors are emitted as MLIR diagnostics; null then.
-mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp graph, Stage stage, schedules::Isa isa, bool winograd);
+/// A model imported for what its library is to do; one of them may be null.
+struct Graphs {
+  mlir::ModuleOp infer, train;
+  mlir::ModuleOp first() const { return infer ? infer : train; }
+};
 
-/// Compiles the graph and writes lib<name>.a, lib<name>.so, <name>.h and <name>.report.json into `directory`,
-/// all or none. Errors as diagnostics at the graph; what was written otherwise.
-mlir::FailureOr<std::vector<std::string>> compileLibrary(mlir::ModuleOp graph, const CompileOptions &options,
+/// Was the graph imported for training: does it return a loss?
+bool isTraining(mlir::ModuleOp graph);
+
+/// Runs the pipeline on a copy of `graph` up to `stage`; training lets the backward pass compute `recompute`
+/// convolutions again. Errors are emitted as MLIR diagnostics; null then.
+mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp graph, Stage stage, const CompileOptions &options,
+                                        schedules::Isa isa, unsigned recompute = 0);
+
+/// The plan of a graph within options.memoryLimit: training recomputes as few convolutions as that takes.
+mlir::OwningOpRef<mlir::ModuleOp> planWithinLimit(mlir::ModuleOp graph, const CompileOptions &options,
+                                                  schedules::Isa isa);
+
+/// Compiles the graphs and writes lib<name>.a, lib<name>.so, <name>.h and <name>.report.json into
+/// `directory`, all or none. Errors as diagnostics at the graph; what was written otherwise.
+mlir::FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileOptions &options,
                                                          const std::string &directory);
 
-/// The text of <name>.h for a plan of the graph whose kernels take `laneScratch` bytes a thread.
-std::string headerText(mlir::ModuleOp graph, mlir::ModuleOp planned, const CompileOptions &options,
-                       uint64_t laneScratch);
+/// The text of <name>.h for `plans` of the graphs whose kernels take `laneScratch` bytes a thread.
+std::string headerText(Graphs graphs, Graphs plans, const CompileOptions &options, uint64_t laneScratch);
 
 /// The variants that -mcpu names ("native", "avx512,avx2"); empty with `error` set if one is unknown.
 std::vector<schedules::Isa> parseVariants(llvm::StringRef text, std::string &error);

@@ -37,19 +37,29 @@ GlobalVariable *constant(Module &module, Constant *value, const Twine &name, boo
   return global;
 }
 
-/// segc::rt::Variant: two pointers for inference and two, null, for training.
-Constant *variant(Module &module, const VariantData &data, size_t index) {
+/// A table and the list of its kernels, both null where there is none.
+std::pair<Constant *, Constant *> program(Module &module, const std::vector<uint8_t> &table,
+                                          const std::vector<std::string> &symbols, const Twine &suffix) {
   LLVMContext &context = module.getContext();
   auto *pointer = PointerType::get(context, 0);
+  Constant *const none = ConstantPointerNull::get(pointer);
+  if (table.empty())
+    return {none, none};
   auto *type = FunctionType::get(Type::getInt32Ty(context), {pointer}, false);
   std::vector<Constant *> kernels;
-  for (const std::string &symbol : data.kernels)
+  for (const std::string &symbol : symbols)
     kernels.push_back(cast<Constant>(module.getOrInsertFunction(symbol + "_argv", type).getCallee()));
   auto *list = ConstantArray::get(ArrayType::get(pointer, kernels.size()), kernels);
-  Constant *const none = ConstantPointerNull::get(pointer);
-  return ConstantStruct::getAnon(
-      {constant(module, ConstantDataArray::get(context, data.table), "table" + Twine(index)),
-       constant(module, list, "kernels" + Twine(index)), none, none});
+  return {constant(module, ConstantDataArray::get(context, table), "table" + suffix),
+          constant(module, list, "kernels" + suffix)};
+}
+
+/// segc::rt::Variant: two pointers for inference and two for training.
+Constant *variant(Module &module, const VariantData &data, size_t index) {
+  auto [table, kernels] = program(module, data.table, data.kernels, Twine(index));
+  auto [trainTable, trainKernels] =
+      program(module, data.trainTable, data.trainKernels, "train" + Twine(index));
+  return ConstantStruct::getAnon({table, kernels, trainTable, trainKernels});
 }
 
 static_assert(sizeof(rt::Variant) == 4 * sizeof(void *), "the layout of variant()");

@@ -10,8 +10,10 @@ namespace segc {
 
 /// What the data object says of one instruction-set variant.
 struct VariantData {
-  std::vector<uint8_t> table;       ///< the block of runtime/core/ModelTable.h
+  std::vector<uint8_t> table; ///< the block of runtime/core/ModelTable.h; empty in a library that only trains
   std::vector<std::string> kernels; ///< in the table's order; `<symbol>_argv` is what gets called
+  std::vector<uint8_t> trainTable;  ///< the same for training; empty where there is none
+  std::vector<std::string> trainKernels;
 };
 
 /// A relocatable x86-64 object that defines segc_model_variants and segc_model_variant_count

@@ -156,8 +156,17 @@ private:
       row["output"] = output.getName().str();
     } else if (auto weight = dyn_cast<plan::WeightOp>(op)) {
       row["weight"] = weight.getName().str();
+    } else if (auto slot = dyn_cast<plan::PreparedOp>(op)) {
+      row["prepared"] = static_cast<int64_t>(slot.getIndex());
+    } else if (auto dense = dyn_cast<plan::DenseOp>(op)) {
+      row["buffer"] = bufferIndex.lookup(dense.getBuffer());
+    } else if (auto gradient = dyn_cast<plan::GradientOp>(op)) {
+      row["gradient"] = gradient.getName().str();
+    } else if (auto flat = dyn_cast<plan::FlatOp>(op)) {
+      row[flat.getBuffer().str()] = {{"first", static_cast<int64_t>(flat.getFirst())},
+                                     {"count", flat.getView().getType().getTensor().getNumElements()}};
     } else {
-      row["prepared"] = static_cast<int64_t>(cast<plan::PreparedOp>(op).getIndex());
+      row[op->getName().stripDialect().str()] = true;
     }
     return row;
   }
@@ -180,13 +189,11 @@ private:
 
 } // namespace
 
-std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summary) {
+/// Memory, kernels, buffers and steps of one plan.
+static Json describePlan(ModuleOp planned) {
   Reporter reporter(planned);
   plan::ProgramOp run = reporter.run();
   Json root;
-  root["name"] = name.str();
-  root["parameters"] = summary.parameters;
-  root["macs"] = summary.macs;
   auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes");
   root["arena_bytes"] = arena ? Json(arena.getInt()) : Json(nullptr);
   root["liveness_bound_bytes"] = reporter.bound();
@@ -198,6 +205,20 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
   for (const char *counter : {"concats", "concats_elided"})
     if (auto value = run->getAttrOfType<IntegerAttr>(counter))
       root[counter] = value.getInt();
+  root["kernels"] = reporter.kernels();
+  root["buffers"] = reporter.buffers();
+  root["steps"] = reporter.steps(run);
+  for (plan::ProgramOp program : planned.getOps<plan::ProgramOp>())
+    if (program != run)
+      root[program.getSymName().str() + "_steps"] = reporter.steps(program);
+  return root;
+}
+
+std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summary, ModuleOp training) {
+  Json root = describePlan(planned);
+  root["name"] = name.str();
+  root["parameters"] = summary.parameters;
+  root["macs"] = summary.macs;
   root["layers"] = Json::array();
   for (const LayerRow &row : summary.rows)
     root["layers"].push_back({{"name", row.name},
@@ -206,11 +227,8 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
                               {"parameters", row.parameters},
                               {"macs", row.macs},
                               {"receptive_field", row.field.field}});
-  root["kernels"] = reporter.kernels();
-  root["buffers"] = reporter.buffers();
-  root["steps"] = reporter.steps(run);
-  if (auto prepare = planned.lookupSymbol<plan::ProgramOp>("prepare"))
-    root["prepare_steps"] = reporter.steps(prepare);
+  if (training)
+    root["training"] = describePlan(training);
   return root.dump(1) + "\n";
 }
 

@@ -10,8 +10,9 @@ namespace segc {
 /// The report of one planned variant as JSON text. Per kernel: problem, family, parameters, launches. Per
 /// step: layers, kernel, FLOPs, bytes, buffers read and written with their channels. Per buffer: extents,
 /// apron, bytes, offset, first and last step. Totals: arena, liveness bound, prepared bytes, copies elided
-/// and made.
-std::string report(mlir::ModuleOp planned, llvm::StringRef name, const Summary &summary);
+/// and made. `training`, the plan of the training step in a library that does both, may be null.
+std::string report(mlir::ModuleOp planned, llvm::StringRef name, const Summary &summary,
+                   mlir::ModuleOp training = {});
 /// The same as sentences for -opt-report: one line a kernel, one a remaining copy.
 std::string optimisationReport(mlir::ModuleOp planned);
 

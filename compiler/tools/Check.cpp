@@ -115,7 +115,7 @@ public:
   /// Failures of the compiler are diagnostics; those of the library go to `problem`.
   bool build(ModuleOp graph, const std::string &name, const CompileOptions &options,
              ArrayRef<uint8_t> weights, std::string &problem) {
-    if (failed(compileLibrary(graph, options, directory.path)))
+    if (failed(compileLibrary({graph, {}}, options, directory.path)))
       return false;
     library = Library::open(directory.path + "/lib" + cPrefix(name) + ".so", problem);
     if (!library)
@@ -240,11 +240,11 @@ private:
     };
     auto isa = compile.variants.front();
     for (Stage stage : {Stage::Fused, Stage::Scheduled}) {
-      auto module = lower(*sizedGraph, stage, isa, compile.winograd);
+      auto module = lower(*sizedGraph, stage, compile, isa);
       if (!module || !judge(reference::Interpreter(provider()).run(*module, inputs)))
         return false;
     }
-    auto plan = lower(*graph, Stage::Plan, isa, compile.winograd);
+    auto plan = lower(*graph, Stage::Plan, compile, isa);
     return plan && judge(reference::runPlan(*plan, inputs, provider()));
   }
 
@@ -436,7 +436,7 @@ std::vector<std::vector<int64_t>> affordableExtents(ModuleOp graph, const Compil
   int64_t macs = open ? 0 : summarise(graph, {}).macs;
   OwningOpRef<ModuleOp> planned;
   if (macs > limit)
-    planned = lower(graph, Stage::Plan, compile.variants.front(), compile.winograd);
+    planned = lower(graph, Stage::Plan, compile, compile.variants.front());
   if (planned) {
     hg::SizeTable table = plan::sizeTable(planned->lookupSymbol<plan::ProgramOp>("run"));
     LegalSizes legal[2] = {legalSizes(table, own, 2), legalSizes(table, own, 3)};

@@ -20,13 +20,13 @@ namespace segc {
 
 int buildLibrary(const ToolOptions &options, LoadedModel &input) {
   std::string directory = options.value(options::OPT_o_eq, ".");
-  auto files = compileLibrary(*input.graph, input.compile, directory);
+  auto files = compileLibrary(input.graphs(), input.compile, directory);
   if (failed(files))
     return 1;
   for (const std::string &file : *files)
     llvm::errs() << "wrote " << file << "\n";
   if (options.has(options::OPT_opt_report)) {
-    auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+    auto planned = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
     if (!planned)
       return 1;
     llvm::outs() << optimisationReport(*planned);
@@ -35,7 +35,7 @@ int buildLibrary(const ToolOptions &options, LoadedModel &input) {
 }
 
 int showSummary(LoadedModel &input) {
-  auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+  auto planned = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
   if (!planned)
     return 1;
   print(summarise(*input.graph, kernelsByLayer(*planned)), llvm::outs());
@@ -99,7 +99,7 @@ int emitWeights(const ToolOptions &options, LoadedModel &input) {
 
 /// stmt, llvm, asm of all kernels one after the other; obj as one file a kernel.
 int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) {
-  auto planned = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+  auto planned = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
   if (!planned)
     return 1;
   std::string all;
@@ -133,12 +133,23 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
                                  all);
 }
 
+int emitHeader(const ToolOptions &options, LoadedModel &input) {
+  Graphs graphs = input.graphs(), plans;
+  OwningOpRef<ModuleOp> infer, train;
+  if (graphs.infer && !(infer = planWithinLimit(graphs.infer, input.compile, input.compile.variants[0])))
+    return 1;
+  if (graphs.train && !(train = planWithinLimit(graphs.train, input.compile, input.compile.variants[0])))
+    return 1;
+  plans = {infer ? *infer : ModuleOp(), train ? *train : ModuleOp()};
+  return deliver(options, input, ".h", headerText(graphs, plans, input.compile, 0));
+}
+
 } // namespace
 
 int emitStage(const ToolOptions &options, LoadedModel &input) {
   std::string kind = options.value(options::OPT_emit_eq);
   auto stage = [&](Stage until, StringRef extension) {
-    auto module = lower(*input.graph, until, input.compile.variants[0], input.compile.winograd);
+    auto module = lower(*input.graph, until, input.compile, input.compile.variants[0]);
     return module ? deliver(options, input, extension, text(*module)) : 1;
   };
   if (kind == "layers") {
@@ -149,6 +160,11 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
   }
   if (kind == "graph")
     return stage(Stage::Graph, ".graph.mlir");
+  if (kind == "gradient") {
+    if (!isTraining(*input.graph))
+      return fail("-emit gradient shows what -mode train adds: it needs that flag");
+    return stage(Stage::Gradient, ".gradient.mlir");
+  }
   if (kind == "fused")
     return stage(Stage::Fused, ".fused.mlir");
   if (kind == "scheduled")
@@ -161,12 +177,10 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     return emitWeights(options, input);
   if (kind == "stmt" || kind == "llvm" || kind == "asm" || kind == "obj")
     return emitKernels(options, input, kind);
-  if (kind == "header") {
-    auto module = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
-    return module ? deliver(options, input, ".h", headerText(*input.graph, *module, input.compile, 0)) : 1;
-  }
+  if (kind == "header")
+    return emitHeader(options, input);
   if (kind == "schedule") {
-    auto module = lower(*input.graph, Stage::Plan, input.compile.variants[0], input.compile.winograd);
+    auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
     if (!module)
       return 1;
     std::string lines;
@@ -174,9 +188,9 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
       lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
     return deliver(options, input, ".schedule", lines);
   }
-  const std::vector<llvm::StringRef> kinds = {"layers",   "graph",   "fused", "scheduled", "plan",
-                                              "schedule", "stmt",    "llvm",  "asm",       "obj",
-                                              "header",   "weights", "dot"};
+  const std::vector<llvm::StringRef> kinds = {"layers", "graph",    "gradient", "fused", "scheduled",
+                                              "plan",   "schedule", "stmt",     "llvm",  "asm",
+                                              "obj",    "header",   "weights",  "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }
 

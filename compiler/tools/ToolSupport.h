@@ -13,9 +13,14 @@ struct LoadedModel {
   std::unique_ptr<Diagnostics> diagnostics;
   std::unique_ptr<mlir::MLIRContext> context;
   std::optional<Model> model;
-  mlir::OwningOpRef<mlir::ModuleOp> graph;
+  mlir::OwningOpRef<mlir::ModuleOp> graph;    ///< for inference; with -mode train for training
+  mlir::OwningOpRef<mlir::ModuleOp> training; ///< with -mode both besides
   CompileOptions compile;
   std::string path;
+
+  Graphs graphs() const {
+    return isTraining(*graph) ? Graphs{{}, *graph} : Graphs{*graph, training ? *training : mlir::ModuleOp()};
+  }
 
   /// Prints errors of later passes at the layers they concern; keep it alive while passes run.
   std::unique_ptr<mlir::ScopedDiagnosticHandler> handler;

@@ -167,7 +167,7 @@ int main(int argc, char **argv) {
       return exitCode;
     if (directory.path.empty())
       return fail("cannot make a temporary directory");
-    if (mlir::failed(compileLibrary(*input->graph, input->compile, directory.path)))
+    if (mlir::failed(compileLibrary(input->graphs(), input->compile, directory.path)))
       return 1;
     if (!options->has(options::OPT_weights_eq)) {
       auto weights = initialWeights(*input->graph, 0);
