@@ -66,6 +66,7 @@ const std::vector<Family> &families() {
       depthwiseFamily(), winogradFamily(), directConvFamily(), packConvFamily(), poolFamily(),
       unpoolFamily(),    upsampleFamily(), pointwiseFamily(),  softmaxFamily(),  argmaxFamily(),
       padFamily(),       convertFamily(),  prepareFamily(),   wgradWinogradFamily(), wgradDirectFamily(), unpackWgradFamily(),
+      channelSumsFamily(), finishSumsFamily(),
   };
   return all;
 }

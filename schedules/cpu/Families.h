@@ -25,4 +25,8 @@ Family padFamily();
 Family convertFamily();
 Family prepareFamily();
 
+// Training: sums over pixels and what is made of them.
+Family channelSumsFamily();
+Family finishSumsFamily();
+
 } // namespace segc::schedules

@@ -137,6 +137,14 @@ Family plainFamily(const std::string &name, const std::string &doc, const std::v
   return family;
 }
 
+Family checkedFamily(Family family, std::string (*whyNot)(const KernelSpec &)) {
+  family.whyNot = [applies = family.whyNot, whyNot](const KernelSpec &spec, Isa isa) {
+    const std::string reason = applies(spec, isa);
+    return reason.empty() ? whyNot(spec) : reason;
+  };
+  return family;
+}
+
 KernelBuild kernelBuild(const Pipeline &pipeline, std::vector<ImageParam> inputs,
                         const std::vector<ImageParam> &operands) {
   inputs.insert(inputs.end(), operands.begin(), operands.end());

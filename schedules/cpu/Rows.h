@@ -58,6 +58,9 @@ int powerOfTwoBelow(int value);
 Family plainFamily(const std::string &name, const std::string &doc, const std::vector<std::string> &ops,
                    KernelBuild (*build)(const KernelSpec &, Isa));
 
+/// The same family for specs that `whyNot` has no objection to.
+Family checkedFamily(Family family, std::string (*whyNot)(const KernelSpec &));
+
 /// Inputs, then the operands of the epilogues.
 KernelBuild kernelBuild(const Halide::Pipeline &pipeline, std::vector<Halide::ImageParam> inputs,
                         const std::vector<Halide::ImageParam> &operands = {});

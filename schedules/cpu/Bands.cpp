@@ -1,0 +1,73 @@
+/// \file Bands of rows, vectors across pixels, and sums of several values at once.
+// SPDX-License-Identifier: MIT
+#include "schedules/cpu/Bands.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+/// hourglass.channel_sums: no image has more bands.
+constexpr int kMostBands = 32;
+
+} // namespace
+
+ImageParam sumsParam(int channels) { return activation("sums", channels, channels, Float(64)); }
+
+void describeSums(Func sums, int channels, int columns) {
+  const OutputImageParam buffer = sums.output_buffer();
+  describeActivation(buffer, channels, channels);
+  sums.output_buffer().dim(1).set_extent(columns);
+}
+
+Band::Band(const Expr &height, const Expr &band) {
+  const Expr bands = min(height, kMostBands);
+  first = band * height / bands;
+  count = (band + 1) * height / bands - first;
+  most = (height + bands - 1) / bands;
+}
+
+PixelLanes::PixelLanes(const Band &band, const Expr &width, const Var &lane, int lanes)
+    : r(0, (width + lanes - 1) / lanes, 0, band.most, "r") {
+  r.where(r.y < band.count);
+  const Expr at = r.x * lanes + lane;
+  x = min(likely(at), width - 1);
+  y = band.first + r.y;
+  inside = likely(at < width);
+}
+
+std::vector<Expr> valuesOf(const FuncRef &sums, size_t count) {
+  std::vector<Expr> all;
+  for (size_t i = 0; i < count; i++)
+    all.push_back(count == 1 ? Expr(sums) : sums[int(i)]);
+  return all;
+}
+
+Tuple zeros(size_t count) { return Tuple(std::vector<Expr>(count, Expr(0.0))); }
+
+Tuple plus(const FuncRef &sums, const std::vector<Expr> &terms) {
+  std::vector<Expr> next = valuesOf(sums, terms.size());
+  for (size_t i = 0; i < terms.size(); i++)
+    next[i] += terms[i];
+  return Tuple(next);
+}
+
+std::vector<Func> sumLanes(Func perLane, size_t count, int lanes, const std::vector<Var> &arguments, Func out,
+                           const Var &loop) {
+  const std::vector<Expr> at(arguments.begin(), arguments.end());
+  std::vector<Func> totals;
+  for (size_t i = 0; i < count; i++) {
+    const RDom l(0, lanes, "lanes" + std::to_string(i));
+    std::vector<Expr> ofLane = {l};
+    ofLane.insert(ofLane.end(), at.begin(), at.end());
+    Func total("total" + std::to_string(i));
+    total(arguments) = Expr(0.0);
+    total(arguments) += valuesOf(perLane(ofLane), count)[i];
+    total.compute_at(out, loop).store_in(MemoryType::Register);
+    total.update().atomic().vectorize(l);
+    totals.push_back(total);
+  }
+  return totals;
+}
+
+} // namespace segc::schedules

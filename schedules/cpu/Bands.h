@@ -1,0 +1,43 @@
+/// \file Partial sums over bands of rows: what the kernels that write and read them share.
+///
+/// A tensor of partial sums is (c, k, b, n) in f64, dense in c: column k of band b of image n. Band b of an
+/// image of H rows has the rows floor(b * H / B) to floor((b + 1) * H / B), B = min(H, 32)
+/// (hourglass.channel_sums): the order of all sums follows from the extents alone.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Build.h"
+#include <vector>
+
+namespace segc::schedules {
+
+/// Partial sums as an argument: `channels` of them, dense.
+Halide::ImageParam sumsParam(int channels);
+/// The same promises for a result (c, k, b, n) with `columns` columns.
+void describeSums(Halide::Func sums, int channels, int columns);
+
+/// The rows of one band of an image with `height` rows.
+struct Band {
+  Halide::Expr first, count, most; ///< most: the count of the largest band
+  Band(const Halide::Expr &height, const Halide::Expr &band);
+};
+
+/// A band in vectors across the pixels of its rows. The last vector of a row starts inside it, so it may go
+/// beyond its end: such lanes read the row's last pixel, and must then not count.
+struct PixelLanes {
+  Halide::RDom r; ///< x: vectors of a row, y: rows of the band
+  Halide::Expr x, y, inside;
+  PixelLanes(const Band &band, const Halide::Expr &width, const Halide::Var &lane, int lanes);
+};
+
+/// Values of a Func with one or several of them, and sums of such.
+std::vector<Halide::Expr> valuesOf(const Halide::FuncRef &sums, size_t count);
+Halide::Tuple zeros(size_t count);
+Halide::Tuple plus(const Halide::FuncRef &sums, const std::vector<Halide::Expr> &terms);
+
+/// The totals over the lanes of `perLane`(lane, arguments…), which has `count` values: one Func of the
+/// arguments for each, in registers beside one `loop` of `out`.
+std::vector<Halide::Func> sumLanes(Halide::Func perLane, size_t count, int lanes,
+                                   const std::vector<Halide::Var> &arguments, Halide::Func out,
+                                   const Halide::Var &loop);
+
+} // namespace segc::schedules
