@@ -12,15 +12,14 @@ Margins marginsToMultiple(int64_t height, int64_t width, int64_t multiple) {
   return {rows / 2, columns / 2, rows - rows / 2, columns - columns / 2};
 }
 
-namespace {
-
-/// Where a mirrored axis of n pixels takes position i from: a wave of period 2n - 2.
 int64_t mirrored(int64_t i, int64_t n) {
   if (n == 1)
     return 0;
   const int64_t period = 2 * n - 2, phase = (i % period + period) % period;
   return std::min(phase, period - phase);
 }
+
+namespace {
 
 std::optional<Failure> checkCrop(int64_t height, int64_t width, const Margins &m) {
   const bool good = std::min({m.top, m.left, m.bottom, m.right}) >= 0 && m.top < height - m.bottom &&

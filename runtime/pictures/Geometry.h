@@ -20,6 +20,9 @@ enum class Edge {
           ///< needed
 };
 
+/// Where a mirrored axis of n pixels takes position i from: a wave of period 2n - 2.
+int64_t mirrored(int64_t i, int64_t n);
+
 Planes pad(const Planes &planes, const Margins &margins, Edge edge);
 /// Takes away what pad() added. Fails if nothing would be left.
 std::variant<Planes, Failure> crop(const Planes &planes, const Margins &margins);
