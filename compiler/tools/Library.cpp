@@ -39,10 +39,26 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
   find(library->numWeights, "num_weights");
   find(library->inputInfo, "input_info");
   find(library->outputInfo, "output_info");
+  find(library->weightInfo, "weight_info");
   find(library->setObserver, "set_observer");
   find(library->note, "note");
   find(library->lastError, "last_error");
   find(library->denseNchw, "dense_nchw");
+  if (!dlsym(library->handle, (prefix.str() + "_grad").c_str()))
+    return error.empty() ? std::move(library) : nullptr;
+  find(library->grad, "grad");
+  find(library->update, "update");
+  find(library->gradient, "gradient");
+  find(library->flat, "flat");
+  find(library->numLosses, "num_losses");
+  find(library->lossName, "loss_name");
+  find(library->loss, "loss");
+  find(library->numTrainInputs, "num_train_inputs");
+  find(library->numTrainOutputs, "num_train_outputs");
+  find(library->trainInputInfo, "train_input_info");
+  find(library->trainOutputInfo, "train_output_info");
+  find(library->reshapeTrain, "reshape_train");
+  find(library->setCheckFinite, "set_check_finite");
   return error.empty() ? std::move(library) : nullptr;
 }
 

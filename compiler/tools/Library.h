@@ -29,10 +29,26 @@ public:
   int (*numWeights)(const segc_model_model *) = nullptr;
   int (*inputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
   int (*outputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
+  int (*weightInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
   int (*setObserver)(segc_model_model *, segc_model_observer, void *) = nullptr;
   const char *(*note)(const segc_model_model *) = nullptr;
   const char *(*lastError)() = nullptr;
   void (*denseNchw)(segc_model_tensor *) = nullptr;
+
+  // Null in a library that does not train.
+  int (*grad)(segc_model_model *, const segc_model_tensor *, int, const segc_model_tensor *, int) = nullptr;
+  int (*update)(segc_model_model *) = nullptr;
+  int (*gradient)(segc_model_model *, int, const float **) = nullptr;
+  int (*flat)(segc_model_model *, int, float **, size_t *) = nullptr;
+  int (*numLosses)(const segc_model_model *) = nullptr;
+  const char *(*lossName)(const segc_model_model *, int) = nullptr;
+  int (*loss)(segc_model_model *, int, float *) = nullptr;
+  int (*numTrainInputs)(const segc_model_model *) = nullptr;
+  int (*numTrainOutputs)(const segc_model_model *) = nullptr;
+  int (*trainInputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
+  int (*trainOutputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
+  int (*reshapeTrain)(segc_model_model *, const int64_t *) = nullptr;
+  int (*setCheckFinite)(segc_model_model *, int) = nullptr;
 
 private:
   void *handle = nullptr;

@@ -22,11 +22,12 @@ defm set : Value<"set", [SegcTool, RunTool, CheckTool], "name=value", "sets a pa
 defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
 defm cache : Value<"cache", [SegcTool, RunTool, CheckTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool], "N", "worker processes (default: one a core)">;
-defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool], "BYTES", "error if the arena is larger; 512M, 2G">;
+defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool], "BYTES",
+  "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
-defm mode : Value<"mode", [SegcTool], "infer|train|both", "infer (default): norms folded, no gradients; train, both: with -emit graph, targets and losses">;
+defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
-  "stop early and write: layers, graph, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, weights, dot">;
+  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, weights, dot">;
 defm seed : Value<"seed", [SegcTool], "N", "seed of -emit weights (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
@@ -42,6 +43,7 @@ defm overlay : Value<"overlay", [RunTool], "PNG", "writes the picture with the c
 defm threads : Value<"threads", [RunTool, CheckTool], "N", "threads (default: one a core)">;
 defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these layers' values">;
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;
+defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;
 defm profile : Flag<"profile", [RunTool], "prints the time of each step">;
 defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4)">;
 

@@ -73,12 +73,13 @@ std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_t
 
 std::optional<std::string> bindInputs(Instance &instance, const files::TensorFile &file,
                                       std::vector<std::vector<uint8_t>> &storage,
-                                      std::vector<segc_model_tensor> &inputs) {
+                                      std::vector<segc_model_tensor> &inputs, bool training) {
   const Library &library = instance.library;
-  int count = library.numInputs(instance.model);
+  int count = training ? library.numTrainInputs(instance.model) : library.numInputs(instance.model);
   for (int i = 0; i < count; ++i) {
     segc_model_info info;
-    if (library.inputInfo(instance.model, i, &info))
+    if (training ? library.trainInputInfo(instance.model, i, &info)
+                 : library.inputInfo(instance.model, i, &info))
       return library.lastError();
     const files::Tensor *tensor = file.find(info.name);
     if (!tensor) {

@@ -22,11 +22,11 @@ struct OutputTensor {
 std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_tensor> &inputs, int repeat,
                                     std::vector<OutputTensor> &outputs, double milliseconds[2]);
 
-/// The tensors of `file` as the model's inputs, converted to the types it wants; the memory lives in
-/// `storage`.
+/// The tensors of `file` as the model's inputs (`training`: with the targets behind them), converted to the
+/// types it wants; the memory lives in `storage`.
 std::optional<std::string> bindInputs(Instance &instance, const files::TensorFile &file,
                                       std::vector<std::vector<uint8_t>> &storage,
-                                      std::vector<segc_model_tensor> &inputs);
+                                      std::vector<segc_model_tensor> &inputs, bool training = false);
 
 /// Classes of a picture: padded by reflection to a size the network takes and covers the picture with its
 /// output, run, classes by argmax (one channel: logit above 0), cropped back. `note` says what was padded.

@@ -4,6 +4,7 @@
 #include "compiler/codegen/Link.h"
 #include "compiler/tools/InitialWeights.h"
 #include "compiler/tools/RunTensors.h"
+#include "compiler/tools/RunTraining.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
 #include "runtime/pictures/File.h"
@@ -81,17 +82,27 @@ int runPicture(const ToolOptions &options, Instance &instance, int repeat, doubl
   return 0;
 }
 
+bool isTraining(const ToolOptions &options) {
+  return options.value(options::OPT_mode_eq, "infer") == "train";
+}
+
 int runTensors(const ToolOptions &options, Instance &instance, int repeat, double milliseconds[2]) {
   auto read = files::read(options.value(options::OPT_inputs_eq));
   if (auto *why = std::get_if<std::string>(&read))
     return fail(*why);
+  auto &file = std::get<files::TensorFile>(read);
   std::vector<std::vector<uint8_t>> storage;
   std::vector<segc_model_tensor> inputs;
   std::vector<OutputTensor> outputs;
-  if (auto why = bindInputs(instance, std::get<files::TensorFile>(read), storage, inputs))
-    return fail(*why);
-  if (auto why = runModel(instance, inputs, repeat, outputs, milliseconds))
-    return fail(*why);
+  if (isTraining(options)) {
+    if (auto why = runTrainingStep(instance, file, repeat, outputs, milliseconds))
+      return fail(*why);
+  } else {
+    if (auto why = bindInputs(instance, file, storage, inputs))
+      return fail(*why);
+    if (auto why = runModel(instance, inputs, repeat, outputs, milliseconds))
+      return fail(*why);
+  }
   return options.has(options::OPT_outputs_eq) ? writeTensors(options.value(options::OPT_outputs_eq), outputs)
                                               : 0;
 }
@@ -111,6 +122,12 @@ int run(const ToolOptions &options, const Library &library, const std::vector<ui
     return 1;
   if (*threads && library.setThreads(instance.model, static_cast<int>(*threads)))
     return fail(library.lastError());
+  if (options.has(options::OPT_check_finite)) {
+    if (!library.setCheckFinite)
+      return fail("-check-finite goes with -mode train");
+    if (library.setCheckFinite(instance.model, 1))
+      return fail(library.lastError());
+  }
   Profile profile;
   if (options.has(options::OPT_profile))
     library.setObserver(instance.model, Profile::observe, &profile);
@@ -140,6 +157,8 @@ int main(int argc, char **argv) {
     return exitCode;
   if (options->positional().size() != 1)
     return fail("give one model or library (-help shows how)");
+  if (isTraining(*options) && options->has(options::OPT_image_eq))
+    return fail("-mode train needs -inputs FILE: a picture has no targets");
   if (options->has(options::OPT_inputs_eq) == options->has(options::OPT_image_eq))
     return fail("give either -inputs FILE or -image PNG");
   for (unsigned id : {unsigned(options::OPT_mask_eq), unsigned(options::OPT_overlay_eq)})
