@@ -55,7 +55,7 @@ RUNS = {
     "single_sgd": (SINGLE, {"type": "sgd", "lr": 0.05}),
     "single_momentum": (SINGLE, {"type": "sgd", "lr": 0.02, "momentum": 0.8, "weight_decay": 0.1}),
     "single_nesterov": (SINGLE, {"type": "sgd", "lr": 0.02, "momentum": 0.8, "nesterov": True}),
-    "single_adam": (SINGLE, {"type": "adam", "lr": 0.02, "beta1": 0.8, "beta2": 0.99, "eps": 1e-6,
+    "single_adam": (SINGLE, {"type": "adam", "lr": 0.02, "betas": [0.8, 0.99], "eps": 1e-6,
                              "weight_decay": 0.1}),
     "single_adamw": (SINGLE, {"type": "adamw", "lr": 0.02, "weight_decay": 0.5}),
     "single_clip": (SINGLE, {"type": "sgd", "lr": 0.05, "momentum": 0.9, "clip_norm": 0.25}),
@@ -119,8 +119,6 @@ def torch_optimizer(fields, weights):
     fields = dict(fields)
     kind, plan = fields.pop("type"), fields.pop("lr")
     fields.pop("clip_norm", None)
-    if "beta1" in fields:
-        fields["betas"] = (fields.pop("beta1"), fields.pop("beta2"))
     if kind == "adamw":
         fields.setdefault("weight_decay", 0.01)
     rate = plan["base"] if isinstance(plan, dict) else plan
