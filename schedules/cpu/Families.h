@@ -29,4 +29,7 @@ Family prepareFamily();
 Family channelSumsFamily();
 Family finishSumsFamily();
 
+// Training: flat vectors.
+Family optimizerFamily();
+
 } // namespace segc::schedules
