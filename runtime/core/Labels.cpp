@@ -25,7 +25,7 @@ Labels labelsOf(const TensorDesc &desc, const segc_model_tensor &tensor) {
   for (int k = 0; k < tensor.rank; ++k) {
     const int axis = tensor.rank == 3 && k > 0 ? k + 1 : k;
     labels.shape[axis] = tensor.shape[k];
-    labels.strides[axis] = tensor.shape[k] == 1 ? 0 : tensor.strides[k];
+    labels.strides[axis] = tensor.strides[k]; // of an extent of 1 anything; its index is 0
   }
   return labels;
 }

@@ -180,7 +180,7 @@ int segc_model_set_learning_rate(segc_model_model *model, double rate) {
   if (!(rate <= 1e30)) // NaN and infinity too
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "rate is %g; a number, or a negative one for the schedule",
                 rate);
-  model->training->ownRate = rate < 0 ? -1 : rate;
+  model->training->ownRate = rate;
   return SEGC_MODEL_OK;
 }
 

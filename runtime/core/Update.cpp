@@ -32,10 +32,6 @@ int gradientFactor(segc_model_model &model, double &factor) {
   if (int status = gradientNorm(model, norm))
     return status;
   norm *= factor;
-  if (training.checkFinite && !isfinite(norm))
-    return fail(SEGC_MODEL_NOT_FINITE,
-                "step %lld: the gradient's norm is %g; the parameters are as they were before the update",
-                (long long)training.steps, norm);
   const double coefficient = training.desc->clipNorm / (norm + 1e-6);
   if (!(coefficient >= 1))
     factor *= coefficient;

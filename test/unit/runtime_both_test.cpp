@@ -30,6 +30,12 @@ struct Both : TinyTest {
 TEST_F(Both, RunSeesTheCurrentWeights) {
   create(TinyModel());
   fill(1, 4, 5);
+  segc_model_info info;
+  EXPECT_EQ(segc_model_num_weights(model), 4);
+  ASSERT_EQ(segc_model_weight_info(model, TinyModel::kW, &info), SEGC_MODEL_OK);
+  EXPECT_STREQ(info.name, "w") << "in the order of training";
+  ASSERT_EQ(segc_model_weight_info(nullptr, TinyModel::kB, &info), SEGC_MODEL_OK);
+  EXPECT_STREQ(info.name, "b");
   expectCurrent("at first");
   const std::vector<float> before = y;
   ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
@@ -73,7 +79,8 @@ TEST_F(Both, TrainingPreparesAgainOnlyWhatIsFrozen) {
   reference.b = weight(TinyModel::kB)[0];
   reference.grad(*this);
   ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
-  EXPECT_EQ(TinyModel::prepareCalls, 2);
+  ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+  EXPECT_EQ(TinyModel::prepareCalls, 2) << "once for each change";
   EXPECT_NEAR(loss(), reference.loss, 1e-4 * reference.loss);
 }
 

@@ -47,19 +47,23 @@ int copyGain(void **args) {
   return 0;
 }
 
-/// A row of (x, t, w, b, gain, e): e = prediction - t, 0 where t is ignored
-int errorRow(void *, int row, uint8_t *closure) {
+/// A row of (x, t, w, b, gain, e): e = prediction - t, 0 where t is ignored; scratch holds the sums
+int errorRow(void *context, int row, uint8_t *closure) {
   void **args = reinterpret_cast<void **>(closure);
   const halide_buffer_t *x = buffer(args, 1), *t = buffer(args, 2), *e = buffer(args, 6);
   const float *w = data(args, 3), b = data(args, 4)[0], gain = data(args, 5)[0];
+  float *sums = static_cast<float *>(halide_malloc(context, size_t(e->dim[1].extent) * sizeof(float)));
+  if (!sums)
+    return halide_error_out_of_memory(context);
   for (int n = 0; n < e->dim[3].extent; ++n)
     for (int i = 0; i < e->dim[1].extent; ++i) {
       const float label = at(t, 0, i, row, n);
-      float sum = 0;
+      sums[i] = 0;
       for (int c = 0; c < TinyModel::channels; ++c)
-        sum += w[c] * at(x, c, i, row, n);
-      at(e, 0, i, row, n) = label == TinyModel::ignore ? 0 : gain * sum + b - label;
+        sums[i] += w[c] * at(x, c, i, row, n);
+      at(e, 0, i, row, n) = label == TinyModel::ignore ? 0 : gain * sums[i] + b - label;
     }
+  halide_free(context, sums);
   return 0;
 }
 int errors(void **args) {

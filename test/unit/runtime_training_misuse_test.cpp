@@ -123,6 +123,9 @@ TEST_F(TrainingMisuse, TheFirstNumberThatIsNoneIsNamed) {
             0u)
       << error();
   ASSERT_EQ(segc_model_set_weight(model, TinyModel::kW, old), SEGC_MODEL_OK);
+  float value;
+  EXPECT_EQ(segc_model_loss(model, 0, &value), SEGC_MODEL_INVALID_ARGUMENT) << "there is none";
+  EXPECT_EQ(segc_model_update(model), SEGC_MODEL_INVALID_ARGUMENT) << "nor a gradient";
   fill(2, 60, 300);
   ASSERT_EQ(step(), SEGC_MODEL_OK) << "still usable: " << error();
 }
@@ -157,7 +160,19 @@ TEST_F(TrainingMisuse, FinitenessOfTheUpdate) {
       << error();
 }
 
-/// Without the check a NaN goes where it goes; the clipped gradient does not hide it.
+/// Only what a step writes counts: the infinite eps that it reads gives a step of 0.
+TEST_F(TrainingMisuse, FinitenessOfResultsAlone) {
+  TinyOptions options;
+  options.desc.optimizer = rt::OptimizerKind::Adam;
+  options.desc.eps = INFINITY;
+  create(TinyModel(options));
+  fill(1, 4, 5);
+  ASSERT_EQ(segc_model_set_check_finite(model, 1), SEGC_MODEL_OK);
+  ASSERT_EQ(step(), SEGC_MODEL_OK) << error();
+  EXPECT_EQ(weight(TinyModel::kW), (std::vector<float>{0.5f, -1, 0.25f}));
+}
+
+/// Without the check a NaN goes where it goes; as in PyTorch a clipped gradient spreads it.
 TEST_F(TrainingMisuse, UncheckedNumbersSpread) {
   TinyOptions options;
   options.desc.clipNorm = 1;
@@ -167,6 +182,15 @@ TEST_F(TrainingMisuse, UncheckedNumbersSpread) {
   ASSERT_EQ(step(), SEGC_MODEL_OK);
   EXPECT_TRUE(std::isnan(loss()));
   EXPECT_TRUE(std::isnan(weight(TinyModel::kB)[0]));
+  create(TinyModel(options));
+  fill(1, 4, 5);
+  ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+  float *gradients;
+  size_t count;
+  ASSERT_EQ(segc_model_flat(model, SEGC_MODEL_FLAT_GRADIENTS, &gradients, &count), SEGC_MODEL_OK);
+  gradients[16] = std::nanf("");
+  ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK);
+  EXPECT_TRUE(std::isnan(weight(TinyModel::kW)[0]));
 }
 
 TEST_F(TrainingMisuse, NullsCountsAndIndices) {
@@ -313,6 +337,9 @@ TEST_F(TrainingMisuse, TablesThatLieAreRefused) {
   EXPECT_FALSE(fits(vector(Space::Seed, 0, three, DType::I32)));
   EXPECT_TRUE(fits(vector(Space::Partial, 0, sums, DType::F64)));
   EXPECT_FALSE(fits(vector(Space(12), 0, one)));
+  rt::Layout layout;
+  const_cast<rt::WeightDesc *>(rt::elements<rt::WeightDesc>(header, header.weights))[TinyModel::kB].flags = 0;
+  EXPECT_EQ(layout.compute(header, nullptr), SEGC_MODEL_KERNEL_FAILED) << "a gradient of what does not learn";
 }
 
 TEST_F(TrainingMisuse, TablesThatDoNotFitTogetherAreRefused) {

@@ -106,6 +106,7 @@ void addOptimizer(Maker &t, const TinyOptions &options) {
 
 std::vector<uint64_t> training(const TinyOptions &options) {
   Maker t(options);
+  t.laneScratchBytes = 4096;
   t.inputs.push_back(
       {t.str("labels"), DType::I32, 3, {t.n, t.h, t.w}, kTarget, TinyModel::classes, TinyModel::ignore});
   t.weight("b", kTrainable, kFlatOf[TinyModel::kB]);

@@ -182,8 +182,10 @@ TEST_F(Training, AccumulationTakesTheMeanAndClears) {
     }
     expectParameters(reference);
     EXPECT_EQ(segc_model_update(model), SEGC_MODEL_INVALID_ARGUMENT) << "nothing is left";
-    // Switched off, what was added is forgotten, and gradients replace each other again.
+    // Switched again, what was added is forgotten; switched off, gradients replace each other.
     ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+    ASSERT_EQ(segc_model_set_accumulation(model, 1), SEGC_MODEL_OK);
+    EXPECT_EQ(flat(SEGC_MODEL_FLAT_ACCUMULATED), std::vector<float>(32, 0.f));
     ASSERT_EQ(segc_model_set_accumulation(model, 0), SEGC_MODEL_OK);
     EXPECT_EQ(segc_model_update(model), SEGC_MODEL_INVALID_ARGUMENT);
     ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
