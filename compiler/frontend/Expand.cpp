@@ -39,11 +39,10 @@ llvm::LogicalResult Expander::addBlocks(const Value &given) {
       return diagnostics.error(block.value.loc, "block " + quote(block.key) +
                                                     " must be an object with "
                                                     "\"params\" and \"layers\"");
-    for (const Member &member : block.value.members)
-      if (member.key != "params" && member.key != "layers")
-        return diagnostics.error(member.keyLoc, "unknown field " + quote(member.key) + " of block " +
-                                                    quote(block.key) +
-                                                    suggestion(member.key, {"params", "layers"}));
+    if (failed(checkWords(block.value, "block " + quote(block.key), {"params", "layers", "description"},
+                          diagnostics)) ||
+        failed(checkDescription(block.value, diagnostics)))
+      return llvm::failure();
     const Value *layers = block.value.find("layers");
     if (!layers || layers->kind != Value::Array || layers->items.empty())
       return diagnostics.error(layers ? layers->loc : block.value.loc,
@@ -133,7 +132,8 @@ llvm::LogicalResult Expander::expandEntry(const Value &entry, size_t index, std:
   if (entry.kind != Value::Object)
     return diagnostics.error(entry.loc, "a layer must be an object, not " + entry.describe());
   auto name = fullName(entry, index);
-  if (failed(name) || failed(symbols.declare(*name, entry.loc, scope().window)))
+  if (failed(name) || failed(checkDescription(entry, diagnostics)) ||
+      failed(symbols.declare(*name, entry.loc, scope().window)))
     return llvm::failure();
   auto count = repetitions(entry, *name);
   if (failed(count))

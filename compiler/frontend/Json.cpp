@@ -248,6 +248,13 @@ llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
   return llvm::success();
 }
 
+llvm::LogicalResult checkDescription(const Value &object, Diagnostics &diagnostics) {
+  const Value *text = object.find("description");
+  if (!text || text->isString())
+    return llvm::success();
+  return diagnostics.error(text->loc, "\"description\" must be a string, not " + text->describe());
+}
+
 void printJson(llvm::raw_ostream &os, const Value &value) {
   switch (value.kind) {
   case Value::Null:

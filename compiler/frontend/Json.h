@@ -55,6 +55,8 @@ llvm::FailureOr<Value> parseJson(llvm::StringRef text, Diagnostics &diagnostics,
 /// Error at the first member whose key is none of `known`; `what` ("a model") has them.
 llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
                                llvm::ArrayRef<llvm::StringRef> known, Diagnostics &diagnostics);
+/// Error if the object has a `description`, free text for people, that is no string.
+llvm::LogicalResult checkDescription(const Value &object, Diagnostics &diagnostics);
 /// Prints the value as JSON on one line.
 void printJson(llvm::raw_ostream &os, const Value &value);
 

@@ -109,8 +109,8 @@ bool LossReader::readOwned(Fields &fields) {
          (absent("class_weights") ||
           take(fields.getNumbers("class_weights", kFromZero), loss.classWeights)) &&
          (absent("gamma") || take(fields.getNumber("gamma", 2, kFromZero), loss.gamma)) &&
-         (absent("eps") || take(fields.getNumber("eps", 1, kAboveZero), loss.eps)) &&
-         (absent("beta") || take(fields.getNumber("beta", 1, kAboveZero), loss.beta)) &&
+         (absent("eps") || take(fields.getNumber("eps", 1, kFromZero), loss.eps)) &&
+         (absent("beta") || take(fields.getNumber("beta", 1, kFromZero), loss.beta)) &&
          (absent("per_image") || take(fields.getBool("per_image", false), loss.perImage));
 }
 
@@ -128,18 +128,17 @@ llvm::FailureOr<Loss> LossReader::run() {
   loss.loc = given.loc;
   Fields fields(given.members, loss.type, title, given.loc, diagnostics);
   (void)fields.has("type");
-  // Of one number a class or one for all pictures there is only one sensible sum.
-  bool ratio = loss.has("per_image");
   if (!readInput(fields) || !readTarget(fields, "target", loss.target) ||
       (fields.has("pixel_weight") && !readTarget(fields, "pixel_weight", loss.pixelWeight)) ||
       !take(fields.getNumber("weight", 1, kAnyNumber), loss.weight) ||
       !take(fields.getBool("resize_target", false), loss.resizeTarget) ||
-      !take(fields.getString("reduction", "mean",
-                             ratio ? llvm::ArrayRef<llvm::StringRef>{"mean"}
-                                   : llvm::ArrayRef<llvm::StringRef>{"mean", "sum"}),
-            loss.reduction) ||
-      !readOwned(fields) || failed(fields.finish(kOwned)))
+      !take(fields.getString("reduction", "mean", {"mean", "sum"}), loss.reduction) || !readOwned(fields) ||
+      failed(fields.finish(kOwned)))
     return llvm::failure();
+  if (loss.has("per_image") && !loss.perImage && loss.reduction == "sum")
+    return fields.error("reduction",
+                        "\"reduction\": \"sum\" of " + loss.type +
+                            " needs \"per_image\": true; the batch has one ratio, nothing to sum");
   return std::move(loss);
 }
 

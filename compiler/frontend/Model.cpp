@@ -7,8 +7,8 @@
 
 namespace segc {
 
-static constexpr llvm::StringRef kModelWords[] = {"format", "name",   "params",  "inputs",
-                                                  "blocks", "layers", "outputs", "training"};
+static constexpr llvm::StringRef kModelWords[] = {"format", "name",    "params",   "inputs",     "blocks",
+                                                  "layers", "outputs", "training", "description"};
 
 namespace {
 
@@ -81,7 +81,8 @@ llvm::LogicalResult Reader::readOutputs(const Value &given, Model &model) {
 llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) {
   if (description.kind != Value::Object)
     return diagnostics.error(description.loc, "a model must be an object, not " + description.describe());
-  if (failed(checkWords(description, "a model", kModelWords, diagnostics)))
+  if (failed(checkWords(description, "a model", kModelWords, diagnostics)) ||
+      failed(checkDescription(description, diagnostics)))
     return llvm::failure();
   auto format = need("format", Value::String, "the string \"segc-model/1\"");
   if (failed(format))

@@ -9,8 +9,8 @@
 namespace segc {
 
 /// The words that every layer may use; all others belong to its op or are its block's parameters.
-constexpr llvm::StringLiteral kLayerWords[] = {"name",   "op",     "block", "input",
-                                               "inputs", "repeat", "first", "share"};
+constexpr llvm::StringLiteral kLayerWords[] = {"name",   "op",    "block", "input",      "inputs",
+                                               "repeat", "first", "share", "description"};
 
 struct Layer {
   std::string name; ///< full, "enc1.conv.0"

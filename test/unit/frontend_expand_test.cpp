@@ -1,6 +1,7 @@
 /// \file Parameters, blocks, repetitions and names: each sentence of the description's section about them.
 // SPDX-License-Identifier: MIT
 #include "frontend_support.h"
+#include <cstring>
 
 using namespace segc;
 using namespace segc::test;
@@ -311,6 +312,20 @@ TEST(Model, InstancesAndRepetitionsCanBeFoundByName) {
   const Layer &inner = *parsed.model->find("x.0.q");
   EXPECT_EQ(parsed.diagnostics.lineAndColumn(inner.loc).first, 3u);
   EXPECT_EQ(parsed.diagnostics.lineAndColumn(inner.instance).first, 4u);
+}
+
+TEST(Model, DescriptionsAreForPeople) {
+  std::string text = describe(R"({"name": "x", "block": "b", "description": "$not a parameter"})", "x", "",
+                              R"("b": {"description": "c", "layers": [{"op": "o", "description": "d"}]})");
+  text.insert(1, R"("description": "a", )");
+  Parsed parsed(text);
+  ASSERT_TRUE(parsed.model) << parsed.messages;
+  EXPECT_NE(parsed.printed().find("x.0 = o(image) {}"), std::string::npos);
+  for (const char *place : {"\"a\"", "\"c\"", "\"d\"", "\"$not a parameter\""}) {
+    std::string bad = text;
+    bad.replace(bad.find(place), strlen(place), "7");
+    EXPECT_EQ(firstText(bad), "\"description\" must be a string, not 7") << place;
+  }
 }
 
 TEST(SlidingWindow, ExpandsItsLayersInAScopeOfTheirOwn) {

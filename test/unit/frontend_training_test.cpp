@@ -149,9 +149,13 @@ TEST(Training, WrongLossesAreErrors) {
   EXPECT_EQ(lossMessage(dice + R"(, "resize_target": 1)"),
             title + "\"resize_target\" must be true or false, not 1");
   EXPECT_EQ(lossMessage(dice + R"(, "reduction": "sum")"),
-            title + "\"reduction\" cannot be 'sum'; known are 'mean'");
-  EXPECT_EQ(lossMessage(dice + R"(, "eps": 0)"),
-            title + "\"eps\" must be a number above 0, at most 1e30, not 0");
+            title + "\"reduction\": \"sum\" of dice needs \"per_image\": true; the batch has one ratio, "
+                    "nothing to sum");
+  EXPECT_EQ(lossMessage(dice + R"(, "reduction": "sum", "per_image": true)"), "");
+  EXPECT_EQ(lossMessage(dice + R"(, "reduction": "max")"),
+            title + "\"reduction\" cannot be 'max'; known are 'mean', 'sum'");
+  EXPECT_EQ(lossMessage(dice + R"(, "eps": 0)"), "");
+  EXPECT_EQ(lossMessage(dice + R"(, "eps": -1)"), title + "\"eps\" must be a number from 0 to 1e30, not -1");
   EXPECT_EQ(lossMessage(dice + R"(, "per_image": "yes")"),
             title + "\"per_image\" must be true or false, not the string 'yes'");
   EXPECT_EQ(
@@ -194,8 +198,8 @@ TEST(Training, FieldsOfOtherLossTypesAreErrors) {
       "loss 0 (focal of 'up'): \"alpha\" must be a number from 0 on, or a list of them, not the string 'x'");
   EXPECT_EQ(message("focal", "\"gamma\": -1"),
             "loss 0 (focal of 'up'): \"gamma\" must be a number from 0 to 1e30, not -1");
-  EXPECT_EQ(message("smooth_l1", "\"beta\": 0", "edge", "depth"),
-            "loss 0 (smooth_l1 of 'edge'): \"beta\" must be a number above 0, at most 1e30, not 0");
+  EXPECT_EQ(message("smooth_l1", "\"beta\": -2", "edge", "depth"),
+            "loss 0 (smooth_l1 of 'edge'): \"beta\" must be a number from 0 to 1e30, not -2");
   EXPECT_EQ(message("bce", "\"reduction\": \"none\"", "edge"),
             "loss 0 (bce of 'edge'): \"reduction\" cannot be 'none'; known are 'mean', 'sum'");
 }
