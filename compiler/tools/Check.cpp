@@ -6,6 +6,7 @@
 #include "compiler/codegen/Link.h"
 #include "compiler/reference/PlanInterpreter.h"
 #include "compiler/report/Summary.h"
+#include "compiler/tools/CheckSupport.h"
 #include "compiler/tools/InitialWeights.h"
 #include "compiler/tools/RunTensors.h"
 #include "dialects/hourglass/Hourglass.h"
@@ -23,60 +24,6 @@ namespace {
 
 using Value = mlir::Value; // segc::Value is JSON's
 
-/// SplitMix64 of (stream, index) in [-1, 1): equal everywhere, no state.
-double uniform(uint64_t stream, uint64_t index) {
-  uint64_t z = stream * 0xd1342543de82ef95u + (index + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return std::ldexp(static_cast<double>((z ^ (z >> 31)) >> 11), -52) - 1;
-}
-
-/// Values that the input's type holds exactly.
-Tensor randomInput(const std::string &dtype, ArrayRef<int64_t> extents, uint64_t stream) {
-  Tensor tensor(extents);
-  for (auto [index, value] : llvm::enumerate(tensor.data)) {
-    double u = uniform(stream, index);
-    if (dtype == "f32")
-      value = static_cast<float>(u);
-    else if (dtype == "f16" || dtype == "bf16")
-      value = std::floor(u * 64) / 64;
-    else
-      value = std::floor(dtype == "u8" ? (u + 1) * 8
-                                       : u * 8); // more would saturate sigmoids: ties that double resolves
-  }
-  return tensor;
-}
-
-std::string shapeText(ArrayRef<int64_t> shape) {
-  std::string text;
-  for (int64_t extent : shape)
-    text += (text.empty() ? "" : "x") + std::to_string(extent);
-  return text;
-}
-
-struct Difference {
-  double maximum = 0, mean = 0; ///< relative to the maximum of the reference
-};
-
-Difference compare(const Tensor &value, const Tensor &expected) {
-  if (value.shape != expected.shape)
-    return {NAN, NAN};
-  double scale = 0, worst = 0, sum = 0;
-  for (double r : expected.data)
-    scale = std::fmax(scale, std::fabs(r));
-  for (auto [y, r] : llvm::zip(value.data, expected.data)) {
-    double distance = std::fabs(y - r);
-    if (!(distance <= worst))
-      worst = distance;
-    if (std::isnan(distance))
-      return {NAN, NAN};
-    sum += distance;
-  }
-  // Where everything should be zero, everything must be, up to what underflows.
-  scale = std::fmax(scale, 1e-30);
-  return {worst / scale, sum / scale / static_cast<double>(expected.data.size())};
-}
-
 /// By how much the values at `chosen` are less than their pixels' maxima: `values` is what argmax saw.
 Difference compareChoice(const Tensor &chosen, const Tensor &values) {
   Tensor taken(chosen.shape), maxima(chosen.shape);
@@ -92,69 +39,30 @@ Difference compareChoice(const Tensor &chosen, const Tensor &values) {
   return compare(taken, maxima);
 }
 
-Tensor tensorOf(const OutputTensor &output) {
-  std::vector<double> values = output.isInteger
-                                   ? std::vector<double>(output.integers.begin(), output.integers.end())
-                                   : std::vector<double>(output.floats.begin(), output.floats.end());
-  return Tensor(output.shape, std::move(values));
-}
-
-bool sameBits(const OutputTensor &a, const OutputTensor &b) {
-  auto same = [](const auto &x, const auto &y) {
-    return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(x[0])) == 0;
-  };
-  return a.shape == b.shape && same(a.floats, b.floats) && same(a.integers, b.integers);
-}
-
 using Inputs = std::vector<Tensor>;
 using Outputs = std::vector<OutputTensor>;
 
-/// A library that was compiled for one check, with its weights.
-class Compiled {
-public:
-  /// Failures of the compiler are diagnostics; those of the library go to `problem`.
-  bool build(ModuleOp graph, const std::string &name, const CompileOptions &options,
-             ArrayRef<uint8_t> weights, std::string &problem) {
-    if (failed(compileLibrary({graph, {}}, options, directory.path)))
-      return false;
-    library = Library::open(directory.path + "/lib" + cPrefix(name) + ".so", problem);
-    if (!library)
-      return false;
-    instance = std::make_unique<Instance>(*library);
-    if (library->createFromMemory(weights.data(), weights.size(), &instance->model) == 0)
-      return true;
-    problem = library->lastError();
-    return false;
-  }
-
-  /// Runs on these inputs; nothing, with `problem` set, where the library refuses.
-  std::optional<Outputs> run(const Model &model, const Inputs &inputs, int threads, std::string &problem) {
-    files::TensorFile file;
-    for (auto [tensor, input] : llvm::zip(inputs, model.inputs))
-      file.tensors.push_back(files::Tensor::fromNumbers(
-          input.name, files::DType::F32, {tensor.shape.begin(), tensor.shape.end()}, tensor.data));
-    std::vector<std::vector<uint8_t>> storage;
-    std::vector<segc_model_tensor> bound;
-    Outputs outputs;
-    double milliseconds[2];
-    if (library->setThreads(instance->model, threads)) {
-      problem = library->lastError();
-      return std::nullopt;
-    }
-    auto why = bindInputs(*instance, file, storage, bound);
-    if (!why)
-      why = runModel(*instance, bound, 1, outputs, milliseconds);
-    if (!why)
-      return outputs;
-    problem = *why;
+/// Runs a library on these inputs; nothing, with `problem` set, where it refuses.
+std::optional<Outputs> runOn(CheckedLibrary &checked, const Model &model, const Inputs &inputs, int threads,
+                             std::string &problem) {
+  files::TensorFile file;
+  for (auto [tensor, input] : llvm::zip(inputs, model.inputs))
+    file.tensors.push_back(files::Tensor::fromNumbers(
+        input.name, files::DType::F32, {tensor.shape.begin(), tensor.shape.end()}, tensor.data));
+  std::vector<std::vector<uint8_t>> storage;
+  std::vector<segc_model_tensor> bound;
+  Outputs outputs;
+  double milliseconds[2];
+  if (!checked.setThreads(threads, problem))
     return std::nullopt;
-  }
-
-private:
-  TemporaryDirectory directory;
-  std::unique_ptr<Library> library;
-  std::unique_ptr<Instance> instance;
-};
+  auto why = bindInputs(*checked.instance, file, storage, bound);
+  if (!why)
+    why = runModel(*checked.instance, bound, 1, outputs, milliseconds);
+  if (!why)
+    return outputs;
+  problem = *why;
+  return std::nullopt;
+}
 
 /// The state of one check.
 class Checker {
@@ -189,15 +97,7 @@ public:
   }
 
 private:
-  reference::Interpreter::Weights provider() {
-    return [this](StringRef name, ArrayRef<int64_t> extents) -> FailureOr<Tensor> {
-      const files::Tensor *tensor = weights->find(name.str());
-      if (!tensor || ArrayRef<int64_t>(tensor->shape) != extents)
-        return emitError(UnknownLoc::get(&context))
-               << "the weights have no tensor '" << name << "' of " << shapeText(extents);
-      return Tensor(extents, tensor->numbers());
-    };
-  }
+  reference::Interpreter::Weights provider() { return weightsOf(context, *weights); }
 
   func::ReturnOp returned() { return cast<func::ReturnOp>(main().getBody().front().getTerminator()); }
   func::FuncOp main() { return sizedGraph->lookupSymbol<func::FuncOp>("main"); }
@@ -278,16 +178,16 @@ private:
   }
 
   /// Runs a library with all numbers of threads and in a larger batch; nothing where it fails.
-  std::optional<Outputs> runAll(Compiled &library, const std::string &what) {
+  std::optional<Outputs> runAll(CheckedLibrary &library, const std::string &what) {
     std::string problem;
-    auto first = library.run(model, inputs, options.threads.front(), problem);
+    auto first = runOn(library, model, inputs, options.threads.front(), problem);
     auto complain = [&](const std::string &text) { result.problems.push_back(what + ": " + text); };
     if (!first) {
       complain(problem);
       return std::nullopt;
     }
     for (int threads : ArrayRef<int>(options.threads).drop_front()) {
-      auto other = library.run(model, inputs, threads, problem);
+      auto other = runOn(library, model, inputs, threads, problem);
       for (size_t i = 0; !other || i < first->size(); ++i) {
         if (other && sameBits((*first)[i], (*other)[i]))
           continue;
@@ -306,7 +206,7 @@ private:
                        input.data.begin() + static_cast<int64_t>(input.data.size()) / input.shape[0]);
       batch.push_back(std::move(more));
     }
-    auto larger = library.run(model, batch, options.threads.back(), problem);
+    auto larger = runOn(library, model, batch, options.threads.back(), problem);
     if (!larger) {
       complain("in a batch of one image more: " + problem);
       return first;
@@ -346,9 +246,9 @@ private:
     }
     ArrayRef<uint8_t> file = std::get<std::vector<uint8_t>>(bytes);
     for (bool plain : {false, true}) {
-      Compiled library;
+      CheckedLibrary library;
       std::string what = plain ? "library" : "library with all layers as outputs";
-      if (!library.build(plain ? *plainGraph : *graph, model.name, compile, file, problem)) {
+      if (!library.build({plain ? *plainGraph : *graph, {}}, model.name, compile, file, problem)) {
         if (problem.empty())
           return false;
         result.problems.push_back(what + ": " + problem);

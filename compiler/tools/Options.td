@@ -45,7 +45,8 @@ defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these laye
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;
 defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;
 defm profile : Flag<"profile", [RunTool], "prints the time of each step">;
-defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4)">;
+defm grad : Flag<"grad", [CheckTool], "checks gradients instead of values">;
+defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4, with -grad 1e-3)">;
 
 defm help : Flag<"help", [SegcTool, RunTool, CheckTool], "prints this">;
 defm version : Flag<"version", [SegcTool, RunTool, CheckTool], "prints the version">;

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/report/Summary.h"
 #include "compiler/tools/Check.h"
+#include "compiler/tools/CheckGradients.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
 #include "llvm/ADT/StringExtras.h"
@@ -16,16 +17,22 @@ namespace {
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
 constexpr int64_t kAffordable = 2'000'000'000;
 
-const char *const kUsage = "segc-check MODEL.json [-weights W] [-tolerance T] [flags]\n\n"
-                           "Compares every layer with the reference interpreter, which computes in double by "
-                           "plain loops: the interpreter on\n"
-                           "the stages of the compiler, each layer of the library alone and from the input "
-                           "on, the library as users get it,\n"
-                           "and its results with several threads and in a larger batch bit for bit. Without "
-                           "-weights: initial weights, with\n"
-                           "random numbers added to biases and norms. A model of more than 2e9 multiply-adds "
-                           "is compared at the largest legal\n"
-                           "picture below that, or the smallest there is. Exits with 1 if anything differs";
+const char *const kUsage =
+    "segc-check MODEL.json [-weights W] [-tolerance T] [flags]\n\n"
+    "Compares every layer with the reference interpreter, which computes in double by "
+    "plain loops: the interpreter on\n"
+    "the stages of the compiler, each layer of the library alone and from the input "
+    "on, the library as users get it,\n"
+    "and its results with several threads and in a larger batch bit for bit. Without "
+    "-weights: initial weights, with\n"
+    "random numbers added to biases and norms. A model of more than 2e9 multiply-adds "
+    "is compared at the largest legal\n"
+    "picture below that, or the smallest there is.\n\n"
+    "With -grad: the gradients of one training step instead: the differentiated graph against "
+    "finite differences of the\n"
+    "loss, in double; the stages of the compiler against it; the library's gradients, and their "
+    "bits with several threads.\n"
+    "Exits with 1 if anything differs";
 
 void printRow(const CheckRow &row, bool library) {
   auto number = [](double value) { return llvm::format("%10.1e", value); };
@@ -37,6 +44,37 @@ void printRow(const CheckRow &row, bool library) {
   llvm::outs() << number(row.fromInput) << (row.ok ? "  ok" : "  DIFFERS") << "\n";
 }
 
+int checkGradients(const ToolOptions &options, LoadedModel &input,
+                   const std::optional<files::TensorFile> &weights) {
+  GradientCheckOptions check;
+  std::string tolerance = options.value(options::OPT_tolerance_eq, "1e-3");
+  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
+      !(check.tolerance < 1))
+    return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
+  auto result =
+      checkModelGradients(*input.context, *input.diagnostics, *input.model, input.compile, check, weights);
+  if (!result)
+    return 1;
+  if (!result->extents.empty())
+    llvm::errs() << "note: compared at " << result->extents
+                 << ", differences take one evaluation of the network each\n";
+  llvm::outs() << llvm::left_justify("gradient", 49) << "differences   stages  library  kinks\n";
+  size_t wrong = result->problems.size();
+  for (const GradientRow &row : result->rows) {
+    auto number = [](double value) { return llvm::format("%9.1e", value); };
+    llvm::outs() << llvm::left_justify(row.name, 32) << " " << llvm::left_justify(row.shape, 18)
+                 << number(row.differences) << number(row.stages) << number(row.library)
+                 << llvm::format("%7lld", static_cast<long long>(row.kinks))
+                 << (row.ok ? "  ok" : "  DIFFERS") << "\n";
+    wrong += !row.ok;
+  }
+  for (const std::string &problem : result->problems)
+    llvm::outs() << "DIFFERS: " << problem << "\n";
+  llvm::outs() << result->rows.size() << " values, "
+               << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree")) << "\n";
+  return result->ok() ? 0 : 1;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -44,16 +82,6 @@ int main(int argc, char **argv) {
   auto options = ToolOptions::parse(argc, argv, options::CheckTool, kUsage, exitCode);
   if (!options)
     return exitCode;
-  CheckOptions check;
-  std::string tolerance = options->value(options::OPT_tolerance_eq, "1e-4");
-  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
-      !(check.tolerance < 1))
-    return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
-  auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
-  if (!threads)
-    return 1;
-  if (!llvm::is_contained(check.threads, static_cast<int>(*threads)))
-    check.threads.push_back(static_cast<int>(*threads));
   auto input = loadModel(*options, {}, false, exitCode);
   if (!input)
     return exitCode;
@@ -64,6 +92,18 @@ int main(int argc, char **argv) {
       return fail(*why);
     weights = std::move(std::get<files::TensorFile>(read));
   }
+  if (options->has(options::OPT_grad))
+    return checkGradients(*options, *input, weights);
+  CheckOptions check;
+  std::string tolerance = options->value(options::OPT_tolerance_eq, "1e-4");
+  if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
+      !(check.tolerance < 1))
+    return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
+  auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
+  if (!threads)
+    return 1;
+  if (!llvm::is_contained(check.threads, static_cast<int>(*threads)))
+    check.threads.push_back(static_cast<int>(*threads));
   check.extents = affordableExtents(*input->graph, input->compile, kAffordable);
   for (auto [extents, own] : llvm::zip(check.extents, input->model->inputs))
     if (extents != own.shape)

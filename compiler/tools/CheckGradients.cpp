@@ -1,0 +1,283 @@
+/// \file The comparisons of segc-check -grad.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/CheckGradients.h"
+#include "compiler/Pipeline.h"
+#include "compiler/reference/GradientCheck.h"
+#include "compiler/reference/PlanInterpreter.h"
+#include "compiler/tools/Check.h"
+#include "compiler/tools/CheckSupport.h"
+#include "compiler/tools/RunTraining.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <cmath>
+
+using namespace mlir;
+using segc::reference::Tensor;
+
+namespace segc {
+namespace {
+
+using Value = mlir::Value; // segc::Value is JSON's
+
+/// The model with its inputs at `extents`; targets follow in the same proportion.
+std::optional<Model> resized(const Model &model, const std::vector<std::vector<int64_t>> &extents) {
+  Model small = model;
+  if (extents.empty())
+    return small;
+  const std::vector<int64_t> own = model.inputs[0].shape, wanted = extents[0];
+  for (auto [input, shape] : llvm::zip(small.inputs, extents))
+    input.shape = shape;
+  for (ModelInput &target : small.training->targets)
+    for (unsigned axis : {0u, 1u}) { // the last two are height and width
+      int64_t &extent = target.shape[target.shape.size() - 2 + axis];
+      if (target.shape.size() < 3 || extent == kAnyExtent)
+        continue;
+      if (extent * wanted[2 + axis] % own[2 + axis])
+        return std::nullopt;
+      extent = extent * wanted[2 + axis] / own[2 + axis];
+    }
+  return small;
+}
+
+class Checker {
+public:
+  Checker(MLIRContext &context, Diagnostics &diagnostics, const CompileOptions &compile,
+          const GradientCheckOptions &options)
+      : context(context), diagnostics(diagnostics), compile(compile), options(options) {}
+
+  std::optional<GradientCheckResult> run(const Model &whole, const std::optional<files::TensorFile> &given) {
+    ImportOptions importing;
+    auto infer = importModel(context, diagnostics, whole, importing);
+    if (!infer)
+      return std::nullopt;
+    auto extents = affordableExtents(*infer, compile, options.work);
+    std::optional<Model> model = resized(whole, extents);
+    if (!model)
+      model = whole;
+    else if (!extents.empty() && extents[0] != whole.inputs[0].shape)
+      result.extents = shapeText(extents[0]);
+    importing.training = true;
+    graph = importModel(context, diagnostics, *model, importing);
+    if (!graph)
+      return std::nullopt;
+    weights = given ? given : checkWeights(*graph, options.seed);
+    if (!weights || !makeInputs() || !differences() || !stages() || !library(model->name))
+      return std::nullopt;
+    for (GradientRow &row : result.rows) {
+      row.ok &= row.differences <= options.differences && row.stages <= options.differences &&
+                row.library <= options.tolerance;
+    }
+    return result;
+  }
+
+private:
+  func::FuncOp mainOf(ModuleOp module) { return module.lookupSymbol<func::FuncOp>("main"); }
+
+  /// Random pictures; labels within the classes, some of them ignored; masks of zeros and ones.
+  bool makeInputs() {
+    func::FuncOp main = mainOf(*graph);
+    for (BlockArgument argument : main.getArguments()) {
+      unsigned index = argument.getArgNumber();
+      auto type = cast<RankedTensorType>(argument.getType());
+      SmallVector<int64_t> extents;
+      for (auto [axis, extent] : llvm::enumerate(type.getShape()))
+        extents.push_back(!ShapedType::isDynamic(extent) ? extent : axis == 0 ? 1 : 16);
+      auto dtype = main.getArgAttrOfType<TypeAttr>(index, "hourglass.dtype");
+      bool isFloat = !dtype || isa<FloatType>(dtype.getValue());
+      Tensor tensor = randomInput(isFloat ? "f32" : "u8", extents, options.seed * 64 + index);
+      if (main.getArgAttr(index, "hourglass.target"))
+        makeTarget(argument, tensor);
+      inputs.push_back(std::move(tensor));
+      names.push_back(main.getArgAttrOfType<StringAttr>(index, "hourglass.name").str());
+    }
+    return true;
+  }
+
+  void makeTarget(BlockArgument argument, Tensor &tensor) {
+    func::FuncOp main = mainOf(*graph);
+    auto classes = main.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "hourglass.classes");
+    auto ignore = main.getArgAttrOfType<IntegerAttr>(argument.getArgNumber(), "hourglass.ignore");
+    bool isMask = llvm::any_of(argument.getUsers(), [](Operation *user) {
+      auto loss = dyn_cast<hg::LossOp>(user);
+      return loss && (hg::isLabelLoss(loss.getKind()) || loss.getKind() == "bce");
+    });
+    for (auto [index, value] : llvm::enumerate(tensor.data)) {
+      double u = (uniform(options.seed * 64 + 63, index) + 1) / 2;
+      if (classes)
+        value = index % 17 == 5 && ignore ? static_cast<double>(ignore.getInt())
+                                          : std::floor(u * static_cast<double>(classes.getInt()));
+      else
+        value = isMask ? u < 0.4 : static_cast<float>(0.1 + u);
+    }
+  }
+
+  /// The differentiated graph against differences of the loss.
+  bool differences() {
+    differentiated = lower(*graph, Stage::Gradient, compile, compile.variants.front());
+    if (!differentiated)
+      return false;
+    auto provider = weightsOf(context, *weights);
+    auto report = reference::checkGradients(*graph, *differentiated, inputs, provider);
+    if (failed(report))
+      return false;
+    auto values = reference::Interpreter(provider).run(*differentiated, inputs);
+    if (failed(values))
+      return false;
+    func::FuncOp main = mainOf(*differentiated);
+    for (auto [index, value] : llvm::enumerate(*values)) {
+      GradientRow row;
+      row.shape = shapeText(value.shape);
+      if (auto gradient = main.getResultAttrOfType<StringAttr>(index, "hourglass.gradient"))
+        row.name = "grad." + gradient.str();
+      else if (auto running = main.getResultAttrOfType<StringAttr>(index, "hourglass.running"))
+        row.name = "running " + running.str();
+      else
+        row.name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name").str();
+      row.differences = index == 0 ? report->lossError : errorOf(*report, row.name, row.kinks);
+      expected.push_back(value);
+      result.rows.push_back(row);
+    }
+    return true;
+  }
+
+  static double errorOf(const reference::GradientReport &report, StringRef name, int64_t &kinks) {
+    for (const auto &running : report.running)
+      if ("running " + running.name == name)
+        return running.error;
+    for (const auto &gradient : report.gradients)
+      if (gradient.name == name || "grad." + gradient.name == name) {
+        kinks = gradient.result.kinked;
+        return gradient.result.error;
+      }
+    return NAN;
+  }
+
+  void judgeStage(unsigned index, const Tensor &value) {
+    double error = compare(value, expected[index]).maximum;
+    GradientRow &row = result.rows[index];
+    row.stages = error <= row.stages ? row.stages : error;
+  }
+
+  bool stages() {
+    auto isa = compile.variants.front();
+    auto provider = weightsOf(context, *weights);
+    for (Stage stage : {Stage::Fused, Stage::Scheduled}) {
+      auto module = lower(*graph, stage, compile, isa);
+      if (!module)
+        return false;
+      auto values = reference::Interpreter(provider).run(*module, inputs);
+      if (failed(values))
+        return false;
+      for (auto [index, value] : llvm::enumerate(*values))
+        judgeStage(index, value);
+    }
+    auto plan = lower(*graph, Stage::Plan, compile, isa);
+    if (!plan)
+      return false;
+    reference::NamedTensors named;
+    auto outputs = reference::runPlan(*plan, inputs, provider, {}, &named);
+    if (failed(outputs))
+      return false;
+    unsigned output = 0;
+    for (auto [index, row] : llvm::enumerate(result.rows)) {
+      StringRef name = row.name;
+      auto found = index == 0                       ? named.find("losses")
+                   : name.consume_front("running ") ? named.find("weight " + name.str())
+                                                    : named.find("gradient " + name.drop_front(5).str());
+      if (found != named.end())
+        judgeStage(index, found->second);
+      else if (output < outputs->size())
+        judgeStage(index, (*outputs)[output++]);
+      else
+        result.problems.push_back("the plan never writes " + row.name);
+    }
+    return true;
+  }
+
+  /// The compiled library, with several numbers of threads and twice: the same bits, near the interpreter's
+  /// values.
+  bool library(const std::string &name) {
+    auto bytes = files::serialise(*weights);
+    std::string problem;
+    if (auto *why = std::get_if<std::string>(&bytes)) {
+      result.problems.push_back(*why);
+      return true;
+    }
+    files::TensorFile file;
+    for (auto [tensor, input] : llvm::zip(inputs, names)) {
+      std::vector<int64_t> shape(tensor.shape.begin(), tensor.shape.end());
+      if (mainOf(*graph).getArgAttr(file.tensors.size(), "hourglass.rank3"))
+        shape.erase(shape.begin() + 1);
+      file.tensors.push_back(files::Tensor::fromNumbers(input, files::DType::F32, shape, tensor.data));
+    }
+    std::vector<OutputTensor> first;
+    std::vector<int> runs = options.threads;
+    runs.push_back(options.threads.front());
+    CheckedLibrary checked;
+    for (int threads : runs) {
+      // Each time a fresh handle: a step changes running statistics.
+      if (!checked.build({{}, *graph}, name, compile, std::get<std::vector<uint8_t>>(bytes), problem)) {
+        result.problems.push_back(problem);
+        return !problem.empty();
+      }
+      std::vector<OutputTensor> outputs;
+      double milliseconds[2];
+      auto why = checked.setThreads(threads, problem)
+                     ? runTrainingStep(*checked.instance, file, 1, outputs, milliseconds)
+                     : problem;
+      if (why) {
+        result.problems.push_back("library: " + *why);
+        return true;
+      }
+      if (first.empty()) {
+        first = outputs;
+        judgeLibrary(outputs);
+      }
+      for (auto [a, b] : llvm::zip(first, outputs))
+        if (!sameBits(a, b))
+          result.problems.push_back(a.name + " differs between " + std::to_string(options.threads.front()) +
+                                    " and " + std::to_string(threads) + " threads");
+    }
+    return true;
+  }
+
+  void judgeLibrary(const std::vector<OutputTensor> &outputs) {
+    for (auto [index, row] : llvm::enumerate(result.rows)) {
+      if (StringRef(row.name).starts_with("running "))
+        continue; // seen by the next step only
+      auto found = llvm::find_if(
+          outputs, [&, &row = row](const OutputTensor &output) { return output.name == row.name; });
+      if (found == outputs.end())
+        result.problems.push_back("the library has no " + row.name);
+      else if (index == 0)
+        row.library = std::fabs(found->floats[0] - expected[0].data[0]) /
+                      std::fmax(std::fabs(expected[0].data[0]), 1e-30);
+      else
+        row.library = compare(tensorOf(*found), expected[index]).maximum;
+    }
+  }
+
+  MLIRContext &context;
+  Diagnostics &diagnostics;
+  const CompileOptions &compile;
+  const GradientCheckOptions &options;
+  OwningOpRef<ModuleOp> graph, differentiated;
+  std::optional<files::TensorFile> weights;
+  std::vector<Tensor> inputs, expected;
+  std::vector<std::string> names;
+  GradientCheckResult result;
+};
+
+} // namespace
+
+bool GradientCheckResult::ok() const {
+  return problems.empty() && llvm::all_of(rows, [](const GradientRow &row) { return row.ok; });
+}
+
+std::optional<GradientCheckResult> checkModelGradients(MLIRContext &context, Diagnostics &diagnostics,
+                                                       const Model &model, const CompileOptions &compile,
+                                                       const GradientCheckOptions &options,
+                                                       const std::optional<files::TensorFile> &weights) {
+  return Checker(context, diagnostics, compile, options).run(model, weights);
+}
+
+} // namespace segc
