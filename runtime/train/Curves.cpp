@@ -57,25 +57,29 @@ struct Axis {
   bool logarithmic = false;
 
   double share(double value) const {
-    return logarithmic ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+    auto place = [&](double v) { return logarithmic ? std::log(v) : v; };
+    return (place(value) - place(low)) / (place(high) - place(low));
   }
   std::vector<double> ticks() const {
     std::vector<double> result;
     if (logarithmic) {
-      for (double tick = std::pow(10, std::ceil(std::log10(low) - 1e-9)); tick <= high * (1 + 1e-9);
-           tick *= 10)
-        result.push_back(tick);
-      if (result.size() >= 2)
-        return result;
-      return {low, high};
+      const double first = std::floor(std::log10(low)), last = std::ceil(std::log10(high));
+      const double stride = std::max(1.0, std::ceil((last - first) / 6));
+      for (double power = first; power <= last; power += stride)
+        for (double digit : {1, 2, 5})
+          if (const double tick = digit * std::pow(10, power);
+              (digit == 1 || last - first <= 2) && tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9))
+            result.push_back(tick);
+      return result.size() >= 2 ? result : std::vector<double>{low, high};
     }
     const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
     const double step = power * (rough / power < 1.5   ? 1
                                  : rough / power < 3.5 ? 2
                                  : rough / power < 7.5 ? 5
                                                        : 10);
-    for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + step * 1e-6; tick += step)
-      result.push_back(std::abs(tick) < step * 1e-6 ? 0 : tick);
+    const double first = std::ceil(low / step - 1e-9);
+    for (int i = 0; i < 12 && (first + i) * step <= high + step * 1e-6; ++i)
+      result.push_back((first + i) * step);
     return result;
   }
 };
@@ -92,9 +96,10 @@ Axis axisOver(const std::vector<double> &values, bool logarithmic) {
   const double room = axis.logarithmic ? 0 : 0.05 * (axis.high - axis.low);
   axis.low -= axis.low >= 0 && axis.low - room < 0 ? axis.low : room;
   axis.high += room;
-  if (axis.high <= axis.low * (1 + 1e-9)) {
-    axis.high = axis.low + std::max(1e-3, std::abs(axis.low) * 0.1);
-    axis.low -= axis.logarithmic ? axis.low * 0.1 : std::max(1e-3, std::abs(axis.low) * 0.1);
+  const double size = std::max(std::abs(axis.low), std::abs(axis.high));
+  if (axis.high - axis.low <= 1e-9 * size) {
+    axis.high += std::max(1e-3, 0.1 * size);
+    axis.low -= axis.logarithmic ? 0.1 * axis.low : std::max(1e-3, 0.1 * size);
   }
   return axis;
 }

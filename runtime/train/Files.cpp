@@ -139,7 +139,7 @@ std::vector<std::string> picturesIn(const Description &description, const std::s
     if (!isPicture(name))
       continue;
     if (!folder) {
-      if (!isPicture(after))
+      if (!isPicture("x" + after))
         name = stemOf(name);
       if (name.size() <= before.size() + after.size() || name.compare(0, before.size(), before) != 0 ||
           name.compare(name.size() - after.size(), after.size(), after) != 0)

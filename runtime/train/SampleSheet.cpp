@@ -5,10 +5,13 @@
 #include "runtime/train/Figures.h"
 #include "runtime/train/Table.h"
 #include <algorithm>
+#include <new>
 
 namespace segc::train {
 
 namespace {
+
+constexpr int64_t maxPixels = int64_t(1) << 28;
 
 Picture show(const Sample &sample, SheetOptions::Show what, const std::vector<ClassInfo> &classes) {
   if (what == SheetOptions::Mask)
@@ -22,7 +25,7 @@ Picture show(const Sample &sample, SheetOptions::Show what, const std::vector<Cl
 
 } // namespace
 
-Result<Picture> sampleSheet(const Dataset &dataset, const SheetOptions &options) {
+Result<Picture> sampleSheet(const Dataset &dataset, const SheetOptions &options) try {
   const std::string split = options.split.empty() ? dataset.splits()[0].name : options.split;
   Result<const std::vector<Item> *> found = dataset.items(split);
   if (const Failure *failure = failureOf(found))
@@ -30,6 +33,9 @@ Result<Picture> sampleSheet(const Dataset &dataset, const SheetOptions &options)
   if (options.show == SheetOptions::Weights && !dataset.weighted())
     return dataset.description().file +
            ": the pixels have no weights; 'weights' in dataset.json would give some";
+  if (options.height > 0 && options.width > maxPixels / options.height / options.count)
+    return "a sheet of " + std::to_string(options.count) + " samples of " + std::to_string(options.width) +
+           " x " + std::to_string(options.height) + " pixels would be too large; show fewer or smaller ones";
   const std::vector<Item> &items = *std::get<0>(found);
   const InputFormat &input = dataset.description().input;
   Augmentation asIs;
@@ -56,6 +62,8 @@ Result<Picture> sampleSheet(const Dataset &dataset, const SheetOptions &options)
     }
   }
   return pictures::contactSheet(cells, options.columns);
+} catch (const std::bad_alloc &) {
+  return std::string("there is not enough memory for this sheet; show fewer or smaller samples");
 }
 
 } // namespace segc::train
