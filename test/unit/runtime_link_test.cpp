@@ -1,4 +1,4 @@
-/// \file Two models linked into one program: names apart, one pool.
+/// \file Two models linked into one program, one that could train: names apart, one pool.
 // SPDX-License-Identifier: MIT
 #include "alpha.h"
 #include "beta.h"
@@ -48,6 +48,7 @@ TEST(Link, TwoModelsShareOnePool) {
   EXPECT_EQ(threadsOfProcess() - before, workers) << "the second model brings no workers of its own";
   alpha_destroy(a);
   EXPECT_EQ(threadsOfProcess() - before, workers);
+  EXPECT_EQ(beta_step(b, nullptr, 0), BETA_UNSUPPORTED) << "its table only runs";
   beta_destroy(b);
   EXPECT_EQ(threadsOfProcess(), before);
 }

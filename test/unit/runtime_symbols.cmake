@@ -1,4 +1,5 @@
-# What the core may need from outside: cmake -DCORE=.. -DNM=.. -P runtime_symbols.cmake
+# What a core may need from outside, and whether it can train: cmake -DCORE=.. -DNM=.. -DTRAINS=0|1
+# -P runtime_symbols.cmake
 # SPDX-License-Identifier: MIT
 execute_process(COMMAND ${NM} -g ${CORE} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
 string(REPLACE "\n" ";" symbols "${symbols}")
@@ -9,3 +10,7 @@ foreach(symbol ${symbols})
     message(SEND_ERROR "only the pool is shared between models:${symbol}")
   endif()
 endforeach()
+string(FIND "${symbols}" " T segc_model_step" step)
+if((TRAINS AND step EQUAL -1) OR (NOT TRAINS AND step GREATER -1))
+  message(SEND_ERROR "of the two cores, that of libraries that train has the functions of training, and it alone")
+endif()
