@@ -122,7 +122,8 @@ constexpr uint32_t kFlatBuffers = 6;
 constexpr uint32_t kFlatSlack = 64;
 constexpr uint32_t kPartialSums = 256;
 
-/// What an optimiser kernel reads, by position in its Hyper row; t = number of updates, this one included.
+/// What an optimiser kernel reads, by position in its Hyper row; t = number of updates, this one included,
+/// and the betas are rounded to f32 first.
 enum HyperField : uint32_t {
   kHyperRate = 0,     ///< learning rate times the segment's lrScale
   kHyperDecay = 1,    ///< weight_decay

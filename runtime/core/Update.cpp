@@ -44,16 +44,18 @@ void fillHyper(segc_model_model &model, double factor) {
   const Header &table = *model.train.table;
   const bool adam = desc.optimizer != OptimizerKind::Sgd;
   const double t = double(training.steps + 1), rate = learningRate(model);
+  // Kernels weight new values by 1 - beta of the rounded betas; the corrections undo exactly that.
+  const double beta1 = float(desc.beta1), beta2 = float(desc.beta2);
   for (uint32_t i = 0; i < table.segments.count; ++i) {
     float *row = training.memory.hyper + size_t(i) * kHyperFloats;
     row[kHyperRate] = float(rate * elements<SegmentDesc>(table, table.segments)[i].lrScale);
     row[kHyperDecay] = float(desc.weightDecay);
     row[kHyperFactor] = float(factor);
-    row[kHyperMomentum] = float(adam ? desc.beta1 : desc.momentum);
-    row[kHyperBeta2] = float(desc.beta2);
+    row[kHyperMomentum] = float(adam ? beta1 : desc.momentum);
+    row[kHyperBeta2] = float(beta2);
     row[kHyperEps] = float(desc.eps);
-    row[kHyperCorrection1] = float(1 - pow(desc.beta1, t));
-    row[kHyperCorrection2] = float(sqrt(1 - pow(desc.beta2, t)));
+    row[kHyperCorrection1] = float(1 - pow(beta1, t));
+    row[kHyperCorrection2] = float(sqrt(1 - pow(beta2, t)));
     row[kHyperAverage] = float(desc.ema);
   }
 }

@@ -132,6 +132,19 @@ TEST_F(Training, OptimisersFollowTheirRules) {
   }
 }
 
+/// Whatever the gradient, Adam's first step is as long as the rate: its corrections fit the f32 betas.
+TEST_F(Training, AdamsFirstStepIsTheRate) {
+  TinyOptions options;
+  options.desc.optimizer = rt::OptimizerKind::Adam;
+  options.desc.eps = 0;
+  create(TinyModel(options));
+  fill(1, 4, 5);
+  ASSERT_EQ(step(), SEGC_MODEL_OK);
+  const std::vector<float> w = weight(TinyModel::kW), before = {0.5f, -1, 0.25f};
+  for (size_t c = 0; c < 3; ++c)
+    EXPECT_NEAR(std::fabs(w[c] - before[c]), 0.1, 1.5e-7) << c;
+}
+
 TEST_F(Training, OnlyTheStateThatIsNeededExists) {
   const auto sizes = [&](const TinyOptions &options) {
     create(TinyModel(options));
