@@ -7,7 +7,12 @@ using namespace segc::test;
 
 namespace {
 
-TEST(Training, TheBaseIsGood) { EXPECT_EQ(sectionMessage({}), ""); }
+TEST(Training, TheBaseIsGood) {
+  Parsed parsed(trainingModel());
+  ASSERT_TRUE(parsed.model) << parsed.messages;
+  EXPECT_TRUE(parsed.model->producers.count("image"));
+  EXPECT_FALSE(parsed.model->producers.count("mask")); // no value of the network
+}
 
 TEST(Training, LossesHaveTheDefaultsOfTheFormat) {
   Parsed parsed(trainingModel({{"losses", R"([{"type": "cross_entropy", "input": "up", "target": "mask"},
