@@ -2,13 +2,21 @@
 /// training computes with (LossGradient.cpp).
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/Loss.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cmath>
 
 using namespace mlir;
 
 namespace segc::reference {
+
+/// "3", "0.5", "nan"
+static std::string text(double number) {
+  std::string printed;
+  llvm::raw_string_ostream(printed) << llvm::format("%g", number);
+  return printed;
+}
 
 LogicalResult checkLabels(Operation *op, const LossFields &fields, const Tensor &x, const Tensor &target) {
   int64_t classes = x.shape[1], width = target.shape[3], plane = target.planeSize();
@@ -20,9 +28,9 @@ LogicalResult checkLabels(Operation *op, const LossFields &fields, const Tensor 
       continue;
     int64_t n = static_cast<int64_t>(at) / plane, pixel = static_cast<int64_t>(at) % plane;
     return op->emitOpError() << "the target at image " << n << ", row " << pixel / width << ", column "
-                             << pixel % width << " is " << llvm::formatv("{0:g}", label).str()
-                             << "; labels of " << classes << " classes lie in [0, " << classes
-                             << "), ignored pixels are " << llvm::formatv("{0:g}", fields.ignoreIndex).str();
+                             << pixel % width << " is " << text(label) << "; labels of " << classes
+                             << " classes lie in [0, " << classes << "), ignored pixels are "
+                             << text(fields.ignoreIndex);
   }
   return success();
 }

@@ -6,8 +6,8 @@
 #include "compiler/reference/GradientCheck.h"
 #include "runtime/files/Safetensors.h"
 #include "test/unit/gradient_support.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/xxhash.h"
 #include <cmath>
 
 using namespace segc;
@@ -56,12 +56,14 @@ struct Network {
       auto classes = main.getArgAttrOfType<mlir::IntegerAttr>(i, "hourglass.classes");
       auto type = llvm::cast<mlir::RankedTensorType>(main.getArgument(i).getType());
       tensors.push_back(scattered(type.getShape(), i));
-      if (classes)
+      if (classes) {
+        auto ignored =
+            static_cast<double>(main.getArgAttrOfType<mlir::IntegerAttr>(i, "hourglass.ignore").getInt());
         for (size_t e = 0; e < tensors.back().data.size(); ++e) {
           double &label = tensors.back().data[e];
-          label = e % 7 == 3 ? 255 : std::floor((label + 2) / 4 * static_cast<double>(classes.getInt()));
+          label = e % 7 == 3 ? ignored : std::floor((label + 2) / 4 * static_cast<double>(classes.getInt()));
         }
-      else if (main.getArgAttr(i, "hourglass.target")) // factors, or what bce wants: between 0 and 1
+      } else if (main.getArgAttr(i, "hourglass.target")) // factors, or what bce wants: between 0 and 1
         for (double &value : tensors.back().data)
           value = (value + 2) / 4;
     }
@@ -78,7 +80,7 @@ private:
 
 llvm::FailureOr<Tensor> randomWeights(llvm::StringRef name, llvm::ArrayRef<int64_t> extents) {
   bool positive = name.ends_with("running_var");
-  return scattered(extents, llvm::hash_value(name) % 1000, positive ? 0.5 : -0.7, positive ? 1.5 : 0.7);
+  return scattered(extents, llvm::xxh3_64bits(name) % 1000, positive ? 0.5 : -0.7, positive ? 1.5 : 0.7);
 }
 
 /// A network of these layers, the first of which is `a`, on an image [2, 3, 6, 8].
@@ -182,6 +184,12 @@ TEST(GradientNetworks, JunctionsNormsAndDropout) {
     {"name": "b", "op": "conv", "channels": 3, "kernel": 3, "norm": {"type": "batch", "frozen": true}},
     {"name": "e", "op": "dropout", "rate": 0.5})",
               "e", "[2, 3, 4, 6]"));
+  // Layers that share a norm move its statistics one after the other.
+  expectGradients(
+      regress(kConv + R"(, {"name": "b", "op": "conv", "channels": 4, "kernel": 3, "padding": "same",
+    "norm": "batch", "activation": "relu"}, {"name": "c", "op": "conv", "channels": 4, "kernel": 3, "padding": "same",
+    "norm": "batch", "share": "b"})",
+              "c", "[2, 4, 6, 8]"));
   expectGradients(regress(kConv + R"(, {"name": "s", "op": "softmax"},
     {"name": "b", "op": "conv", "channels": 3, "kernel": 1}, {"name": "l", "op": "log_softmax"})",
                           "l", "[2, 3, 6, 8]"));

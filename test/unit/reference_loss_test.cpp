@@ -106,6 +106,11 @@ TEST(Loss, FormulasByHand) {
   // bce with 1 positive and 3 negatives at p = 1/2: (3 log 2 + 3 log 2) / 4.
   LossCase bce{kindOf("bce"), {pixels(1, {0, 0, 0, 0, 5}), pixels(1, {1, 0, 0, 0, 255})}};
   EXPECT_NEAR(bce.loss(), 1.5 * std::log(2), 1e-12);
+  // Of one kind alone: the count of the other is taken as 1.
+  EXPECT_NEAR((LossCase{kindOf("bce"), {pixels(1, {0, 0, 0, 0}), pixels(1, {1, 1, 1, 1})}}.loss()),
+              std::log(2) / 4, 1e-12);
+  EXPECT_NEAR((LossCase{kindOf("bce"), {pixels(1, {0, 0, 0, 0}), pixels(1, {0, 0, 0, 0})}}.loss()),
+              std::log(2), 1e-12);
   // focal at p = 1/2: 0.25 / 4 log 2 for the positive, 0.75 / 4 log 2 for the negative.
   LossCase focal{kindOf("focal"), {pixels(1, {0, 0}), pixels(1, {1, 0})}};
   EXPECT_NEAR(focal.loss(), std::log(2) / 8, 1e-12);
@@ -208,7 +213,8 @@ TEST(Loss, RefusesLabelsItHasNoClassFor) {
     said = diagnostic.str();
     return mlir::success();
   });
-  for (double label : {3.0, -1.0, 0.5, 254.0, double(NAN)}) {
+  for (auto [label, printed] :
+       {std::pair(3.0, std::string("3")), {-1.0, "-1"}, {0.5, "0.5"}, {254.0, "254"}, {double(NAN), "nan"}}) {
     LossCase test = caseOf("cross_entropy", "", 3, false, 255);
     test.tensors[1].data[12 + 7] = label;
     auto coefficients = Tensor({1, 1, 1, 1}, 1.0);
@@ -224,11 +230,30 @@ TEST(Loss, RefusesLabelsItHasNoClassFor) {
       auto module = moduleOf(reading);
       said.clear();
       EXPECT_TRUE(mlir::failed(evaluate(firstOp(*module), operands)));
-      EXPECT_NE(said.find("the target at image 1, row 1, column 3 is "), std::string::npos) << said;
-      EXPECT_NE(said.find("labels of 3 classes lie in [0, 3), ignored pixels are 255"), std::string::npos)
-          << said;
+      std::string expected = "the target at image 1, row 1, column 3 is " + printed +
+                             "; labels of 3 classes lie in [0, 3), ignored pixels are 255";
+      EXPECT_NE(said.find(expected), std::string::npos) << said;
     }
   }
+}
+
+TEST(Loss, RefusesSumsAndCoefficientsOfOthers) {
+  std::string said;
+  mlir::ScopedDiagnosticHandler handler(&context(), [&](mlir::Diagnostic &diagnostic) {
+    said = diagnostic.str();
+    return mlir::success();
+  });
+  OpCase finish{"finish_loss", kindOf("bce") + ", weight = 1.0", {"2x1x3x2xf64"}, {"?xf32", "?x?x?x?xf32"}};
+  auto module = moduleOf(finish);
+  EXPECT_TRUE(mlir::failed(evaluate(firstOp(*module), {Tensor({2, 1, 3, 2})})));
+  EXPECT_NE(said.find("needs sums of 5 columns"), std::string::npos) << said;
+  LossCase test = caseOf("dice", ", per_image", 3, false);
+  OpCase gradient{
+      "loss_grad", test.attributes, {typeOf(test.tensors[0]), typeOf(test.tensors[1]), "1x6x1x1xf32"}};
+  module = moduleOf(gradient);
+  EXPECT_TRUE(
+      mlir::failed(evaluate(firstOp(*module), {test.tensors[0], test.tensors[1], Tensor({1, 6, 1, 1})})));
+  EXPECT_NE(said.find("the coefficients are none of this loss"), std::string::npos) << said;
 }
 
 TEST(Loss, TotalIsTheWeightedSumBeforeItsParts) {
