@@ -80,9 +80,12 @@ bool within(int64_t first, int64_t count, uint64_t size) {
   return first >= 0 && uint64_t(first) <= size && uint64_t(count) <= size - uint64_t(first);
 }
 
-/// The same promise for a view without pixels, of `count` elements.
-bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, int64_t count) {
+/// The same promise for a view without pixels, of `count` elements. Vectors that are only `read` may be
+/// longer than what they name, up to a multiple of kFlatSlack: the memory is there.
+bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, int64_t count,
+                   bool read) {
   const TrainingDesc *training = trainingOf(table);
+  const bool mayExceed = read && view.rank == 1 && count % kFlatSlack == 0;
   const uint64_t bytes = uint64_t(count) * bytesOf(view.dtype);
   if (view.space == Space::Prepared)
     return view.index < table.prepared.count &&
@@ -92,7 +95,8 @@ bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *siz
       return false;
     const WeightDesc &weight = elements<WeightDesc>(table, table.weights)[view.index];
     if (view.space == Space::Weight)
-      return !training || within(int64_t(weight.flat), count, training->totalElements);
+      return !training ||
+             within(int64_t(weight.flat), count, training->totalElements + (mayExceed ? kFlatSlack : 0));
     return training && (weight.flags & kTrainable) && bytes == uint64_t(count) * sizeof(float) &&
            within(int64_t(weight.flat), count, training->trainableElements);
   }
@@ -104,7 +108,9 @@ bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *siz
       return false;
     const BufferDesc &buffer = elements<BufferDesc>(table, table.buffers)[view.index];
     const BufferShape shape = shapeOf(buffer, sizes);
-    return bytes <= uint64_t(shape.n * shape.rows * shape.rowElements) * bytesOf(buffer.dtype);
+    const uint64_t size = uint64_t(shape.n * shape.rows * shape.rowElements);
+    const uint64_t whole = (size + kFlatSlack - 1) / kFlatSlack * kFlatSlack;
+    return bytes <= (mayExceed ? whole : size) * bytesOf(buffer.dtype);
   }
   case Space::Flat:
     return view.rank == 1 && view.index < kFlatBuffers && bytes == uint64_t(count) * sizeof(float) &&
@@ -125,13 +131,13 @@ bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *siz
 }
 
 /// The plan's own promise, checked for these sizes: kernels then cannot leave the memory.
-bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes) {
+bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, bool read) {
   int64_t extents[kMaxRank];
   for (uint32_t k = 0; k < view.rank && k < kMaxRank; ++k)
     extents[k] = sizes[view.extents[k]];
   if (view.space != Space::Arena && view.space != Space::Input && view.space != Space::Output) {
     const int64_t count = view.rank <= kMaxRank ? denseElements(extents, view.rank) : -1;
-    return count > 0 && denseViewFits(table, view, sizes, count);
+    return count > 0 && denseViewFits(table, view, sizes, count, read);
   }
   Reach reach;
   if (view.rank != 4 || !reachOf(table, view, sizes, reach))
@@ -147,10 +153,25 @@ bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes) {
 
 int checkViews(const Header &table, const int64_t *sizes) {
   const ViewDesc *views = elements<ViewDesc>(table, table.views);
+  const auto check = [&](uint32_t view, bool read) {
+    return view < table.views.count && viewFits(table, views[view], sizes, read)
+               ? SEGC_MODEL_OK
+               : fail(SEGC_MODEL_KERNEL_FAILED,
+                      "the library is damaged: view %u leaves its memory for this shape", view);
+  };
   for (uint32_t i = 0; i < table.views.count; ++i)
-    if (!viewFits(table, views[i], sizes))
-      return fail(SEGC_MODEL_KERNEL_FAILED,
-                  "the library is damaged: view %u leaves its memory for this shape", i);
+    if (int status = check(i, true))
+      return status;
+  for (uint32_t list = 0; list < kStepLists; ++list) {
+    const Section &steps = section(table, StepList(list));
+    for (uint32_t i = 0; i < steps.count; ++i) {
+      const StepDesc &step = elements<StepDesc>(table, steps)[i];
+      const uint32_t *args = elements<uint32_t>(table, table.args) + step.firstArg;
+      for (uint32_t k = step.argCount - step.writeCount; k < step.argCount; ++k)
+        if (int status = check(args[k], false))
+          return status;
+    }
+  }
   return SEGC_MODEL_OK;
 }
 

@@ -144,7 +144,8 @@ constexpr uint32_t kHyperFloats = 16; ///< the others are 0
 /// stepX pixels apart. A `bounded` view instead starts at pixel (0, 0) and says so: dim.min = -x0, -y0, and
 /// its extents are those of the buffer, so that a kernel can tell which of its coordinates exist (pools).
 /// Outputs of rank 3 are (1, x, y, n). All other spaces: dense, `rank` extents (of Flat, Loss, Hyper, Seed
-/// and Partial one) from the first byte of what `index` names, in Flat from element size[x0] on.
+/// and Partial one) from the first byte of what `index` names, in Flat from element size[x0] on. Views of
+/// Weight and Dense that are only read may be vectors rounded up to a multiple of kFlatSlack elements.
 struct ViewDesc {
   Space space;
   uint32_t index;

@@ -300,11 +300,13 @@ TEST_F(TrainingMisuse, TablesThatLieAreRefused) {
     return i;
   };
   const uint32_t zero = constant(0), one = constant(1), two = constant(2), three = constant(3),
-                 seven = constant(7), sixteen = constant(16), all = constant(32), sums = constant(256);
-  const auto fits = [&](rt::ViewDesc view) {
+                 seven = constant(7), sixteen = constant(16), all = constant(32), sums = constant(256),
+                 padded = constant(64);
+  // In the place of the first view that @prepare reads, or of the one behind, which it writes.
+  const auto fits = [&](rt::ViewDesc view, int place = 0) {
     std::vector<uint64_t> table = tiny.trainTable;
     const auto &copy = *reinterpret_cast<const rt::Header *>(table.data());
-    const_cast<rt::ViewDesc *>(rt::elements<rt::ViewDesc>(copy, copy.views))[0] = view;
+    const_cast<rt::ViewDesc *>(rt::elements<rt::ViewDesc>(copy, copy.views))[place] = view;
     rt::Layout layout;
     const int status = layout.compute(copy, nullptr);
     layout.free();
@@ -317,6 +319,12 @@ TEST_F(TrainingMisuse, TablesThatLieAreRefused) {
   };
   EXPECT_TRUE(fits(vector(Space::Dense, 3, seven, DType::F64)));
   EXPECT_FALSE(fits(vector(Space::Dense, 3, sixteen, DType::F64)));
+  EXPECT_TRUE(fits(vector(Space::Dense, 3, padded, DType::F64))) << "kernels read whole vectors";
+  EXPECT_FALSE(fits(vector(Space::Dense, 3, padded, DType::F64), 1)) << "but do not write them";
+  EXPECT_FALSE(fits(vector(Space::Dense, 3, sums, DType::F64)));
+  EXPECT_TRUE(fits(vector(Space::Weight, TinyModel::kRunning, padded)));
+  EXPECT_FALSE(fits(vector(Space::Weight, TinyModel::kRunning, padded), 1));
+  EXPECT_FALSE(fits(vector(Space::Weight, TinyModel::kRunning, sums)));
   EXPECT_FALSE(fits(vector(Space::Dense, 4, one)));
   EXPECT_TRUE(fits(vector(Space::Gradient, TinyModel::kB, sixteen)));
   EXPECT_FALSE(fits(vector(Space::Gradient, TinyModel::kB, all))) << "behind the gradients";

@@ -15,6 +15,7 @@ using namespace rt;
 /// Where the parameters lie: w, b; gain, running.
 constexpr uint64_t kFlatOf[] = {16, 32, 48, 0}; // by TinyModel::Weight
 constexpr uint64_t kTrainableElements = 32, kTotalElements = 64;
+constexpr int64_t kPadded = 64; ///< extent of the vectors that kernels read
 
 /// A table under construction, with short names for its views.
 struct Maker : TableBuilder {
@@ -141,7 +142,7 @@ std::vector<uint64_t> training(const TinyOptions &options) {
   t.launch(t.runSteps, kLosses,
            {sums(), t.vector(Space::Seed, 0, 2, DType::I32), t.vector(Space::Loss, 0, 3)}, "loss");
   t.launch(t.runSteps, kRunningMean,
-           {t.vector(Space::Weight, TinyModel::kRunning, 1), sums(),
+           {t.vector(Space::Weight, TinyModel::kRunning, kPadded), sums(),
             t.vector(Space::Weight, TinyModel::kRunning, 1)},
            "running");
   if (options.wrt) {
