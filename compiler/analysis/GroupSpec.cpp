@@ -165,6 +165,7 @@ private:
     }
     if (auto sums = dyn_cast<hg::LossSumsOp>(op)) {
       kernel.spec.op = "loss_sums";
+      set("out", channelsOf(y));
       return readLoss(sums);
     }
     if (auto grad = dyn_cast<hg::LossGradOp>(op)) {

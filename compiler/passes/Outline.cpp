@@ -29,7 +29,7 @@ std::string meaning(Region &body) {
   llvm::raw_string_ostream out(text);
   for (Operation &op : body.front()) {
     out << op.getName();
-    if (!isa<hg::PackOp>(op)) // its extents differ, the boxed weights do not
+    if (!isa<hg::PackOp, hg::UnpackOp>(op)) // their extents differ, the boxed weights do not
       out << op.getPropertiesAsAttribute() << op.getAttrDictionary();
     out << ";";
   }
