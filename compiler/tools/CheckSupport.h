@@ -34,11 +34,13 @@ public:
   bool build(Graphs graphs, const std::string &name, const CompileOptions &options,
              llvm::ArrayRef<uint8_t> weights, std::string &problem);
   bool setThreads(int threads, std::string &problem);
-  std::unique_ptr<Instance> instance;
 
 private:
   TemporaryDirectory directory;
   std::unique_ptr<Library> library;
+
+public:
+  std::unique_ptr<Instance> instance; ///< goes before the library
 };
 
 } // namespace segc

@@ -14,8 +14,9 @@ using namespace mlir;
 namespace segc::test {
 namespace {
 
-constexpr int64_t kMostElements = 200'000; ///< of a value
-constexpr int64_t kMostMacs = 20'000'000;  ///< of a network, for the interpreter's sake
+constexpr int64_t kMostElements = 200'000;       ///< of a value
+constexpr int64_t kMostMacs = 20'000'000;        ///< of a network, for the interpreter's sake
+constexpr int64_t kMostTrainingMacs = 1'000'000; ///< differences evaluate it many times
 constexpr int64_t kLargestExtent = 80;
 
 struct Known {
@@ -27,7 +28,23 @@ struct Known {
 
 class Generator {
 public:
-  Generator(MLIRContext &context, uint64_t seed) : context(context), random(seed) {}
+  Generator(MLIRContext &context, uint64_t seed, bool training = false)
+      : context(context), random(seed), mostMacs(training ? kMostTrainingMacs : kMostMacs) {}
+
+  /// The same with a loss on every value that nothing reads, and at least one weight.
+  std::string runTraining() {
+    addInputs();
+    for (int64_t k = 0; layers.empty(); ++k)
+      accept(layer("conv", latest().name,
+                   ", \"channels\": " + std::to_string(channels()) + ", \"kernel\": " + (k % 2 ? "1" : "3")),
+             {"l0", {}, false, true, latest().name});
+    int depth = between(2, 7);
+    for (int tries = 0; static_cast<int>(layers.size()) < depth && tries < 40; ++tries)
+      throwLayer();
+    std::string whole = text(layers);
+    whole.erase(whole.rfind('}'));
+    return whole + ",\n  \"training\": {" + training() + "}\n}\n";
+  }
 
   std::string run() {
     addInputs();
@@ -283,8 +300,8 @@ private:
     int64_t macs = 0;
     for (const LayerRow &row : summarise(*graph, {}).rows)
       macs += row.macs;
-    if (macs > kMostMacs || type.getNumElements() > kMostElements ||
-        type.getShape().back() > kLargestExtent || type.getShape()[type.getRank() - 2] > kLargestExtent)
+    if (macs > mostMacs || type.getNumElements() > kMostElements || type.getShape().back() > kLargestExtent ||
+        type.getShape()[type.getRank() - 2] > kLargestExtent)
       return false;
     layers = longer;
     known.shape = type.getShape();
@@ -309,8 +326,51 @@ private:
            "],\n  \"layers\": [" + all + "\n  ],\n  \"outputs\": [" + outputs + "]\n}\n";
   }
 
+  bool isRead(size_t index) const {
+    std::string name = "\"l" + std::to_string(index) + "\"";
+    for (size_t later = index + 1; later < layers.size(); ++later)
+      if (layers[later].find(name) != std::string::npos)
+        return true;
+    return false;
+  }
+
+  std::string training() {
+    std::string targets, losses;
+    for (const Known &value : values) {
+      bool isLayer = value.name.front() == 'l' && isdigit(value.name[1]);
+      if (!isLayer || value.shape.size() != 4 || isRead(std::stoul(value.name.substr(1))))
+        continue;
+      int64_t n = value.shape[0], c = value.shape[1], h = value.shape[2], w = value.shape[3];
+      std::string kind = c == 1 ? oneOf({"bce", "focal", "dice", "soft_iou", "mse", "l1", "smooth_l1"})
+                                : oneOf({"cross_entropy", "cross_entropy", "bce", "focal", "dice", "soft_iou",
+                                         "mse", "smooth_l1"});
+      bool labels = kind == "cross_entropy" || kind == "focal" || kind == "dice" || kind == "soft_iou";
+      std::string target = "t_" + value.name, weight;
+      targets += (targets.empty() ? "" : ", ") + std::string("{\"name\": \"") + target +
+                 "\", \"shape\": " + (labels ? list({n, h, w}) : list({n, c, h, w})) + ", \"dtype\": \"" +
+                 (labels ? "i32" : "f32") + "\"}";
+      if (chance(30)) {
+        weight = ", \"pixel_weight\": \"w_" + value.name + "\"";
+        targets +=
+            ", {\"name\": \"w_" + value.name + "\", \"shape\": " + list({n, h, w}) + ", \"dtype\": \"f32\"}";
+      }
+      if (chance(25))
+        weight += ", \"reduction\": \"sum\"";
+      if (kind == "bce" && chance(50))
+        weight += ", \"pos_weight\": \"auto\"";
+      if ((kind == "dice" || kind == "soft_iou") && chance(50))
+        weight += ", \"per_image\": true";
+      losses += (losses.empty() ? "" : ", ") + std::string("{\"type\": \"") + kind + "\", \"input\": \"" +
+                value.name + "\", \"target\": \"" + target +
+                "\", \"weight\": " + oneOf({"1.0", "0.5", "2.0"}) + weight + "}";
+    }
+    return "\"targets\": [" + targets + "], \"losses\": [" + losses +
+           "], \"optimizer\": {\"type\": \"sgd\", \"lr\": 0.1}";
+  }
+
   MLIRContext &context;
   std::mt19937_64 random;
+  int64_t mostMacs;
   std::string inputs;
   std::vector<std::string> layers;
   std::vector<Known> values;
@@ -319,5 +379,9 @@ private:
 } // namespace
 
 std::string randomModel(MLIRContext &context, uint64_t seed) { return Generator(context, seed).run(); }
+
+std::string randomTraining(MLIRContext &context, uint64_t seed) {
+  return Generator(context, seed, true).runTraining();
+}
 
 } // namespace segc::test

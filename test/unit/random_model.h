@@ -11,5 +11,7 @@ namespace segc::test {
 /// decided by the importer: a layer that it refuses (too large a kernel, extents that do not fit) is thrown
 /// again.
 std::string randomModel(mlir::MLIRContext &context, uint64_t seed);
+/// The same, smaller, with a `training` section: a random loss on each value that nothing reads.
+std::string randomTraining(mlir::MLIRContext &context, uint64_t seed);
 
 } // namespace segc::test

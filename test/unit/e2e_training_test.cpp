@@ -1,0 +1,160 @@
+/// \file Training through the compiled library: 50 steps beside PyTorch's (test/goldens), and the gradients
+/// of whole networks against differences, the stages and the interpreter.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/CheckGradients.h"
+#include "compiler/tools/CheckSupport.h"
+#include "compiler/tools/RunTraining.h"
+#include "test/unit/e2e_support.h"
+#include "test/unit/random_model.h"
+#include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+using namespace segc;
+
+namespace {
+
+std::string readText(const std::string &path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+/// The tensors of `file` whose names start with `prefix`, without it.
+files::TensorFile under(const files::TensorFile &file, const std::string &prefix) {
+  files::TensorFile part;
+  for (files::Tensor tensor : file.tensors)
+    if (tensor.name.rfind(prefix, 0) == 0) {
+      tensor.name = tensor.name.substr(prefix.size());
+      part.tensors.push_back(std::move(tensor));
+    }
+  return part;
+}
+
+/// What is wrong with the gradients of a network; empty if nothing.
+std::string gradientDifferences(const std::string &json, const CompileOptions &compile,
+                                const GradientCheckOptions &options) {
+  auto context = test::makeContext();
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  Diagnostics diagnostics(out);
+  mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic &diagnostic) {
+    out << diagnostic.getLocation() << ": " << diagnostic << "\n";
+    return mlir::success();
+  });
+  auto model = parseModel(diagnostics.addText(json, "network.json"), {}, {}, diagnostics);
+  if (mlir::failed(model))
+    return text + "not a model\n";
+  auto result = checkModelGradients(*context, diagnostics, *model, compile, options, std::nullopt);
+  if (!result)
+    return text + "the compiler or the interpreter failed\n";
+  for (const std::string &problem : result->problems)
+    out << problem << "\n";
+  for (const GradientRow &row : result->rows)
+    if (!row.ok)
+      out << row.name << " " << row.shape << ": differences " << row.differences << ", stages " << row.stages
+          << ", library " << row.library << "\n";
+  return text;
+}
+
+class Steps : public testing::TestWithParam<std::string> {};
+
+} // namespace
+
+TEST_P(Steps, FollowPyTorch) {
+  std::string folder = SEGC_GOLDENS "/";
+  auto read = files::read(folder + GetParam() + ".safetensors");
+  ASSERT_TRUE(std::holds_alternative<files::TensorFile>(read)) << std::get<std::string>(read);
+  const auto &golden = std::get<files::TensorFile>(read);
+  auto context = test::makeContext();
+  Diagnostics diagnostics(llvm::errs());
+  auto model = parseModel(diagnostics.addText(readText(folder + GetParam() + ".json"), "golden.json"), {}, {},
+                          diagnostics);
+  ASSERT_TRUE(mlir::succeeded(model));
+  ImportOptions importing;
+  importing.training = true;
+  auto graph = importModel(*context, diagnostics, *model, importing);
+  ASSERT_TRUE(graph);
+  // The library takes the weights it knows out of the file; tensors of other names are ignored.
+  auto bytes = files::serialise(golden);
+  CheckedLibrary checked;
+  std::string problem;
+  ASSERT_TRUE(checked.build({{}, *graph}, model->name, test::compileOptions(),
+                            std::get<std::vector<uint8_t>>(bytes), problem))
+      << problem;
+  const Library &library = checked.instance->library;
+  segc_model_model *handle = checked.instance->model;
+  files::TensorFile batch = under(golden, "input/"), targets = under(golden, "target/"),
+                    gradients = under(golden, "gradient/"), final = under(golden, "final/");
+  batch.tensors.insert(batch.tensors.end(), targets.tensors.begin(), targets.tensors.end());
+  std::vector<double> losses = golden.find("loss")->numbers();
+  std::vector<OutputTensor> first;
+  double milliseconds[2];
+  for (size_t step = 0; step < losses.size(); ++step) {
+    std::vector<OutputTensor> outputs;
+    auto why = runTrainingStep(*checked.instance, batch, 1, outputs, milliseconds);
+    ASSERT_FALSE(why) << *why;
+    EXPECT_NEAR(outputs[0].floats[0], losses[step], 1e-4 * std::fabs(losses[step])) << "step " << step;
+    if (step == 0)
+      first = outputs;
+    ASSERT_EQ(library.update(handle), 0) << library.lastError();
+  }
+  unsigned compared = 0;
+  for (const files::Tensor &wanted : gradients.tensors)
+    for (const OutputTensor &output : first)
+      if (output.name == "grad." + wanted.name) {
+        reference::Tensor expected(wanted.shape, wanted.numbers());
+        EXPECT_LE(compare(tensorOf(output), expected).maximum, 1e-4) << output.name;
+        ++compared;
+      }
+  EXPECT_EQ(compared, gradients.tensors.size());
+  for (int i = 0; i < library.numWeights(handle); ++i) {
+    segc_model_info info;
+    ASSERT_EQ(library.weightInfo(handle, i, &info), 0);
+    const files::Tensor *wanted = final.find(info.name);
+    ASSERT_TRUE(wanted) << info.name;
+    OutputTensor own;
+    own.shape = wanted->shape;
+    own.floats.resize(static_cast<size_t>(wanted->elements()));
+    ASSERT_EQ(library.getWeight(handle, i, own.floats.data()), 0) << library.lastError();
+    reference::Tensor expected(wanted->shape, wanted->numbers());
+    EXPECT_LE(compare(tensorOf(own), expected).maximum, 1e-4) << info.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Goldens, Steps,
+                         testing::Values("single_sgd", "single_momentum", "single_nesterov", "single_adam",
+                                         "single_adamw", "single_clip", "single_step", "small_sgd",
+                                         "small_nesterov", "small_adam", "small_adamw"));
+
+namespace {
+
+class RandomTraining : public testing::TestWithParam<int> {};
+
+auto seeds() {
+  const char *longer = std::getenv("SEGC_LONG");
+  return testing::Range(0, longer && std::string(longer) == "1" ? 200 : 12);
+}
+
+} // namespace
+
+TEST_P(RandomTraining, GradientsAgree) {
+  auto context = test::makeContext();
+  auto seed = static_cast<uint64_t>(GetParam());
+  std::string json = test::randomTraining(*context, seed);
+  std::ofstream(std::string(SEGC_RANDOM_FOLDER "/train") + std::to_string(seed) + ".json") << json;
+  CompileOptions compile = test::compileOptions();
+  std::string error;
+  if (seed % 4 == 3 && compile.variants.front() == schedules::Isa::Avx512)
+    compile.variants = parseVariants("avx2", error);
+  compile.winograd = seed % 5 != 4;
+  GradientCheckOptions options;
+  options.seed = seed;
+  EXPECT_EQ(gradientDifferences(json, compile, options), "") << json;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomTraining, seeds());
