@@ -31,21 +31,26 @@ KernelBuild buildUnpack(const KernelSpec &spec, Isa isa) {
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
   const Expr taps = result.dim(0).extent() * result.dim(1).extent(), inputs = result.dim(2).extent();
-  const Expr channels = inputLanes ? inputs : result.dim(3).extent();
+  const Expr outputs = result.dim(3).extent(), channels = inputLanes ? inputs : outputs;
   RDom part(0, packed.dim(4).extent(), "part");
-  RDom flat(0, inputs * taps, 0, result.dim(3).extent(), "flat");
   // Both sides are dense, so (kw, kh, ci) and (tap, row) are one index each, here in the place of the first.
   sum(l, row, q) = 0.f;
   sum(l, row, q) += packed(l, min(row, taps * packed.dim(2).extent() - 1), 0, q, part);
-
-  const Expr channel = inputLanes ? flat.x / taps : Expr(flat.y), v = channel / vector;
-  const Expr lane = channel - wgrad::vectorStart(v, vector, channels);
-  if (inputLanes || vector != lanes(isa)) { // few values
-    out(flat.x, 0, 0, flat.y) = sum(lane, inputLanes ? flat.x % taps + taps * flat.y : Expr(flat.x), v);
-    out.update().parallel(flat.y);
-    sum.compute_at(out, flat.x).store_in(MemoryType::Register);
+  if (inputLanes || vector != lanes(isa)) { // few values: vectors are scattered
+    RDom all(0, vector, 0, (channels + vector - 1) / vector, 0, taps * (inputLanes ? outputs : inputs),
+             "all");
+    const Expr channel = wgrad::vectorStart(all.y, vector, channels) + all.x;
+    out(inputLanes ? all.z % taps + taps * channel : Expr(all.z), 0, 0, inputLanes ? all.z / taps : channel) =
+        sum(all.x, all.z, all.y);
+    out.update().allow_race_conditions(); // the lanes of a vector are different channels
+    out.update().vectorize(all.x).parallel(all.z, 16, TailStrategy::GuardWithIf);
+    sum.compute_at(out, all.y).store_in(MemoryType::Register);
+    sum.bound(l, 0, vector).bound_extent(row, 1).bound_extent(q, 1).vectorize(l);
+    sum.update().vectorize(l);
     return kernelBuild(Pipeline(out), {packed});
   }
+  RDom flat(0, inputs * taps, 0, outputs, "flat");
+  const Expr v = flat.y / vector, lane = flat.y - wgrad::vectorStart(v, vector, channels);
   // Blocks of vector x vector values are transposed in two steps, each of which interleaves kWays vectors.
   constexpr int kWays = 4;
   Var a("a"), b("b"), f("f"), tile("tile");

@@ -31,6 +31,27 @@ inline Halide::Expr vectorStart(const Halide::Expr &v, int vector, const Halide:
   return Halide::min(v * vector, channels - vector);
 }
 
+/// Those of `candidates` (ascending) that are at most `most`.
+inline std::vector<int> upTo(int most, const std::vector<int> &candidates) {
+  std::vector<int> found;
+  for (int v : candidates)
+    if (v <= most)
+      found.push_back(v);
+  return found;
+}
+
+/// The rule for the number of bands: enough tasks for many threads, but no more than some MB of partial sums.
+inline int chooseParts(const KernelSpec &spec, int blocks) {
+  constexpr int kTasks = 32, kMostTasks = 64;
+  constexpr double kSmall = 1 << 20, kMostBytes = 5 << 20;
+  const double bytes = 4.0 * spec.get("k") * spec.get("c") / spec.get("g") * spec.get("r") * spec.get("r", 1);
+  int parts = 1;
+  while (blocks * parts < (2 * parts * bytes <= kSmall ? kMostTasks : kTasks) &&
+         2 * parts * bytes <= kMostBytes)
+    parts *= 2;
+  return parts;
+}
+
 /// The packed result and the problem of the kernel that unpacks it.
 inline Packing packedGradient(int vector, int taps, int rows, int vectors, int parts, bool inputLanes) {
   KernelSpec unpack;

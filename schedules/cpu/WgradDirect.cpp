@@ -8,6 +8,7 @@
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Wgrad.h"
 #include <algorithm>
+#include <cmath>
 
 using namespace Halide;
 
@@ -66,14 +67,6 @@ std::string whyNot(const KernelSpec &spec, Isa) {
   return "";
 }
 
-std::vector<int> upTo(int most, const std::vector<int> &candidates) {
-  std::vector<int> legal;
-  for (int v : candidates)
-    if (v <= most)
-      legal.push_back(v);
-  return legal;
-}
-
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
   return {{"over", "side of the vectors: 0 output, 1 input channels",
            spec.get("g") == 1 ? std::vector<int>{0, 1} : std::vector<int>{0}},
@@ -86,16 +79,52 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
           {"parts", "bands with sums of their own", {1, 2, 4, 8, 16, 32, 64}}};
 }
 
+/// What a register tile costs: its products, vectors and channels beyond the last included, the loads beside
+/// them, and the latency of too few sums. Measured on one layer each of 1x1, 2x2 and 3x3.
+double cost(const KernelSpec &spec, const Tiling &t, Isa isa) {
+  const int sums = t.cv * t.it * t.tx, registers = isa == Isa::Avx512 ? 32 : 16;
+  if (sums > (isa == Isa::Avx512 ? 24 : 12) || sums + t.cv + 1 > registers)
+    return INFINITY;
+  const double products = double(ceilDiv(t.vectors, t.cv)) * ceilDiv(t.rows, t.it) * t.taps / t.tx * sums;
+  const double loads = t.overInput ? t.cv * t.tx + t.it : t.cv + t.it * t.tx;
+  const double ragged = t.rows % t.it ? 1 + 0.02 * t.it : 1; // pointers of their own for each channel
+  return products * ragged * std::max(8.0 / sums, 1.0) * (1 + 0.5 * loads / sums + 0.05 * (4.0 / t.cv - 1));
+}
+
+/// The cheapest register tile in blocks of about 128 x 64 channels, over strips of about 128 pixels.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  return {"wgrad_direct",
-          {{"over", 0},
-           {"cv", 4},
-           {"it", 2},
-           {"tx", std::min(spec.get("r", 1), 3)},
-           {"vb", 1},
-           {"rb", 32},
-           {"px", 1024},
-           {"parts", 1}}};
+  constexpr int kVectorChannels = 128, kRows = 64;
+  std::map<std::string, std::vector<int>> legal;
+  for (const Parameter &p : parameters(spec, isa))
+    legal[p.name] = p.legal;
+  Schedule best;
+  double least = INFINITY;
+  for (int over : legal["over"])
+    for (int cv : legal["cv"])
+      for (int it : legal["it"])
+        for (int tx : legal["tx"]) {
+          auto most = [&](const char *name, int tiles) {
+            return upTo(std::max(tiles, 1), legal[name]).back();
+          };
+          const int vector = Tiling::lanesFor(spec, over, isa);
+          const Schedule point{"wgrad_direct",
+                               {{"over", over},
+                                {"cv", cv},
+                                {"it", it},
+                                {"tx", tx},
+                                {"vb", most("vb", kVectorChannels / vector / cv)},
+                                {"rb", most("rb", kRows / it)},
+                                {"px", 128},
+                                {"parts", 1}}};
+          const double needed = cost(spec, Tiling(spec, point, isa), isa);
+          if (needed < least) {
+            least = needed;
+            best = point;
+          }
+        }
+  const Tiling t(spec, best, isa);
+  best.params["parts"] = chooseParts(spec, t.vectorBlocks * t.rowBlocks);
+  return best;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
