@@ -3,6 +3,7 @@
 #include "runtime/train/Description.h"
 #include "runtime/pictures/Overlay.h"
 #include "runtime/train/ColourBins.h"
+#include "runtime/train/Files.h"
 #include "runtime/train/Settings.h"
 #include <algorithm>
 #include <filesystem>
@@ -150,9 +151,9 @@ void readSplits(Fields &fields, Description &to) {
   for (const auto &member : value->items()) {
     const Json &entry = member.value();
     if (entry.is_string())
-      to.splits.push_back({member.key(), entry.get<std::string>(), 0});
+      to.splits.push_back({member.key(), entry.get<std::string>(), 0, false});
     else if (entry.is_number() && entry.get<double>() > 0 && entry.get<double>() <= 1)
-      to.splits.push_back({member.key(), "", entry.get<double>()});
+      to.splits.push_back({member.key(), "", entry.get<double>(), false});
     else
       return fields.fail("splits", "has " + entry.dump() + " for '" + member.key() +
                                        "'; the name of a list file, or a share from 0 to 1 is wanted");
@@ -318,6 +319,7 @@ Result<Description> describe(const std::string &path) {
       return *failure;
     result = std::move(std::get<Description>(read));
   }
+  dropWrongGuesses(result);
   if (std::optional<Failure> failure = guessClasses(result))
     return *failure;
   if (!result.classWeights.empty() && result.classWeights.size() != result.classes.size())

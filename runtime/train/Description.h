@@ -48,6 +48,7 @@ struct InputFormat {
 struct Split {
   std::string name, list;
   double share = 0;
+  bool guessed = false; ///< a text file of the folder that may be a list
 };
 
 struct Description {

@@ -212,6 +212,19 @@ Result<FileLists> listFolders(const Description &description) {
 
 } // namespace
 
+void dropWrongGuesses(Description &description) {
+  auto isWrong = [&](const Split &split) {
+    for (const char *name : {"train", "val", "trainval", "test"})
+      if (!split.guessed || split.name == name)
+        return false;
+    std::vector<std::pair<int, std::string>> lines;
+    return readList((fs::path(description.root) / split.list).string(), lines) ||
+           failureOf(Finder(description, split.name).item(lines[0].second, ""));
+  };
+  auto &splits = description.splits;
+  splits.erase(std::remove_if(splits.begin(), splits.end(), isWrong), splits.end());
+}
+
 Result<FileLists> listFiles(const Description &description) {
   if (description.splits.empty())
     return listFolders(description);

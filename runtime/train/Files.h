@@ -23,4 +23,8 @@ using FileLists = std::vector<SplitFiles>;
 /// and at a list that names nothing.
 Result<FileLists> listFiles(const Description &description);
 
+/// Takes guessed splits out whose files are no lists: a README.txt. Names such as train and val stay whatever
+/// is in them, so that their errors are seen.
+void dropWrongGuesses(Description &description);
+
 } // namespace segc::train

@@ -26,7 +26,7 @@ std::vector<Split> listsIn(const std::string &root, const std::string &folder) {
   for (const auto &entry : fs::directory_iterator(fs::path(root) / folder, error))
     if (entry.path().extension() == ".txt")
       splits.push_back(
-          {entry.path().stem().string(), (fs::path(folder) / entry.path().filename()).string(), 0});
+          {entry.path().stem().string(), (fs::path(folder) / entry.path().filename()).string(), 0, true});
   auto rank = [](const Split &split) {
     const char *order[] = {"train", "val", "trainval", "test"};
     return std::find(order, order + 4, split.name) - order;

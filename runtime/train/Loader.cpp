@@ -70,6 +70,10 @@ private:
   std::vector<std::shared_ptr<const Example>> kept;
 };
 
+bool same(const pictures::Margins &a, const pictures::Margins &b) {
+  return a.top == b.top && a.left == b.left && a.bottom == b.bottom && a.right == b.right;
+}
+
 /// Brings whole pictures to multiples: mirrored pixels, ignored labels.
 void padSample(Slot &slot, int64_t multiple) {
   Sample &sample = slot.sample;
@@ -239,7 +243,7 @@ Result<Batch> Loader::next() {
       batch.width = image.width;
       batch.margins = slot.margins;
     } else if (image.height != batch.height || image.width != batch.width ||
-               slot.margins.top != batch.margins.top || slot.margins.left != batch.margins.left) {
+               !same(slot.margins, batch.margins)) {
       if (!s.options.training)
         break;
       return s.items[size_t(slot.item)].image + ": has " + std::to_string(image.width) + " x " +

@@ -61,6 +61,14 @@ TEST_F(TrainDataset, FoldersWithoutDescription) {
   EXPECT_TRUE(says(data.notes()[1], {"2 masks hold the values 0 and 255"}));
   EXPECT_TRUE(says(why(data.items("al")), {"there is no split 'al'; there is 'all'; did you mean 'all'?"}));
 
+  // A text file that names no pictures is no list; one that does is, whatever it is called.
+  write("README.txt", std::string("These are pictures.\n"));
+  write("hard.txt", std::string("b\n"));
+  const Dataset listed = opened();
+  ASSERT_EQ(listed.splits().size(), 1u);
+  EXPECT_EQ(listed.splits()[0].name, "hard");
+  fs::remove(path("hard.txt"));
+
   // Other values: classes up to the largest, 255 is void.
   write("masks/b.png", gray(3, {0, 1, 2, 3, 255, 0}));
   write("masks/a.png", gray(3, {0, 1, 2, 3, 0, 0}));
@@ -126,7 +134,7 @@ TEST_F(TrainDataset, SharesCoverEverythingOnce) {
 }
 
 TEST_F(TrainDataset, VocLayout) {
-  Picture mask = gray(4, {0, 15, 255, 20}), objects = gray(4, {0, 1, 255, 2});
+  Picture mask = gray(4, {0, 15, 255, 20}), objects = gray(4, {0, 1, 255, 0});
   mask.palette = objects.palette = segc::pictures::vocPalette();
   write("JPEGImages/p.jpg", makeJpeg(4, 1, 3, false, Bytes(12, 90)));
   write("SegmentationClass/p.png", mask);
@@ -142,14 +150,24 @@ TEST_F(TrainDataset, VocLayout) {
   options.instances = true;
   const Example example = loaded(data, 0, options);
   EXPECT_EQ(example.labels.values, (std::vector<int32_t>{0, 15, ignored, 20}));
-  EXPECT_EQ(example.instances.values, (std::vector<int32_t>{0, 1, ignored, 2}));
+  EXPECT_EQ(example.instances.values, (std::vector<int32_t>{0, 1, ignored, 0}));
   const auto statistics = std::get<Statistics>(measure(data));
   EXPECT_TRUE(statistics.instances);
   EXPECT_EQ(statistics.splits[1].classes[15].objects, 1);
   EXPECT_EQ(statistics.splits[1].ignoredPixels, 1);
 
   write("dataset.json", R"({"layout": "voc", "encoding": "instances", "ignore": 255})");
-  EXPECT_EQ(loaded(opened()).labels.values, (std::vector<int32_t>{0, 1, ignored, 1}));
+  EXPECT_EQ(loaded(opened()).labels.values, (std::vector<int32_t>{0, 1, ignored, 0}));
+
+  // A picture without a map of objects counts none.
+  fs::remove(path("dataset.json"));
+  write("JPEGImages/q.jpg", makeJpeg(4, 1, 3, false, Bytes(12, 90)));
+  write("SegmentationClass/q.png", mask);
+  write("ImageSets/Segmentation/val.txt", std::string("p\nq\n"));
+  const auto partly = std::get<Statistics>(measure(opened()));
+  EXPECT_EQ(partly.splits[1].objectImages, 1);
+  EXPECT_EQ(partly.splits[1].objects, 1);
+  EXPECT_TRUE(says(partly.text(), {"val: objects are counted in the 1 images that have a map"}));
 }
 
 TEST_F(TrainDataset, CamvidLayout) {
@@ -298,6 +316,7 @@ TEST_F(TrainDataset, WrongDescriptions) {
   writePairs();
   const std::pair<const char *, const char *> cases[] = {
       {R"({"clases": []})", "unknown field 'clases'; did you mean 'classes'?"},
+      {R"({"massks": 1})", "did you mean 'masks'?"}, // 'classes' is farther off, though asked for earlier
       {R"({"zzzz": 1})", "unknown field 'zzzz'; the fields are classes, encoding, ignore, images"},
       {"{\"images\": \"a\",\n  \"masks\" 3}", "dataset.json:2:11: is not valid JSON"},
       {R"({"root": 1, "root": 2})", "has the field \"root\" twice"},
@@ -353,7 +372,7 @@ TEST_F(TrainDataset, WrongDescriptions) {
 TEST_F(TrainDataset, StatisticsAndCheck) {
   for (const char *name : {"a", "b", "c"})
     write(std::string("images/") + name + ".png", plain(4, 2, 1, 51));
-  write("masks/a.png", gray(4, {0, 1, 0, 1, 0, 1, 0, 0}));
+  write("masks/a.png", gray(4, {1, 0, 0, 1, 0, 1, 0, 1}));
   write("masks/b.png", gray(4, {0, 0, 0, 0, 0, 0, 0, 9}));
   write("masks/c.png", gray(4, {0, 0, 0, 0, 0, 0, 0, 0}));
   write("train.txt", "a\nb\n");
@@ -367,18 +386,18 @@ TEST_F(TrainDataset, StatisticsAndCheck) {
   EXPECT_EQ(train.pixels, 15);
   EXPECT_EQ(train.ignoredPixels, 1);
   EXPECT_EQ(train.classes[0].images, 2);
-  EXPECT_EQ(train.classes[0].pixels, 12);
+  EXPECT_EQ(train.classes[0].pixels, 11);
   EXPECT_EQ(train.classes[1].images, 1);
-  EXPECT_EQ(train.classes[1].objects, 2); // the pixel at (3, 0) does not touch the other two
+  EXPECT_EQ(train.classes[1].objects, 2); // two that touch at a corner, two below each other
   EXPECT_NEAR(train.mean[1], 0.2, 1e-9);
   EXPECT_NEAR(train.deviation[1], 0, 1e-6);
-  // Frequencies 12/15 and 3/8; their median is the mean of both.
-  const double median = (12.0 / 15 + 3.0 / 8) / 2;
-  EXPECT_NEAR(statistics.balancedWeights[0], median / (12.0 / 15), 1e-9);
-  EXPECT_NEAR(statistics.balancedWeights[1], median / (3.0 / 8), 1e-9);
+  // Frequencies 11/15 and 4/8; their median is the mean of both.
+  const double median = (11.0 / 15 + 4.0 / 8) / 2;
+  EXPECT_NEAR(statistics.balancedWeights[0], median / (11.0 / 15), 1e-9);
+  EXPECT_NEAR(statistics.balancedWeights[1], median / (4.0 / 8), 1e-9);
   EXPECT_EQ(statistics.balancedWeights[2], 0);
   EXPECT_TRUE(says(statistics.text(),
-                   {"class", "train images", "regions", "thing", "80.00", "total", "6.25 % ignored"}));
+                   {"class", "train images", "regions", "thing", "73.33", "total", "6.25 % ignored"}));
   const Json json = statistics.json();
   EXPECT_EQ(json["splits"]["train"]["classes"][1]["objects"], 2);
   EXPECT_EQ(json["splits"]["val"]["images"], 1);

@@ -195,6 +195,14 @@ TEST_F(TrainLoader, SizesMayChangeInEvaluationOnly) {
   EXPECT_EQ(batch(*from).width, 4);
   EXPECT_EQ(batch(*from).names[0], "p1");
   EXPECT_EQ(batch(*from).n, 0);
+  // Padded to one size they still differ in their margins.
+  write("images/p9.png", plain(10, 8, 1, 0));
+  write("masks/p9.png", plain(10, 8, 1, 0));
+  options.multiple = 8;
+  from = loader(options);
+  EXPECT_EQ(batch(*from).n, 1);
+  EXPECT_EQ(batch(*from).n, 1);
+  options.multiple = 1;
   options.training = true;
   from = loader(options);
   EXPECT_TRUE(says(why(from->next()), {"pixels, ", "in the same batch has", "give the size of the crops"}));

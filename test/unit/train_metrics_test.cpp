@@ -84,6 +84,13 @@ TEST(TrainMetrics, IgnoredPixelsCountOnNeitherSide) {
   EXPECT_EQ(matrix.total(), 2);
   EXPECT_EQ(*score(matrix).meanJaccard, 1);
 
+  // The ignored label may be one of the classes.
+  ConfusionMatrix background(2);
+  const int32_t some[] = {0, 1, 1, 0}, all[] = {1, 1, 0, 0};
+  EXPECT_EQ(background.add(some, all, 4, 0), std::nullopt);
+  EXPECT_EQ(background.ofTruth(0), 0);
+  EXPECT_EQ(background.ofTruth(1), 2);
+
   const int32_t wrong[] = {0, 2, 0, 0}, good[] = {0, 0, 0, 0}, low[] = {0, 0, -3, 0};
   EXPECT_TRUE(says(*matrix.add(wrong, good, 4, 255),
                    {"pixel 1 has the label 2; classes are 0 to 1, ignored is 255"}));

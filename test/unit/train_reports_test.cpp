@@ -6,6 +6,7 @@
 #include "runtime/train/RunLog.h"
 #include "runtime/train/Table.h"
 #include "test/unit/train_support.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <sys/stat.h>
@@ -71,7 +72,7 @@ TEST_F(TrainReports, WritesAreWholeOrNot) {
   EXPECT_TRUE(says(*readText(path("pipe"), text), {"is not a regular file"}));
 }
 
-/// Every number in an attribute, to see that nothing infinite got in and all lies on the page.
+/// How many lines are drawn.
 size_t paths(const std::string &svg) {
   size_t count = 0;
   for (size_t at = 0; (at = svg.find("<path", at)) != std::string::npos; ++at)
@@ -90,6 +91,9 @@ TEST_F(TrainReports, CurvesAreASvg) {
   EXPECT_EQ(paths(svg), 2u);
   EXPECT_FALSE(contains(svg, "nan"));
   EXPECT_FALSE(contains(svg, "inf"));
+  const std::string first =
+      svg.substr(svg.find("<path"), svg.find("/>", svg.find("<path")) - svg.find("<path"));
+  EXPECT_EQ(std::count(first.begin(), first.end(), 'M'), 2) << "the line is parted where the value is none";
   EXPECT_LT(svg.size(), 40000u) << "long series are thinned";
   // The line starts at the left end of the axis and ends at the right one, and falls.
   const size_t path = svg.find("<path d=\"M");
@@ -189,6 +193,9 @@ TEST_F(TrainReports, Arguments) {
   EXPECT_TRUE(says(why(std::get<0>(parse({"-count="})).integer("count", 1, 0, 9)), {"-count is ''"}));
   EXPECT_TRUE(
       says(why(parse({"-cuont", "3"})), {"unknown flag '-cuont'; did you mean '-count'? (-help lists all)"}));
+  EXPECT_EQ(nearest("cot", {"out", "cat", "count"}), "cat");
+  EXPECT_EQ(nearest("cat", {"cot", "cat"}), "cat");
+  EXPECT_EQ(nearest("abcdef", {"out"}), "");
   EXPECT_TRUE(says(why(parse({"---out", "3"})), {"unknown flag '---out'"}));
   EXPECT_TRUE(says(why(parse({"-out"})), {"-out needs a value"}));
   EXPECT_TRUE(says(why(parse({"-help=1"})), {"-help takes no value"}));

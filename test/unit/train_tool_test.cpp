@@ -63,6 +63,17 @@ TEST_F(TrainTool, Sheet) {
   picture = std::get<Picture>(segc::pictures::readPicture(sheet));
   EXPECT_EQ(picture.width, 4 * 22 + 6);
   EXPECT_EQ(picture.height, 2 * (8 + 6 + 11) + 6);
+
+  // The first column shows pictures as they are, the others do not.
+  write("aug.json", std::string(R"({"brightness": 0.5})"));
+  EXPECT_EQ(run("sheet " + folder.string() + " -out " + sheet + " -augment " + path("aug.json") +
+                " -columns 3 -count 3 -show image"),
+            0)
+      << err;
+  picture = std::get<Picture>(segc::pictures::readPicture(sheet));
+  EXPECT_EQ(picture.at(10, 10)[0], 100);
+  EXPECT_GT(picture.at(36, 10)[0], 200);
+  EXPECT_GT(picture.at(62, 10)[0], 200);
 }
 
 TEST_F(TrainTool, WhatIsWrong) {
