@@ -41,12 +41,11 @@ Value RunVectors::buffer(Value value) {
   if (known)
     return known;
   auto type = cast<RankedTensorType>(value.getType());
-  constexpr int64_t kPadding = 64;
-  int64_t elements = (type.getNumElements() + kPadding - 1) / kPadding * kPadding;
-  int64_t one = table.constant(1);
+  constexpr int64_t kPadding = 64; // elements of a "pixel"
+  int64_t one = table.constant(1), lines = table.constant((type.getNumElements() + kPadding - 1) / kPadding);
   auto alloc = plan::AllocOp::create(b, value.getLoc(), plan::BufferType::get(b.getContext()),
                                      hg::layerName(value.getLoc()), type.getElementType(),
-                                     b.getDenseI64ArrayAttr({one, one, one}), elements,
+                                     b.getDenseI64ArrayAttr({one, one, lines}), kPadding,
                                      b.getDenseI64ArrayAttr({0, 0, 0, 0}), IntegerAttr());
   return known = alloc.getBuffer();
 }

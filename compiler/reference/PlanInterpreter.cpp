@@ -253,7 +253,7 @@ private:
   LogicalResult write(Operation *step, Value value, const Tensor &tensor) {
     Operation *target = value.getDefiningOp();
     RankedTensorType shown = cast<plan::ViewType>(value.getType()).getTensor();
-    if (!isa<plan::ViewOp, plan::OutputOp>(target) && ArrayRef<int64_t>(tensor.shape) != shown.getShape())
+    if (!isa<plan::ViewOp, plan::OutputOp>(target) && !tensor.isPacked() && ArrayRef<int64_t>(tensor.shape) != shown.getShape())
       return step->emitOpError("writes a tensor of other extents than ") << shown;
     if (auto gradient = dyn_cast<plan::GradientOp>(target)) {
       named["gradient " + gradient.getName().str()] = tensor;

@@ -216,10 +216,8 @@ LogicalResult DenseOp::verify() {
   if (!alloc)
     return emitOpError("must show a plan.alloc");
   RankedTensorType type = getView().getType().getTensor();
-  if (!type.hasStaticShape() || type.getNumElements() > static_cast<int64_t>(alloc.getChannels()) ||
-      type.getElementType() != alloc.getElement())
-    return emitOpError("shows ") << type << ", more than the buffer's " << alloc.getChannels()
-                                 << " elements of " << alloc.getElement();
+  if (!type.hasStaticShape() || type.getElementType() != alloc.getElement())
+    return emitOpError("must show known extents in elements of ") << alloc.getElement() << ", not " << type;
   return success();
 }
 
@@ -282,6 +280,11 @@ LogicalResult ProgramOp::verifyRegions() {
         return view.emitOpError("refers to a size that does not exist");
       if (failed(verifyView(view, sizes)))
         return failure();
+    } else if (auto dense = dyn_cast<DenseOp>(op)) {
+      auto alloc = dense.getBuffer().getDefiningOp<AllocOp>();
+      RankedTensorType type = dense.getView().getType().getTensor();
+      if (bufferBytes(alloc, sizes) < type.getNumElements() * elementBytes(type.getElementType()))
+        return dense.emitOpError("shows ") << type << ", more than its buffer holds";
     }
   }
   // Buffers that live at the same time must not share bytes.

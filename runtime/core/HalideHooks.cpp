@@ -52,18 +52,26 @@ int halide_do_par_for(void *userContext, halide_task_t task, int min, int size, 
 void *halide_malloc(void *userContext, size_t bytes) {
   Lane *lane = static_cast<Lane *>(userContext);
   const uint64_t size = segc::rt::alignUp(bytes);
-  if (size < bytes || size > lane->capacity - lane->used)
+  constexpr uint32_t kMost = sizeof lane->blocks / sizeof lane->blocks[0];
+  if (size < bytes || size > lane->capacity - lane->used || lane->live == kMost)
     return nullptr;
   void *block = lane->scratch + lane->used;
+  lane->blocks[lane->live++] = {lane->used, false};
   lane->used += size;
-  ++lane->live;
   return block;
 }
 
+/// A loop may allocate inside a block that stays live, over and over: what is returned must be free again.
 void halide_free(void *userContext, void *block) {
   Lane *lane = static_cast<Lane *>(userContext);
-  if (block && --lane->live == 0)
-    lane->used = 0;
+  if (!block)
+    return;
+  const uint64_t start = uint64_t(static_cast<char *>(block) - lane->scratch);
+  for (uint32_t i = lane->live; i-- > 0;)
+    if (lane->blocks[i].start == start)
+      lane->blocks[i].returned = true;
+  while (lane->live && lane->blocks[lane->live - 1].returned)
+    lane->used = lane->blocks[--lane->live].start;
 }
 
 int halide_error_out_of_memory(void *userContext) { return halide_error_code_out_of_memory; }

@@ -12,8 +12,12 @@ struct alignas(64) Lane {
   Crew *crew;
   char *scratch;     ///< 64-byte aligned
   uint64_t capacity; ///< bytes of scratch
-  uint64_t used;     ///< bump pointer; back to 0 when nothing is live
-  uint32_t live;     ///< blocks handed out and not returned
+  uint64_t used;     ///< bump pointer; falls back to the end of the last block that is live
+  uint32_t live;     ///< blocks on the stack below, some of which may have been returned out of order
+  struct Block {
+    uint64_t start;
+    bool returned;
+  } blocks[16]; ///< a kernel has a handful at a time
 };
 
 /// The lanes of one model. A model runs one kernel at a time, so one flag says whether a parallel loop is on;

@@ -54,7 +54,7 @@ int ensureWorkspace(segc_model_model &model, uint64_t bytes) {
 
 void setScratch(segc_model_model &model, char *scratch, uint64_t bytesOfLane) {
   for (int i = 0; i < model.crew.count; ++i)
-    model.lanes[i] = {&model.crew, scratch + uint64_t(i) * bytesOfLane, bytesOfLane, 0, 0};
+    model.lanes[i] = {&model.crew, scratch + uint64_t(i) * bytesOfLane, bytesOfLane, 0, 0, {}};
 }
 
 /// Marks the weights that run() reads as they are; the others are only for @prepare.

@@ -142,7 +142,7 @@ struct Halide : testing::Test {
     ASSERT_EQ(segc_pool_v1_retain(4), 0);
     crew = {lanes, 4, false};
     for (int i = 0; i < 4; ++i)
-      lanes[i] = {&crew, memory[i], sizeof memory[i], 0, 0};
+      lanes[i] = {&crew, memory[i], sizeof memory[i], 0, 0, {}};
   }
   void TearDown() override { segc_pool_v1_release(); }
 };
