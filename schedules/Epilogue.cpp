@@ -1,6 +1,7 @@
 /// \file Expressions of the epilogues and the operands they take.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
+#include "schedules/Arithmetic.h"
 #include <cmath>
 
 using Halide::CompileError;
@@ -9,23 +10,8 @@ using Halide::Expr;
 namespace segc::schedules {
 namespace {
 
-/// `a < b ? yes : no`, false when unordered. Halide lets LLVM assume that no float is NaN; the strict
-/// comparison takes that back, and `below(v, 0) ? 0 : v` still becomes one vmaxps whose second operand is v.
-Expr selectBelow(const Expr &a, const Expr &b, const Expr &yes, const Expr &no) {
-  return Halide::select(Halide::strict_float(a < b), yes, no);
-}
 Expr atLeast(const Expr &v, float low) { return selectBelow(v, low, low, v); }
 Expr atMost(const Expr &v, float high) { return selectBelow(high, v, high, v); }
-
-/// exp, for arguments clamped to where the result is a normal number: Halide's polynomial (1.6e-7 relative)
-/// gives 0 for infinities of both signs and for NaN.
-Expr expNormal(const Expr &v) { return Halide::exp(Halide::clamp(v, -87.f, 88.f)); }
-
-/// `result`, or v where v is NaN: by its bits, because LLVM removes is_nan() of anything but a load.
-Expr keepNan(const Expr &v, const Expr &result) {
-  const Expr magnitude = Halide::reinterpret<uint32_t>(v) & Expr(uint32_t(0x7fffffff));
-  return Halide::select(magnitude > Expr(uint32_t(0x7f800000)), v, result);
-}
 
 Expr sigmoid(const Expr &v) { return keepNan(v, 1.f / (1.f + expNormal(-v))); }
 

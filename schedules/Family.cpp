@@ -66,7 +66,7 @@ const std::vector<Family> &families() {
       depthwiseFamily(), winogradFamily(), directConvFamily(), packConvFamily(), poolFamily(),
       unpoolFamily(),    upsampleFamily(), pointwiseFamily(),  softmaxFamily(),  argmaxFamily(),
       padFamily(),       convertFamily(),  prepareFamily(),   wgradWinogradFamily(), wgradDirectFamily(), unpackWgradFamily(),
-      channelSumsFamily(), finishSumsFamily(), optimizerFamily(),
+      channelSumsFamily(), finishSumsFamily(), lossSumsFamily(), finishLossFamily(), lossGradFamily(), optimizerFamily(),
   };
   return all;
 }

@@ -27,13 +27,16 @@ Band::Band(const Expr &height, const Expr &band) {
   most = (height + bands - 1) / bands;
 }
 
-PixelLanes::PixelLanes(const Band &band, const Expr &width, const Var &lane, int lanes)
-    : r(0, (width + lanes - 1) / lanes, 0, band.most, "r") {
-  r.where(r.y < band.count);
-  const Expr at = r.x * lanes + lane;
-  x = min(likely(at), width - 1);
-  y = band.first + r.y;
-  inside = likely(at < width);
+PixelLanes::PixelLanes(const Band &band, const Expr &width, const Var &lane, int lanes, int channels)
+    : r(0, channels, 0, (width + lanes - 1) / lanes, 0, band.most, "r") {
+  r.where(r.z < band.count);
+  x = pixel(r.y, lane, lanes, width);
+  y = band.first + r.z;
+  inside = likely(r.y * lanes + lane < width);
+}
+
+Expr PixelLanes::pixel(const Expr &block, const Var &lane, int lanes, const Expr &width) {
+  return min(likely(block * lanes + lane), width - 1);
 }
 
 std::vector<Expr> valuesOf(const FuncRef &sums, size_t count) {
@@ -53,7 +56,7 @@ Tuple plus(const FuncRef &sums, const std::vector<Expr> &terms) {
 }
 
 std::vector<Func> sumLanes(Func perLane, size_t count, int lanes, const std::vector<Var> &arguments, Func out,
-                           const Var &loop) {
+                           const Var &task, int channels) {
   const std::vector<Expr> at(arguments.begin(), arguments.end());
   std::vector<Func> totals;
   for (size_t i = 0; i < count; i++) {
@@ -63,7 +66,11 @@ std::vector<Func> sumLanes(Func perLane, size_t count, int lanes, const std::vec
     Func total("total" + std::to_string(i));
     total(arguments) = Expr(0.0);
     total(arguments) += valuesOf(perLane(ofLane), count)[i];
-    total.compute_at(out, loop).store_in(MemoryType::Register);
+    total.compute_at(out, task).store_in(MemoryType::Register);
+    for (size_t j = channels ? 1 : 0; j < arguments.size(); j++)
+      total.bound_extent(arguments[j], 1);
+    if (channels)
+      total.bound(arguments[0], 0, channels).unroll(arguments[0]).update().unroll(arguments[0]);
     total.update().atomic().vectorize(l);
     totals.push_back(total);
   }

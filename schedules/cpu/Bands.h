@@ -24,9 +24,13 @@ struct Band {
 /// A band in vectors across the pixels of its rows. The last vector of a row starts inside it, so it may go
 /// beyond its end: such lanes read the row's last pixel, and must then not count.
 struct PixelLanes {
-  Halide::RDom r; ///< x: vectors of a row, y: rows of the band
+  Halide::RDom r; ///< x: channels, y: vectors of a row, z: rows of the band
   Halide::Expr x, y, inside;
-  PixelLanes(const Band &band, const Halide::Expr &width, const Halide::Var &lane, int lanes);
+  PixelLanes(const Band &band, const Halide::Expr &width, const Halide::Var &lane, int lanes,
+             int channels = 1);
+  /// The pixel of `lane` in vector `block` of a row, and whether there is one.
+  static Halide::Expr pixel(const Halide::Expr &block, const Halide::Var &lane, int lanes,
+                            const Halide::Expr &width);
 };
 
 /// Values of a Func with one or several of them, and sums of such.
@@ -34,10 +38,11 @@ std::vector<Halide::Expr> valuesOf(const Halide::FuncRef &sums, size_t count);
 Halide::Tuple zeros(size_t count);
 Halide::Tuple plus(const Halide::FuncRef &sums, const std::vector<Halide::Expr> &terms);
 
-/// The totals over the lanes of `perLane`(lane, arguments…), which has `count` values: one Func of the
-/// arguments for each, in registers beside one `loop` of `out`.
+/// The totals over the lanes of `perLane`(lane, [channel], b, n), which has `count` values: one Func of the
+/// same without the lane for each, in registers beside one `task` of `out`, for all channels if there is such
+/// an argument.
 std::vector<Halide::Func> sumLanes(Halide::Func perLane, size_t count, int lanes,
                                    const std::vector<Halide::Var> &arguments, Halide::Func out,
-                                   const Halide::Var &loop);
+                                   const Halide::Var &task, int channels = 0);
 
 } // namespace segc::schedules

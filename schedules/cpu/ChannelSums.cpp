@@ -100,10 +100,8 @@ void sumAcrossPixels(const Terms &terms, Func out, const Loops &v, int channels,
   sums(v.lane, v.c, v.b, v.n) = zeros(terms.sums());
   sums(v.lane, v.c, v.b, v.n) = plus(sums(v.lane, v.c, v.b, v.n), added);
   std::vector<Expr> totals;
-  for (Func total : sumLanes(sums, terms.sums(), vector, {v.c, v.b, v.n}, out, v.task)) {
-    total.bound(v.c, 0, channels).bound_extent(v.b, 1).bound_extent(v.n, 1).unroll(v.c).update().unroll(v.c);
+  for (Func total : sumLanes(sums, terms.sums(), vector, {v.c, v.b, v.n}, out, v.task, channels))
     totals.push_back(total(v.c, v.b, v.n));
-  }
   out(v.c, v.k, v.b, v.n) = column(terms, v, totals);
 
   out.fuse(v.b, v.n, v.task).parallel(v.task);
@@ -115,7 +113,10 @@ void sumAcrossPixels(const Terms &terms, Func out, const Loops &v, int channels,
       .bound_extent(v.n, 1)
       .vectorize(v.lane)
       .unroll(v.c);
-  sums.update().reorder(v.lane, v.c, pixels.r.x, pixels.r.y, v.b, v.n).vectorize(v.lane).unroll(v.c);
+  sums.update()
+      .reorder(v.lane, v.c, pixels.r.x, pixels.r.y, pixels.r.z, v.b, v.n)
+      .vectorize(v.lane)
+      .unroll(v.c);
 }
 
 KernelBuild buildChannelSums(const KernelSpec &spec, Isa isa) {

@@ -28,6 +28,9 @@ Family prepareFamily();
 // Training: sums over pixels and what is made of them.
 Family channelSumsFamily();
 Family finishSumsFamily();
+Family lossSumsFamily();
+Family finishLossFamily();
+Family lossGradFamily();
 
 // Training: flat vectors.
 Family optimizerFamily();

@@ -1,10 +1,8 @@
 /// \file Softmax, its logarithm, and the channel of the maximum: reductions over the channels of each pixel.
-///
-/// With many channels the reduction runs over vectors of one pixel: the last vector ends with the last
-/// channel, so it may overlap the one before; maxima do not mind, sums leave the overlap out.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/cpu/Families.h"
-#include "schedules/cpu/Rows.h"
+#include "schedules/cpu/Logits.h"
 
 using namespace Halide;
 
@@ -15,58 +13,6 @@ namespace {
 /// vector costs more than the strided loads.
 constexpr int kGatherBelow = 32;
 
-/// Bits of floats; the order key of -inf.
-constexpr int kInfinity = 0x7f800000, kMagnitude = 0x7fffffff, kQuietNan = 0x7fc00000;
-constexpr int kLowest = -kInfinity - 1;
-
-/// An integer that orders like the float, with one value for both zeros and NaN above all: the bits of
-/// positive floats ascend, those of negative ones do once all but the sign are flipped. Maxima of keys need
-/// no care: LLVM may assume that sums and selections of floats are no NaN.
-Expr orderKey(const Expr &v) {
-  const Expr bits = reinterpret<int32_t>(v), magnitude = bits & kMagnitude;
-  return select(magnitude > kInfinity, Int(32).max(), magnitude == 0, 0, bits ^ ((bits >> 31) & kMagnitude));
-}
-Expr fromKey(const Expr &key) { return reinterpret<float>(key ^ ((key >> 31) & kMagnitude)); }
-
-/// exp for arguments up to 0; 0 where the result would not be a normal number (and for -inf).
-/// Cephes' expf: 2^k * exp(r), |r| <= ln 2 / 2, 1e-7 relative. Adding 1.5 * 2^23 rounds to an integer:
-/// Halide's own exp needs floor(), a call of the C library on machines without SSE 4.1.
-Expr expNegative(const Expr &v) {
-  const Expr shift = 12582912.f, in = max(v, -87.f);
-  const Expr k = strict_float(strict_float(in * 1.44269504088896341f + shift) - shift);
-  const Expr r = strict_float(strict_float(in - k * 0.693359375f) + k * 2.12194440e-4f);
-  Expr p = 1.9875691500e-4f * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  const Expr power = reinterpret<float>((cast<int32_t>(k) + 127) << 23);
-  return select(strict_float(v < -87.f), 0.f, (p * r * r + r + 1.f) * power);
-}
-
-/// A pixel of up to this many vectors is unrolled.
-constexpr int kMostUnrolled = 4;
-
-/// A pixel's channels in vectors: lane l of vector k is channel start + l.
-struct Vectors {
-  RDom k, l;
-  Expr start; ///< of vector k: the last one ends with the last channel
-  explicit Vectors(const Rows &rows)
-      : k(0, ceilDiv(rows.channels, rows.vector), "k"), l(0, rows.vector, "l"),
-        start(min(k * rows.vector, rows.channels - rows.vector)) {}
-};
-
-/// Schedules what each lane gathers and its combination beside one pixel of `out`.
-void schedulePixel(Func perLane, Func total, const Vectors &vectors, const Var &lane, Func out,
-                   const Rows &rows) {
-  for (Func f : {perLane, total})
-    f.compute_at(out, rows.x).store_in(MemoryType::Register);
-  perLane.bound(lane, 0, rows.vector).vectorize(lane).update().reorder(lane, vectors.k).vectorize(lane);
-  if (rows.channels <= kMostUnrolled * rows.vector)
-    perLane.update().unroll(vectors.k);
-  total.update().atomic().vectorize(vectors.l);
-}
-
 /// With d(c) = x(c) - max x: exp(d) / sum exp(d), or d - log(sum exp(d)). The whole pixel is NaN where
 /// one value is, or where the maximum is infinite (inf - inf).
 KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
@@ -75,13 +21,14 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
   const Rows rows(channels, isa, false);
   const Var &c = rows.c, &x = rows.x, &y = rows.y, &n = rows.n, lane("lane");
   const bool logarithm = spec.op == "log_softmax";
-  const Vectors vectors(rows);
+  const ChannelVectors vectors(channels, rows.overChannels ? rows.vector : 1);
 
   Func top("top"), value("value"), sum("sum"), topLane("topLane"), sumLane("sumLane"), scale("scale"),
       out("y");
   if (rows.overChannels) {
     topLane(lane, x, y, n) = Int(32).min();
-    topLane(lane, x, y, n) = max(topLane(lane, x, y, n), orderKey(in(vectors.start + lane, x, y, n)));
+    topLane(lane, x, y, n) =
+        max(topLane(lane, x, y, n), orderKey(in(vectors.channel(vectors.k, lane), x, y, n)));
     top(x, y, n) = Int(32).min();
     top(x, y, n) = max(top(x, y, n), topLane(vectors.l, x, y, n));
   } else {
@@ -100,7 +47,7 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
   if (rows.overChannels) {
     sumLane(lane, x, y, n) = 0.f;
     sumLane(lane, x, y, n) +=
-        select(vectors.start + lane >= vectors.k * rows.vector, term(vectors.start + lane), 0.f);
+        select(vectors.counts(vectors.k, lane), term(vectors.channel(vectors.k, lane)), 0.f);
     sum(x, y, n) = 0.f;
     sum(x, y, n) += sumLane(vectors.l, x, y, n);
   } else {
@@ -112,15 +59,16 @@ KernelBuild buildSoftmax(const KernelSpec &spec, Isa isa) {
   scale(x, y, n) = logarithm ? Internal::halide_log(sum(x, y, n)) : 1.f / sum(x, y, n);
   const Expr v = value(c, x, y, n),
              result = logarithm ? strict_float(v - scale(x, y, n)) : v * scale(x, y, n);
-  const Expr key = top(x, y, n), isNumber = key < kInfinity && key > kLowest;
-  out(c, x, y, n) = reinterpret<float>(select(isNumber, reinterpret<int32_t>(result), kQuietNan));
+  out(c, x, y, n) = selectBits(isFinite(top(x, y, n)), result, quietNan());
 
   describeActivation(out.output_buffer(), channels, spec.get("out"));
   rows.schedule(out);
   scale.compute_at(out, x).store_in(MemoryType::Register);
   if (rows.overChannels) {
-    schedulePixel(topLane, top, vectors, lane, out, rows);
-    schedulePixel(sumLane, sum, vectors, lane, out, rows);
+    for (Func f : {top, sum})
+      f.compute_at(out, x).store_in(MemoryType::Register);
+    scheduleGather(topLane, top, vectors, lane, LoopLevel(out, x));
+    scheduleGather(sumLane, sum, vectors, lane, LoopLevel(out, x));
   } else {
     for (Func f : {top, sum})
       f.compute_at(out, x).store_in(MemoryType::Register).vectorize(x);
@@ -151,10 +99,10 @@ KernelBuild buildArgmaxWithin(const KernelSpec &spec, const ImageParam &in, Isa 
   const int channels = spec.get("c");
   const Rows rows(channels, isa, false);
   const Var &c = rows.c, &x = rows.x, &y = rows.y, &n = rows.n, lane("lane");
-  const Vectors vectors(rows);
+  const ChannelVectors vectors(channels, rows.overChannels ? rows.vector : 1);
   Func best("best"), largest("largest"), first("first"), out("y");
   best(lane, x, y, n) = Tuple(Int(32).min(), 0);
-  const Expr channel = vectors.start + lane, soFar = best(lane, x, y, n)[0];
+  const Expr channel = vectors.channel(vectors.k, lane), soFar = best(lane, x, y, n)[0];
   const Expr key = orderKey(in(channel, x, y, n));
   best(lane, x, y, n) = Tuple(max(key, soFar), select(key > soFar, channel, best(lane, x, y, n)[1]));
   largest(x, y, n) = Int(32).min();
@@ -166,7 +114,8 @@ KernelBuild buildArgmaxWithin(const KernelSpec &spec, const ImageParam &in, Isa 
   describeActivation(out.output_buffer(), 1, spec.get("out"));
   out.bound(c, 0, 1);
   rows.parallelRows(out);
-  schedulePixel(best, largest, vectors, lane, out, rows);
+  largest.compute_at(out, x).store_in(MemoryType::Register);
+  scheduleGather(best, largest, vectors, lane, LoopLevel(out, x));
   first.compute_at(out, x).store_in(MemoryType::Register).update().atomic().vectorize(vectors.l);
   return kernelBuild(Pipeline(out), {in});
 }

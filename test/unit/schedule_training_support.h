@@ -16,9 +16,11 @@ inline float uniform(std::mt19937 &random, float low, float high) {
   return std::uniform_real_distribution<float>(low, high)(random);
 }
 
-/// The largest difference over the largest wanted value of a tensor. NaNs must agree.
+/// The largest difference over the largest wanted value of a tensor, or over `scale` if all are smaller. NaNs
+/// must agree.
 class Worst {
 public:
+  explicit Worst(double scale = 1e-30) : largest(scale) {}
   void add(double got, double want) {
     if (std::isnan(want) || std::isinf(want)) {
       off = std::isnan(want) ? (std::isnan(got) ? off : INFINITY) : got == want ? off : INFINITY;
@@ -28,10 +30,10 @@ public:
     off = difference <= off ? off : std::isnan(difference) ? INFINITY : difference;
     largest = std::max(largest, std::fabs(want));
   }
-  double relative() const { return off == 0 ? 0 : off / std::max(largest, 1e-30); }
+  double relative() const { return off / largest; }
 
 private:
-  double off = 0, largest = 0;
+  double off = 0, largest;
 };
 
 /// Partial sums (c, k, b, n), bands and images further apart than they must be.

@@ -1,0 +1,62 @@
+/// \file Comparisons, exponentials and logarithms for kernels.
+// SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+/// Bits of floats; the order key of -inf.
+constexpr int kInfinity = 0x7f800000, kMagnitude = 0x7fffffff, kQuietNan = 0x7fc00000;
+constexpr int kLowest = -kInfinity - 1;
+
+} // namespace
+
+Expr selectBelow(const Expr &a, const Expr &b, const Expr &yes, const Expr &no) {
+  return select(strict_float(a < b), yes, no);
+}
+
+/// By its bits, because LLVM removes is_nan() of anything but a load.
+Expr keepNan(const Expr &v, const Expr &result) {
+  const Expr magnitude = reinterpret<uint32_t>(v) & Expr(uint32_t(kMagnitude));
+  return select(magnitude > Expr(uint32_t(kInfinity)), v, result);
+}
+
+Expr selectBits(const Expr &condition, const Expr &yes, const Expr &no) {
+  return reinterpret<float>(select(condition, reinterpret<int32_t>(yes), reinterpret<int32_t>(no)));
+}
+Expr quietNan() { return reinterpret<float>(Expr(kQuietNan)); }
+
+Expr expNormal(const Expr &v) { return exp(clamp(v, -87.f, 88.f)); }
+
+/// Cephes' expf: 2^k * exp(r), |r| <= ln 2 / 2, 1e-7 relative. Adding 1.5 * 2^23 rounds to an integer:
+/// Halide's own exp needs floor(), a call of the C library on machines without SSE 4.1.
+Expr expNegative(const Expr &v) {
+  const Expr shift = 12582912.f, in = max(v, -87.f);
+  const Expr k = strict_float(strict_float(in * 1.44269504088896341f + shift) - shift);
+  const Expr r = strict_float(strict_float(in - k * 0.693359375f) + k * 2.12194440e-4f);
+  Expr p = 1.9875691500e-4f * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const Expr power = reinterpret<float>((cast<int32_t>(k) + 127) << 23);
+  return select(strict_float(v < -87.f), 0.f, (p * r * r + r + 1.f) * power);
+}
+
+/// log(u) with u = 1 + t rounded, plus what the rounding took away: d log = du / u.
+Expr log1p(const Expr &t) {
+  const Expr u = strict_float(1.f + t);
+  return Internal::halide_log(u) + strict_float(t - strict_float(u - 1.f)) / u;
+}
+
+/// The bits of positive floats ascend, those of negative ones do once all but the sign are flipped.
+Expr orderKey(const Expr &v) {
+  const Expr bits = reinterpret<int32_t>(v), magnitude = bits & kMagnitude;
+  return select(magnitude > kInfinity, Int(32).max(), magnitude == 0, 0, bits ^ ((bits >> 31) & kMagnitude));
+}
+Expr fromKey(const Expr &key) { return reinterpret<float>(key ^ ((key >> 31) & kMagnitude)); }
+Expr isFinite(const Expr &key) { return key < kInfinity && key > kLowest; }
+
+} // namespace segc::schedules
