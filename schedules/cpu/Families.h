@@ -18,10 +18,16 @@ Family unpackWgradFamily();
 Family poolFamily();
 Family unpoolFamily();
 Family upsampleFamily();
+Family upsampleTransposeFamily();
 Family pointwiseFamily();
 Family softmaxFamily();
+Family softmaxGradFamily();
+Family takeFamily();
 Family argmaxFamily();
 Family padFamily();
+Family padTransposeFamily();
+Family padTransposeFamily();
+Family upsampleTransposeFamily();
 Family convertFamily();
 Family prepareFamily();
 

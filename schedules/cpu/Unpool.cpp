@@ -1,7 +1,8 @@
 /// \file The inverse of maximum pooling with positions: each value goes back to where its maximum came from.
 ///
 /// Written as a gather, so that every pixel is stored once: pixel p of the padded input is tap
-/// p - w * stride of each window w that reaches it.
+/// p - w * stride of each window w that reaches it. Where several windows point at a pixel, the last one wins
+/// or, for the gradient of a maximum pooling, their values add.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
@@ -39,14 +40,17 @@ KernelBuild buildUnpool(const KernelSpec &spec, Isa isa) {
   auto candidates = [&](int axis) {
     return (spec.get("r", axis) - 1) * spec.get("d", axis) / spec.get("s", axis) + 1;
   };
-  // The last window in row-major order wins: it is asked last here, so outermost.
+  // The last window in row-major order wins: it is asked last here, so outermost. Or all that point here add,
+  // in order.
+  const bool sum = spec.word("overlap") == "sum";
   Expr value = 0.f;
   for (int back = candidates(0) - 1; back >= 0; back--)
     for (int aside = candidates(1) - 1; aside >= 0; aside--) {
       const Candidate v = candidate(y, back, spec, 0, values.dim(2).extent());
       const Candidate h = candidate(x, aside, spec, 1, values.dim(1).extent());
       const Expr here = index(c, h.window, v.window, n) == cast<uint8_t>(v.tap * spec.get("r", 1) + h.tap);
-      value = select(v.exists && h.exists && here, values(c, h.window, v.window, n), value);
+      const Expr arriving = values(c, h.window, v.window, n), points = v.exists && h.exists && here;
+      value = sum ? value + select(points, arriving, 0.f) : select(points, arriving, value);
     }
   // Operands of epilogues have the result's extents, but start at 0.
   Func out("y");

@@ -154,6 +154,7 @@ TEST_P(RandomTraining, GradientsAgree) {
   compile.winograd = seed % 5 != 4;
   GradientCheckOptions options;
   options.seed = seed;
+  options.differences = 1e-3; // pools and activations bend; gradient_test holds smooth networks at 1e-6
   EXPECT_EQ(gradientDifferences(json, compile, options), "") << json;
 }
 
