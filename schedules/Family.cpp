@@ -71,7 +71,7 @@ const std::vector<Family> &families() {
       convertFamily(),     prepareFamily(),     wgradWinogradFamily(),
       wgradDirectFamily(), unpackWgradFamily(), channelSumsFamily(),
       finishSumsFamily(),  lossSumsFamily(),    finishLossFamily(),
-      lossGradFamily(),    optimizerFamily(), upsampleTransposeFamily(), padTransposeFamily(),
+      lossGradFamily(),    optimizerFamily(),
   };
   return all;
 }

@@ -26,8 +26,6 @@ Family takeFamily();
 Family argmaxFamily();
 Family padFamily();
 Family padTransposeFamily();
-Family padTransposeFamily();
-Family upsampleTransposeFamily();
 Family convertFamily();
 Family prepareFamily();
 

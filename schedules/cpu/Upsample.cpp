@@ -2,16 +2,26 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
-#include "schedules/cpu/Resize.h"
 #include "schedules/cpu/Rows.h"
 
 using namespace Halide;
 
 namespace segc::schedules {
+namespace {
+
+/// floor(i * in / out), the product in 64 bits.
 Expr nearestPixel(const Expr &i, const Expr &in, const Expr &out) {
   return min(cast<int>(cast<int64_t>(i) * in / cast<int64_t>(out)), in - 1);
 }
 
+/// Two neighbours along one axis and the share of the second one.
+struct Between {
+  Expr low, high, share;
+};
+
+/// PyTorch's upsample_bilinear2d: half-pixel coordinates (i + 0.5) * in / out - 0.5, not below 0, or with
+/// aligned corners i * (in - 1) / (out - 1), 0 for a single pixel; all in f32. Beyond the last pixel the
+/// neighbour is the pixel itself.
 Between between(const Expr &i, const Expr &in, const Expr &out, bool align) {
   const Expr scale = align ? select(out > 1, cast<float>(in - 1) / cast<float>(max(out - 1, 1)), 0.f)
                            : cast<float>(in) / cast<float>(out);
@@ -19,8 +29,6 @@ Between between(const Expr &i, const Expr &in, const Expr &out, bool align) {
   const Expr low = min(cast<int>(at), in - 1);
   return {low, min(low + 1, in - 1), clamp(at - cast<float>(low), 0.f, 1.f)};
 }
-
-namespace {
 
 KernelBuild buildUpsample(const KernelSpec &spec, Isa isa) {
   const int channels = spec.get("c");
