@@ -40,14 +40,17 @@ inline std::vector<int> upTo(int most, const std::vector<int> &candidates) {
   return found;
 }
 
-/// The rule for the number of bands: enough tasks for many threads, but no more than some MB of partial sums.
+/// As many tasks as a gradient should have if they come cheaply.
+constexpr int kMostTasks = 64;
+/// The rule for the number of bands, which cost time and memory whatever the images' size: 32 tasks for 10 MB
+/// of partial sums at most, 64 for 5 MB.
 inline int chooseParts(const KernelSpec &spec, int blocks) {
-  constexpr int kTasks = 32, kMostTasks = 64;
-  constexpr double kSmall = 1 << 20, kMostBytes = 5 << 20;
+  constexpr int kTasks = 32;
+  constexpr double kMostBytes = 10 << 20;
   const double bytes = 4.0 * spec.get("k") * spec.get("c") / spec.get("g") * spec.get("r") * spec.get("r", 1);
   int parts = 1;
-  while (blocks * parts < (2 * parts * bytes <= kSmall ? kMostTasks : kTasks) &&
-         2 * parts * bytes <= kMostBytes)
+  while (blocks * parts < kMostTasks &&
+         2 * parts * bytes <= (blocks * parts < kTasks ? kMostBytes : kMostBytes / 2))
     parts *= 2;
   return parts;
 }

@@ -80,15 +80,18 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
 }
 
 /// What a register tile costs: its products, vectors and channels beyond the last included, the loads beside
-/// them, and the latency of too few sums. Measured on one layer each of 1x1, 2x2 and 3x3.
+/// them, and the latency of too few sums. Weights from measurements of 1x1, 2x2 and 3x3 layers.
 double cost(const KernelSpec &spec, const Tiling &t, Isa isa) {
-  const int sums = t.cv * t.it * t.tx, registers = isa == Isa::Avx512 ? 32 : 16;
-  if (sums > (isa == Isa::Avx512 ? 24 : 12) || sums + t.cv + 1 > registers)
+  const int sums = t.cv * t.it * t.tx, vectors = t.overInput ? t.cv * t.tx : t.cv;
+  const bool wide = isa == Isa::Avx512;
+  if (sums > (wide ? 24 : 12) || sums + vectors + 1 >= (wide ? 32 : 16)) // one register holds the other side
     return INFINITY;
   const double products = double(ceilDiv(t.vectors, t.cv)) * ceilDiv(t.rows, t.it) * t.taps / t.tx * sums;
-  const double loads = t.overInput ? t.cv * t.tx + t.it : t.cv + t.it * t.tx;
+  const double loads = vectors + (t.overInput ? t.it : t.it * t.tx);
   const double ragged = t.rows % t.it ? 1 + 0.02 * t.it : 1; // pointers of their own for each channel
-  return products * ragged * std::max(8.0 / sums, 1.0) * (1 + 0.5 * loads / sums + 0.05 * (4.0 / t.cv - 1));
+  const double scattered = t.overInput ? 1.05 : 1;           // what unpacks them is slower
+  return products * ragged * scattered * std::max(8.0 / sums, 1.0) *
+         (1 + 0.5 * loads / sums + 0.02 * (4.0 / t.cv - 1));
 }
 
 /// The cheapest register tile in blocks of about 128 x 64 channels, over strips of about 128 pixels.

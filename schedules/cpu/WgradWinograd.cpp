@@ -59,8 +59,7 @@ struct Block {
   }
 };
 
-const std::vector<int> kOutputTiles = {1, 2, 4, 8, 16}, kInputVectors = {1, 2, 3, 4, 6, 8, 16},
-                       kTiles = {8, 16, 32, 64, 128};
+const std::vector<int> kBlocks = {1, 2, 3, 4, 5, 6, 7, 8, 16, 32}, kTiles = {8, 16, 32, 64, 128};
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   std::vector<int> vectors, channels;
@@ -69,29 +68,56 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
       vectors.push_back(cv);
   return {{"cv", "vectors of output channels of the register tile", vectors},
           {"it", "input channels of the register tile", upTo(lanes(isa), {2, 4, 8, 16})},
-          {"kb", "register tiles of output channels of a task at most", kOutputTiles},
-          {"cb", "vectors of input channels of a task at most", kInputVectors},
+          {"kb", "register tiles of output channels of a task at most", kBlocks},
+          {"cb", "vectors of input channels of a task at most", kBlocks},
           {"tiles", "tiles that are transformed at a time", kTiles},
           {"parts", "bands with sums of their own", {1, 2, 4, 8, 16, 32, 64}}};
 }
 
-/// Blocks of 64 x 64 channels, whose 36 planes (590 KB) and transforms of 16 tiles stay in the L2 cache;
-/// smaller blocks take more tiles at a time. Where there are many blocks, twice the output channels halve the
-/// transforms of x (512 to 512 channels at 32x32: 16.4 against 15.9 ms, 1024 at 16x16: 162 against 135).
-Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int c = spec.get("c"), k = spec.get("k"), vector = lanes(isa), vectors = k / vector;
-  const bool wide = c * k >= 64 * (64 * 64);
-  const int blockK = std::min(k, wide ? 128 : 64), blockC = std::min(c, 64);
-  const int cv = isa == Isa::Avx512 && vectors % 4 == 0 ? 4 : vectors % 2 == 0 ? 2 : 1;
-  Schedule schedule{"wgrad_winograd",
-                    {{"cv", cv},
-                     {"it", std::min(vector, cv == 1 ? 8 : 4)},
-                     {"kb", upTo(std::max(blockK / (cv * vector), 1), kOutputTiles).back()},
-                     {"cb", upTo(blockC / vector, kInputVectors).back()},
-                     {"tiles", wide ? 32 : upTo(2048 / (blockK + blockC), kTiles).back()}}};
+int tasks(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Block block(spec, schedule, isa);
-  schedule.params["parts"] = chooseParts(spec, vectors / block.output * (c / vector / block.input));
+  const int vector = lanes(isa);
+  return spec.get("k") / vector / block.output * (spec.get("c") / vector / block.input) *
+         schedule.params.at("parts");
+}
+
+/// Vectors of a block: the divisor of `vectors` next to `most`, from below if it is not less than half of it.
+int blockVectors(int vectors, int most) {
+  const int below = divisorUpTo(vectors, most);
+  if (2 * below >= std::min(most, vectors))
+    return below;
+  for (int above = most + 1; above <= 2 * most; above++)
+    if (vectors % above == 0)
+      return above;
+  return below;
+}
+
+/// The best point with blocks of about blockC x blockK channels. Pieces have as many tiles as a cache of 1 MB
+/// has room for beside the planes, or 32 where it has none.
+Schedule pointOf(const KernelSpec &spec, Isa isa, int blockC, int blockK) {
+  constexpr int kCache = (1 << 20) / 4 / (kPlanes * kPlanes);
+  const int vector = lanes(isa), vectors = spec.get("k") / vector;
+  const int cv = vectors % 4 == 0 ? 4 : vectors % 2 == 0 ? 2 : 1;
+  const int it = isa == Isa::Avx512 && cv == 4 ? 4 : std::min(8 / cv, vector); // of 32 and of 16 registers
+  const int kb = upTo(blockVectors(vectors / cv, std::max(blockK / (cv * vector), 1)), kBlocks).back();
+  const int cb = upTo(blockVectors(spec.get("c") / vector, blockC / vector), kBlocks).back();
+  Schedule schedule{"wgrad_winograd", {{"cv", cv}, {"it", it}, {"kb", kb}, {"cb", cb}, {"parts", 1}}};
+  const int room = (kCache - kb * cv * cb * vector * vector) / ((kb * cv + cb) * vector);
+  schedule.params["tiles"] = room < 8 ? 32 : upTo(room, kTiles).back();
+  schedule.params["parts"] = chooseParts(spec, tasks(spec, schedule, isa));
   return schedule;
+}
+
+/// Blocks of 64 x 128 channels: half as large ones stay in the L2 cache, but transform x or dy twice as often
+/// (batch 8, 256 channels at 64x64: 160 against 139 ms on one thread). Half of that where only so a gradient
+/// has tasks for many threads.
+Schedule choose(const KernelSpec &spec, Isa isa) {
+  const int blockK = std::min(spec.get("k"), 128), blockC = std::min({spec.get("c"), 128, 64 * 128 / blockK});
+  const Schedule whole = pointOf(spec, isa, blockC, blockK);
+  if (tasks(spec, whole, isa) >= kMostTasks || whole.params.at("cb") % 2)
+    return whole;
+  const Schedule halved = pointOf(spec, isa, blockC / 2, blockK);
+  return tasks(spec, halved, isa) >= kMostTasks ? halved : whole;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

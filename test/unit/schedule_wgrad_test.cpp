@@ -238,7 +238,7 @@ TEST(Wgrad, RulesGiveLegalPoints) {
           const bool vectors = r == 3 && c >= 16 && k >= 16 && c % lanes(isa) == 0 && k % lanes(isa) == 0;
           EXPECT_EQ(point.family, vectors ? "wgrad_winograd" : "wgrad_direct") << spec.print();
           const double bytes = 4.0 * c * k * r * r;
-          EXPECT_LE(bytes * point.params.at("parts"), std::max(bytes, 6e6)) << spec.print();
+          EXPECT_LE(bytes * point.params.at("parts"), std::max(bytes, 11e6)) << spec.print();
         }
 }
 
@@ -275,7 +275,7 @@ TEST(Wgrad, ScratchIsAConstant) {
       ASSERT_EQ(result.index(), 0u) << std::get<std::string>(result);
       const uint64_t scratch = std::get<KernelArtifact>(result).scratchBytes;
       EXPECT_GT(scratch, 64u << 10) << problem << " " << name(isa);
-      EXPECT_LT(scratch, 1u << 20) << problem << " " << name(isa);
+      EXPECT_LT(scratch, 3u << 20) << problem << " " << name(isa);
     }
 }
 
