@@ -13,6 +13,10 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
+/// Vectors across pixels gather from every window that may reach them: beyond this many their code takes
+/// seconds to compile, and pixels of few channels are computed one by one.
+constexpr int kMostGathers = 7;
+
 /// Candidate number `back` along one axis, counted from the last window that starts at or before `p`.
 struct Candidate {
   Expr window; ///< clamped to the windows there are
@@ -56,7 +60,12 @@ KernelBuild buildUnpool(const KernelSpec &spec, Isa isa) {
   Func out("y");
   const OutputImageParam result = rows.declare(out, spec.get("out"));
   out(c, x, y, n) = epilogues.apply(value, c, x - result.dim(1).min(), y - result.dim(2).min(), n);
-  rows.scheduleValues(out);
+  if (rows.overChannels || channels * candidates(0) * candidates(1) <= kMostGathers)
+    rows.scheduleValues(out);
+  else {
+    out.bound(c, 0, channels);
+    rows.parallelRows(out.update());
+  }
   return kernelBuild(Pipeline(out), {values, index}, epilogues.operands());
 }
 
