@@ -15,7 +15,7 @@ namespace {
 
 /// Vectors across pixels gather from every window that may reach them: beyond this many their code takes
 /// seconds to compile, and pixels of few channels are computed one by one.
-constexpr int kMostGathers = 7;
+constexpr int kMostGathers = 1;
 
 /// Candidate number `back` along one axis, counted from the last window that starts at or before `p`.
 struct Candidate {
