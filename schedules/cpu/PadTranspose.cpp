@@ -50,8 +50,7 @@ KernelBuild buildPadTranspose(const KernelSpec &spec, Isa isa) {
   sum(c, x, y, n) += select(h.exists && v.exists, in(c, h.place, v.place, n), 0.f);
   out(c, x, y, n) = epilogues.apply(sum(c, x, y, n), c, x, y, n);
   describeActivation(out.output_buffer(), channels, spec.get("out"));
-  rows.schedule(out);
-  rows.stage(sum, out);
+  rows.scheduleStaged(out, {sum});
   return kernelBuild(Pipeline(out), {in}, epilogues.operands());
 }
 

@@ -103,6 +103,19 @@ void Rows::stage(Func stage, Func out) const {
   }
 }
 
+void Rows::scheduleStaged(Func out, const std::vector<Func> &stages) const {
+  if (overChannels || !inPlace) {
+    schedule(out);
+    for (Func f : stages)
+      stage(f, out);
+    return;
+  }
+  out.bound(c, 0, channels);
+  parallelRows(out);
+  for (Func f : stages)
+    f.compute_at(out, c).store_in(MemoryType::Register);
+}
+
 ImageParam boundedActivation(const std::string &name, int channels, int pixel) {
   ImageParam param(Float(32), 4, name);
   param.dim(0).set_bounds(0, channels).set_stride(1);

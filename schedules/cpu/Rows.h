@@ -30,6 +30,8 @@ public:
   /// Schedules `stage`, a function of c, x, y, n with updates over `stage`'s reductions, as values in
   /// registers beside one vector of `out`. Not for in-place rows across pixels.
   void stage(Halide::Func stage, Halide::Func out) const;
+  /// Both for results that may be in place: pixel by pixel where vectors would lie across pixels.
+  void scheduleStaged(Halide::Func out, const std::vector<Halide::Func> &stages) const;
   /// The parallel loop over rows of all images, for results that schedule c and x themselves.
   void parallelRows(Halide::Stage out) const;
 

@@ -6,6 +6,7 @@
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
+#include <algorithm>
 
 using namespace Halide;
 
@@ -20,7 +21,10 @@ public:
   Take(const KernelSpec &spec, Isa isa)
       : spec(spec), channels(spec.get("c")), in(boundedActivation("x", channels, spec.get("in"))),
         index(activation("index", channels, spec.get("idx"), UInt(8))), epilogues(spec, channels),
-        rows(channels, isa, false, true) {}
+        rows(channels, isa,
+             std::any_of(spec.epilogues.begin(), spec.epilogues.end(),
+                         [](const Epilogue &e) { return e.isTensor(); }),
+             true) {}
 
   KernelBuild build() {
     const Var &c = rows.c, &x = rows.x, &y = rows.y, &n = rows.n;
@@ -41,12 +45,9 @@ public:
     }
     out(c, x, y, n) = epilogues.apply(result, c, x, y, n);
     describeActivation(out.output_buffer(), channels, spec.get("out"));
-    rows.schedule(out);
-    rows.stage(value, out);
+    rows.scheduleStaged(out, last ? std::vector<Func>{value, later} : std::vector<Func>{value});
     if (rows.overChannels && spec.get("r") * spec.get("r", 1) <= kMostTaps)
       value.update().unroll(r.x).unroll(r.y);
-    if (last)
-      rows.stage(later, out);
     return kernelBuild(Pipeline(out), {in, index}, epilogues.operands());
   }
 

@@ -72,11 +72,12 @@ TEST(Transposes, Upsampling) {
     }
 }
 
-void checkPadTranspose(int c, const std::string &mode, int top, int left, int bottom, int right, Isa isa,
-                       std::mt19937 &random) {
+void checkPadTranspose(int c, const std::string &mode, int top, int left, int bottom, int right, bool add,
+                       Isa isa, std::mt19937 &random) {
   const int in = c + random() % 3, out = c + random() % 3;
-  MemoryKernel kernel("pad_transpose" + field("c", c) + field("in", in) + field("out", out) + " mode=" +
-                          mode + field("before", top, left) + field("after", bottom, right) + " : f32",
+  MemoryKernel kernel("pad_transpose" + field("c", c) + field("in", in) + field("out", out) +
+                          " mode=" + mode + field("before", top, left) + field("after", bottom, right) +
+                          (add ? " +add(" + std::to_string(out) + ")" : "") + " : f32",
                       isa);
   if (!kernel)
     return;
@@ -90,11 +91,16 @@ void checkPadTranspose(int c, const std::string &mode, int top, int left, int bo
       return reflect ? (p < 0 ? -p : p >= size ? 2 * size - 2 - p : p) : std::min(std::max(p, 0), size - 1);
     };
     Buffer<double> want(std::vector<int>{c, w, h, 2});
-    want.fill(0.0);
+    y.fill([&] { return uniform(random, -1, 1); });
+    want.for_each_element(
+        [&](int ch, int px, int py, int n) { want(ch, px, py, n) = add ? y.view(ch, px, py, n) : 0; });
     x.view.for_each_element([&](int ch, int px, int py, int n) {
       want(ch, source(px - left, w), source(py - top, h), n) += x.view(ch, px, py, n);
     });
-    EXPECT_TRUE(sameForAnyThreads(kernel, {x.view}, {y.view}));
+    if (add)
+      kernel.run({x.view, y.view}, {y.view}); // in place
+    else
+      EXPECT_TRUE(sameForAnyThreads(kernel, {x.view}, {y.view}));
     Worst worst;
     want.for_each_element(
         [&](int ch, int px, int py, int n) { worst.add(y.view(ch, px, py, n), want(ch, px, py, n)); });
@@ -108,8 +114,9 @@ TEST(Transposes, Padding) {
   for (Isa isa : isasHere())
     for (int c : {1, 3, 21, 64})
       for (const char *mode : {"reflect", "replicate"})
-        if (!skipped(isa, random))
-          checkPadTranspose(c, mode, 2, 1, c % 2, 4, isa, random);
+        for (bool add : {false, true})
+          if (!skipped(isa, random))
+            checkPadTranspose(c, mode, 2, 1, c % 2, 4, add, isa, random);
 }
 
 } // namespace
