@@ -171,7 +171,7 @@ void changeLight(Planes &image, const Augmentation &a, Random &random) {
     if (gamma != 1)
       value = std::pow(std::clamp(value, 0.0f, 1.0f), gamma);
     if (noise > 0)
-      value += noise * float(random.normal());
+      value += noise * float(random.nearlyNormal());
     value = std::clamp(value, 0.0f, 1.0f);
   }
 }

@@ -78,7 +78,9 @@ struct Description {
 /// layout, where that is a known one.
 Result<Description> describe(const std::string &path);
 
-/// The parts of `describe` that know folders (Layouts.cpp). `isLayout` recognises "voc", "camvid" or "pairs".
+// The parts of describe() that know folders (Layouts.cpp).
+
+/// "voc", "camvid", "pairs", or nothing.
 std::string recogniseLayout(const std::string &folder);
 /// What the layout says of files, classes, ignored values and splits.
 Description layoutDescription(const std::string &layout, const std::string &folder);

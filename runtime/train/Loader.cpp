@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace segc::train {
@@ -101,7 +102,12 @@ struct Loader::State {
     channels = format.channels ? format.channels : options.channels;
     window = std::max<int64_t>(2 * options.batch, options.threads + 1);
     for (int i = 0; i < options.threads; ++i)
-      workers.emplace_back([this] { work(); });
+      try {
+        workers.emplace_back([this] { work(); });
+      } catch (const std::system_error &) {
+        if (workers.empty())
+          throw; // one thread is enough for the same bytes
+      }
   }
   ~State() {
     {
@@ -199,7 +205,7 @@ Loader::Loader(std::unique_ptr<State> state) : state(std::move(state)) {}
 Loader::~Loader() = default;
 
 Result<std::unique_ptr<Loader>> Loader::create(const Dataset &dataset, const LoaderOptions &options,
-                                               Position start) {
+                                               Position start) try {
   Result<const std::vector<Item> *> items = dataset.items(options.split);
   if (const Failure *failure = failureOf(items))
     return *failure;
@@ -225,6 +231,8 @@ Result<std::unique_ptr<Loader>> Loader::create(const Dataset &dataset, const Loa
            std::to_string(start.index) + " of epoch " + std::to_string(start.epoch) +
            "; was it another data set?";
   return std::unique_ptr<Loader>(new Loader(std::make_unique<State>(dataset, list, options, start)));
+} catch (const std::exception &error) {
+  return dataset.description().file + ": a loader cannot be started: " + error.what();
 }
 
 Result<Batch> Loader::next() {

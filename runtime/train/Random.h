@@ -25,6 +25,13 @@ public:
     const double radius = std::sqrt(-2 * std::log(1 - uniform())), angle = 6.283185307179586 * uniform();
     return radius * std::cos(angle);
   }
+  /// Nearly normal, from one draw: the sum of four even numbers of 16 bits, scaled to mean 0 and deviation 1.
+  /// Ends at 3.46 deviations; ten times as fast as normal(), for noise on every pixel.
+  double nearlyNormal() {
+    const uint64_t bits = next();
+    const uint64_t sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+    return (double(sum) - 2 * 65535.0) * (1.7320508075688772 / 65536);
+  }
   /// Every order is equally likely (Fisher, Yates).
   template <typename T> void shuffle(std::vector<T> &values) {
     for (size_t i = values.size(); i > 1; --i)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/pictures/Overlay.h"
 #include "runtime/train/Dataset.h"
+#include "runtime/train/Random.h"
 #include "runtime/train/Statistics.h"
 #include "test/unit/train_support.h"
 #include <algorithm>
@@ -367,6 +368,45 @@ TEST_F(TrainDataset, WrongDescriptions) {
   fs::remove_all(path("images"));
   write("dataset.json", R"({"classes": ["a"]})");
   EXPECT_TRUE(says(refused(), {"field 'images' is missing"}));
+}
+
+/// Whatever stands in a description or a list: an answer, and no crash (the sanitizers watch).
+TEST_F(TrainDataset, DamagedTextsNeverCrash) {
+  writePairs();
+  write("classes.json", std::string(R"(["a", {"name": "b", "values": [255], "colours": [[1, 2, 3]]}])"));
+  const std::string description =
+      R"({"root": ".", "images": "images/{name}.png", "masks": "masks", "encoding": "values",
+          "classes": "classes.json", "ignore": [9, [7, 7, 7]], "target": {"type": "classes", "separate": true},
+          "splits": {"train": "t.txt"}, "input": {"mean": [1, 2, 3], "std": 2, "shrink": 1},
+          "weights": {"border": {"w0": 1, "sigma": 2, "objects": ["b"]}, "classes": [1, 2]}})";
+  const std::string list = "a\nb # no comment\nimages/a.png masks/b.png\n";
+  Random random(1, 0, 0);
+  int good = 0;
+  for (int round = 0; round < (getenv("SEGC_LONG") ? 5000 : 400); ++round) {
+    std::string texts[] = {description, list.substr(0, 2)};
+    std::string &damaged = texts[round % 4 == 0];
+    for (int64_t n = random.below(3); n >= 0 && !damaged.empty(); --n) {
+      const size_t at = size_t(random.below(int64_t(damaged.size())));
+      const int kind = int(random.below(3));
+      if (kind == 0)
+        damaged[at] = char(random.below(256));
+      else if (kind == 1)
+        damaged.erase(at, 1 + size_t(random.below(8)));
+      else
+        damaged.insert(at, std::vector<std::string>{"{", "]", "\"", "1e99", "-1", "null",
+                                                    "../"}[size_t(random.below(7))]);
+    }
+    write("dataset.json", texts[0]);
+    write("t.txt", texts[1]);
+    const Result<Dataset> result = Dataset::open(folder.string());
+    if (result.index())
+      continue;
+    ++good;
+    for (const SplitFiles &split : std::get<0>(result).splits())
+      for (const Item &item : split.items)
+        (void)std::get<0>(result).load(item);
+  }
+  EXPECT_GT(good, 0);
 }
 
 TEST_F(TrainDataset, StatisticsAndCheck) {
