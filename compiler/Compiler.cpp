@@ -174,18 +174,28 @@ OwningOpRef<ModuleOp> planWithinLimit(ModuleOp graph, const CompileOptions &opti
   };
   if (!plan || fits(*plan))
     return plan;
-  // The more convolutions are computed again, the less is kept: search for the fewest that do.
-  unsigned low = 0, high = 0;
+  // Computing more convolutions again keeps less, up to a point: look for the first number that fits in
+  // steps, then for the least one before it.
+  unsigned convolutions = 0, low = 0, high = 0;
   if (isTraining(graph))
-    graph.walk([&](Operation *op) { high += llvm::isa<hg::ConvOp, hg::DeconvOp>(op); });
-  uint64_t first = *arenaBytes(*plan);
-  auto best = high ? lower(graph, Stage::Plan, options, isa, high) : std::move(plan);
-  if (!best)
-    return {};
-  if (!fits(*best)) {
+    graph.walk([&](Operation *op) { convolutions += llvm::isa<hg::ConvOp, hg::DeconvOp>(op); });
+  constexpr unsigned kTries = 16;
+  const unsigned step = std::max(1u, convolutions / kTries);
+  uint64_t first = *arenaBytes(*plan), least = first;
+  OwningOpRef<ModuleOp> best;
+  for (unsigned number = step; number <= convolutions && !best; number += step) {
+    auto candidate = lower(graph, Stage::Plan, options, isa, number);
+    if (!candidate)
+      return {};
+    least = std::min(least, *arenaBytes(*candidate));
+    (fits(*candidate) ? high : low) = number;
+    if (fits(*candidate))
+      best = std::move(candidate);
+  }
+  if (!best) {
     graph.emitError("the activations need ")
         << first << " bytes at the model's own extents, more than -memory-limit " << options.memoryLimit
-        << "; the least this network can do with is " << std::min(first, *arenaBytes(*best));
+        << "; the least this network can do with is " << least;
     return {};
   }
   while (low + 1 < high) {
@@ -193,12 +203,9 @@ OwningOpRef<ModuleOp> planWithinLimit(ModuleOp graph, const CompileOptions &opti
     auto candidate = lower(graph, Stage::Plan, options, isa, middle);
     if (!candidate)
       return {};
-    if (fits(*candidate)) {
+    (fits(*candidate) ? high : low) = middle;
+    if (fits(*candidate))
       best = std::move(candidate);
-      high = middle;
-    } else {
-      low = middle;
-    }
   }
   return best;
 }

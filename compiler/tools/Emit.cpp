@@ -149,7 +149,9 @@ int emitHeader(const ToolOptions &options, LoadedModel &input) {
 int emitStage(const ToolOptions &options, LoadedModel &input) {
   std::string kind = options.value(options::OPT_emit_eq);
   auto stage = [&](Stage until, StringRef extension) {
-    auto module = lower(*input.graph, until, input.compile, input.compile.variants[0]);
+    auto isa = input.compile.variants[0];
+    auto module = until == Stage::Plan ? planWithinLimit(*input.graph, input.compile, isa)
+                                       : lower(*input.graph, until, input.compile, isa);
     return module ? deliver(options, input, extension, text(*module)) : 1;
   };
   if (kind == "layers") {
