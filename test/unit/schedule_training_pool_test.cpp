@@ -99,6 +99,43 @@ void checkUnpoolSum(const Window &w, int c, Isa isa, std::mt19937 &random) {
   }
 }
 
+/// With +add the result may be the added tensor's memory.
+TEST(Transposes, PoolingInPlace) {
+  std::mt19937 random(85);
+  const Window w{3, 3, 2, 2, 1, 1, 0, 0};
+  for (Isa isa : isasHere())
+    for (int c : {1, 2, 21}) {
+      const std::string add = " +add(" + std::to_string(c) + ") : f32",
+                        fields = field("c", c) + w.text() + field("in", c);
+      MemoryKernel take("take" + fields + field("idx", c) + field("out", c) + " overlap=sum" + add, isa),
+          pool("maxpool" + fields + field("out", c) + " idx0" + add, isa);
+      if (!take || !pool)
+        continue;
+      const Extents small{c, 19, 5, 2}, large{c, 39, 11, 2};
+      Activation<float> x(large, c, 77.f), y(small, c, 77.f), sum(small, c, 77.f);
+      Activation<uint8_t> index(small, c, 0);
+      for (auto *t : {&x, &y})
+        t->fill([&] { return uniform(random, -1, 1); });
+      index.fill([&] { return random() % 9; });
+      for (MemoryKernel *kernel : {&take, &pool}) {
+        const std::vector<Buffer<>> operands =
+            kernel == &take ? std::vector<Buffer<>>{x.view, index.view} : std::vector<Buffer<>>{x.view};
+        std::vector<Buffer<>> apart = operands, within = operands;
+        sum.view.copy_from(y.view);
+        Activation<float> result(small, c, 77.f);
+        apart.push_back(y.view);
+        within.push_back(sum.view);
+        kernel->run(apart, {result.view});
+        kernel->run(within, {sum.view});
+        int wrong = 0;
+        result.view.for_each_element([&](int i, int px, int py, int n) {
+          wrong += sum.view(i, px, py, n) != result.view(i, px, py, n);
+        });
+        EXPECT_EQ(wrong, 0) << kernel->spec.print() << " " << name(isa);
+      }
+    }
+}
+
 TEST(Transposes, Pooling) {
   std::mt19937 random(83);
   for (Isa isa : isasHere())
