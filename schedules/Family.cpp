@@ -128,7 +128,7 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
 double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
   const double outputs = double(n) * double(h) * double(w);
   const double window = double(spec.get("r")) * spec.get("r", 1);
-  if (spec.op == "conv")
+  if (spec.op == "conv" || spec.op == "conv_wgrad")
     return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
   const double elements = outputs * std::max(spec.get("c"), 1);
   return spec.op == "maxpool"                                       ? elements * window

@@ -68,7 +68,7 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa,
 std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);
 
 /// Floating-point operations (a multiplication and an addition count two) for one set of extents of the
-/// output.
+/// output (of dy for a weight gradient).
 double flops(const KernelSpec &, int64_t n, int64_t h, int64_t w);
 
 } // namespace segc::schedules

@@ -171,7 +171,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   out(l, tap, i, v, part) = sum(l, v, tap % rw, tap / rw, i, part);
 
   // Loops: task (part, block of vectors, block of rows) > strip > tiles > lines and pixels.
-  Var vb("vb"), vi("vi"), rb("rb"), io("io"), ii("ii"), ti("ti"), task("task");
+  Var vb("vb"), vi("vi"), rb("rb"), ii("ii"), ti("ti"), task("task");
   declarePacked(out, packing(spec, schedule, isa).extents);
   out.split(v, vb, v, t.blockVectors,
             t.vectors % t.blockVectors ? TailStrategy::GuardWithIf : TailStrategy::RoundUp)

@@ -109,12 +109,13 @@ Schedule pointOf(const KernelSpec &spec, Isa isa, int blockC, int blockK) {
 }
 
 /// Blocks of 64 x 128 channels: half as large ones stay in the L2 cache, but transform x or dy twice as often
-/// (batch 8, 256 channels at 64x64: 160 against 139 ms on one thread). Half of that where only so a gradient
-/// has tasks for many threads.
+/// (batch 8, 256 channels at 64x64: 160 against 139 ms on one thread). A gradient of a single
+/// block is halved if that gives it tasks for many threads: bands would cost more.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int blockK = std::min(spec.get("k"), 128), blockC = std::min({spec.get("c"), 128, 64 * 128 / blockK});
   const Schedule whole = pointOf(spec, isa, blockC, blockK);
-  if (tasks(spec, whole, isa) >= kMostTasks || whole.params.at("cb") % 2)
+  const int bands = whole.params.at("parts");
+  if (tasks(spec, whole, isa) > bands || bands >= kMostTasks || whole.params.at("cb") % 2)
     return whole;
   const Schedule halved = pointOf(spec, isa, blockC / 2, blockK);
   return tasks(spec, halved, isa) >= kMostTasks ? halved : whole;
