@@ -61,7 +61,7 @@ Bytes makeTiff(const TiffKind &kind) {
     std::vector<uint16_t> table[3];
     for (int c = 0; c < 3; ++c)
       for (int i = 0; i < 1 << std::min(kind.bits, 8); ++i)
-        table[c].push_back(uint16_t((c + 1) * i * 257));
+        table[c].push_back(uint16_t((c + 1) * i % 256 << 8 | 7));
     if (kind.photometric == PHOTOMETRIC_PALETTE)
       TIFFSetField(tiff, TIFFTAG_COLORMAP, table[0].data(), table[1].data(), table[2].data());
     auto fill = [&](uint8_t *row, int left, int y, int columns, int plane) {
