@@ -10,7 +10,8 @@ ROOMS = {
     "runtime/core": ["runtime/core", "runtime/include", "HalideRuntime.h"],
     "runtime/include": [],
     "runtime/files": ["runtime/files", "nlohmann"],
-    "runtime/pictures": ["runtime/pictures", "png.h", "jpeglib.h"],
+    "runtime/pictures": ["runtime/pictures", "png.h", "jpeglib.h", "tiffio.h"],
+    "runtime/train": ["runtime/train", "runtime/pictures", "runtime/files", "nlohmann"],
     "schedules": ["schedules", "Halide"],
     "dialects/hourglass": ["dialects/hourglass", "mlir", "llvm"],
     "dialects/plan": ["dialects", "mlir", "llvm"],
@@ -19,7 +20,8 @@ ROOMS = {
     "compiler/passes": ["compiler/analysis", "compiler/passes", "dialects", "schedules", "runtime/core", "mlir", "llvm"],
     "compiler/reference": ["compiler/reference", "dialects", "mlir", "llvm"],
 }
-OUR = ("compiler/", "dialects/", "runtime/", "schedules/", "mlir", "llvm", "Halide", "nlohmann", "png.h", "jpeglib.h")
+OUR = ("compiler/", "dialects/", "runtime/", "schedules/", "mlir", "llvm", "Halide", "nlohmann", "png.h", "jpeglib.h",
+       "tiffio.h")
 HALIDE = ("schedules/", "compiler/codegen/")  # what may see Halide.h, directly or through another header
 LONGEST = 500
 SOURCES = (".h", ".cpp", ".c", ".td", ".py", ".mlir", ".test", ".cmake", ".txt", ".sh", ".in")
