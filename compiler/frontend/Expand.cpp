@@ -51,7 +51,13 @@ llvm::LogicalResult Expander::addBlocks(const Value &given) {
     if (const Value *params = block.value.find("params"))
       if (failed(checkParamNames(*params, reserved, diagnostics)))
         return llvm::failure();
-    blocks[block.key] = &block.value;
+    auto [other, isNew] = blocks.try_emplace(block.key, &block);
+    if (!isNew) {
+      auto failure = diagnostics.error(block.keyLoc, "there are two blocks " + quote(block.key) +
+                                                         "; rename one of the two");
+      diagnostics.note(other->second->keyLoc, "the other one is here");
+      return failure;
+    }
   }
   return llvm::success();
 }
@@ -258,10 +264,10 @@ llvm::LogicalResult Expander::expandInstance(const Job &job, const Member &block
     return diagnostics.error(block.value.loc,
                              "block instances nested more than " + llvm::Twine(kDeepestNesting) + " deep",
                              job.name);
-  const Value &layers = *found->second->find("layers");
+  const Value &layers = *found->second->value.find("layers");
   Bindings bindings;
   bindings.outer = symbols.scopes[0].params;
-  if (failed(bindParams(job, *name, found->second->find("params"), bindings)))
+  if (failed(bindParams(job, *name, found->second->value.find("params"), bindings)))
     return llvm::failure();
 
   open.push_back(*name);

@@ -17,7 +17,7 @@ public:
            Diagnostics &diagnostics)
       : symbols(symbols), substitution(substitution), ops(ops), diagnostics(diagnostics) {}
 
-  /// Checks the `blocks` object, which outlives the expander.
+  /// Checks a `blocks` object, which outlives the expander, and adds its blocks.
   llvm::LogicalResult addBlocks(const Value &given);
   /// Expands the model's `layers` into `out`; `firstInput` is what the first one takes by default.
   llvm::LogicalResult run(const Value &layers, const Bindings &params, std::string firstInput,
@@ -64,7 +64,7 @@ private:
   Substitution &substitution;
   llvm::ArrayRef<llvm::StringRef> ops;
   Diagnostics &diagnostics;
-  llvm::StringMap<const Value *> blocks;
+  llvm::StringMap<const Member *> blocks;
   std::map<const Value *, Names> declared;
   std::vector<Layer> *out = nullptr;
   llvm::StringMap<unsigned> unnamed; ///< at the top level, by op or block

@@ -344,7 +344,7 @@ std::vector<std::vector<int64_t>> affordableExtents(ModuleOp graph, const Compil
     SmallVector<SmallVector<int64_t, 4>> less = own;
     for (auto &shape : less)
       for (unsigned axis : {0u, 1u}) {
-        auto [first, step] = legal[axis];
+        int64_t first = legal[axis].first, step = legal[axis].step;
         int64_t wanted = static_cast<int64_t>(shrink * static_cast<double>(shape[2 + axis]));
         if (step > 0)
           shape[2 + axis] =

@@ -19,6 +19,7 @@ defm target : Value<"target", [SegcTool, RunTool, CheckTool], "T", "cpu (default
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool], "name=value", "sets a parameter of the model; may be repeated">;
+defm prune : Value<"prune", [SegcTool, RunTool, CheckTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
 defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
 defm cache : Value<"cache", [SegcTool, RunTool, CheckTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool], "N", "worker processes (default: one a core)">;

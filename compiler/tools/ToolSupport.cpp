@@ -35,6 +35,13 @@ static std::string compilerExecutable() {
   return path.str().str();
 }
 
+/// The example models, which any model may include blocks from: where they are installed, and in the build.
+static std::string zooFolder() {
+  SmallString<256> folder(llvm::sys::path::parent_path(llvm::sys::path::parent_path(compilerExecutable())));
+  llvm::sys::path::append(folder, "share", "segc", "models");
+  return llvm::sys::fs::is_directory(folder) ? folder.str().str() : "";
+}
+
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   CompileOptions compile;
   std::string target = options.value(options::OPT_target_eq, "cpu");
@@ -99,8 +106,13 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
     return nullptr;
   std::vector<std::string> names = importableOps(*loaded->context);
   std::vector<StringRef> ops(names.begin(), names.end());
-  auto model = parseModel(*text, options.all(options::OPT_set_eq), ops, *loaded->diagnostics);
+  std::string folder = llvm::sys::path::parent_path(path).str();
+  auto model = parseModel(*text, options.all(options::OPT_set_eq), ops, *loaded->diagnostics,
+                          {folder.empty() ? "." : folder, zooFolder()});
   if (failed(model))
+    return nullptr;
+  if (options.has(options::OPT_prune_eq) &&
+      failed(model->prune(options.value(options::OPT_prune_eq), *loaded->diagnostics)))
     return nullptr;
   loaded->model = std::move(*model);
   ImportOptions importing{tensors, everything};
