@@ -113,9 +113,9 @@ ReceptiveField AdaptiveAvgPoolOp::receptiveField(ArrayRef<ReceptiveField> operan
   if (out.getDimSize(2) == 1) {
     field.global = true;
   } else if (!in.isDynamicDim(2) && !out.isDynamicDim(2)) {
-    // Unless the bins divide the axis, one that starts inside a pixel may also end inside one.
-    int64_t bins = out.getDimSize(2), pixels = in.getDimSize(2);
-    int64_t largest = pixels / bins + (pixels % bins ? 2 : 0);
+    int64_t bins = out.getDimSize(2), pixels = in.getDimSize(2), largest = 0;
+    for (int64_t i = 0; i < bins; ++i)
+      largest = std::max(largest, ((i + 1) * pixels + bins - 1) / bins - i * pixels / bins);
     field.field += static_cast<double>(largest - 1) * field.jump;
     field.jump = field.jump * static_cast<double>(pixels) / static_cast<double>(bins);
   }

@@ -18,6 +18,16 @@ Expr scaledUp(const Expr &i, const Expr &to, const Expr &from) {
 }
 Expr inverse(const Expr &v) { return 1.f / cast<float>(v); }
 
+/// Keys' cubic kernel with a = -0.75 at distances up to 1, from 1 to 2, and anywhere (Keys, Cubic convolution
+/// interpolation, 1981; the a of OpenCV and PyTorch).
+constexpr float kCubic = -0.75f;
+Expr cubicNear(const Expr &d) { return ((kCubic + 2) * d - (kCubic + 3)) * d * d + 1.f; }
+Expr cubicFar(const Expr &d) { return kCubic * (((d - 5.f) * d + 8.f) * d - 4.f); }
+Expr cubicKernel(const Expr &d) {
+  const Expr t = abs(d);
+  return select(t <= 1.f, cubicNear(t), t < 2.f, cubicFar(t), 0.f);
+}
+
 //===-- means over windows: window o starts at o * s, in coordinates of the padded input --===//
 
 struct Windows {
@@ -87,32 +97,28 @@ Taps interpolationTransposeTaps(const Expr &i, const Expr &in, const Expr &out, 
   taps.most = !align ? ceilDivide(2 * reach * out, in)
                      : select(in > 1, max(ceilDivide(2 * reach * (out - 1), max(in - 1, 1)), 1), out);
   taps.count = min(out - taps.first, taps.most);
-  if (!cubic) {
+  auto distance = [=](const Expr &at) {
+    return cast<float>(at - denominator * i) * (1.f / cast<float>(denominator));
+  };
+  if (!cubic)
     taps.weight = [=](const Expr &o) {
       const Expr at = align ? numerator(o) : clamp(numerator(o), wide(0), denominator * (in - 1));
-      return max(1.f - abs(cast<float>(at - denominator * i) / cast<float>(denominator)), 0.f);
+      return max(1.f - abs(distance(at)), 0.f);
     };
-    return taps;
-  }
-  taps.weight = [=](const Expr &o) {
-    const Expr at = numerator(o), low = at / denominator;
-    const std::vector<Expr> weights =
-        cubicWeights(cast<float>(at - low * denominator) / cast<float>(denominator));
-    Expr sum = 0.f;
-    for (int k = 0; k < 4; k++)
-      sum += select(clamp(cast<int>(low) + k - 1, 0, in - 1) == i, weights[k], 0.f);
-    return sum;
-  };
+  else
+    taps.weight = [=](const Expr &o) {
+      // The pixels at the edges stand for two more beyond them.
+      const Expr d = distance(numerator(o));
+      return cubicKernel(d) + select(i == 0, cubicKernel(d + 1.f) + cubicKernel(d + 2.f), 0.f) +
+             select(i == in - 1, cubicKernel(d - 1.f) + cubicKernel(d - 2.f), 0.f);
+    };
   return taps;
 }
 
 } // namespace
 
 std::vector<Expr> cubicWeights(const Expr &t) {
-  const float a = -0.75f;
-  auto near = [=](const Expr &d) { return ((a + 2) * d - (a + 3)) * d * d + 1.f; }; // d <= 1
-  auto far = [=](const Expr &d) { return a * (((d - 5.f) * d + 8.f) * d - 4.f); };  // 1 < d < 2
-  return {far(t + 1.f), near(t), near(1.f - t), far(2.f - t)};
+  return {cubicFar(t + 1.f), cubicNear(t), cubicNear(1.f - t), cubicFar(2.f - t)};
 }
 
 Taps tapsOf(const KernelSpec &spec, int axis, const Expr &i, const Side &operand, const Side &result) {

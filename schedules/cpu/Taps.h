@@ -30,8 +30,7 @@ struct Taps {
 /// along axis 0 (height) or 1 (width).
 Taps tapsOf(const KernelSpec &spec, int axis, const Halide::Expr &i, const Side &operand, const Side &result);
 
-/// The four weights of Keys' cubic kernel with a = -0.75 for the pixels -1, 0, 1, 2 around a position 0 <= t
-/// < 1 (Keys, Cubic convolution interpolation, 1981; the a of OpenCV and PyTorch).
+/// The weights of bicubic interpolation for the pixels -1, 0, 1, 2 around a position 0 <= t < 1.
 std::vector<Halide::Expr> cubicWeights(const Halide::Expr &t);
 
 } // namespace segc::schedules
