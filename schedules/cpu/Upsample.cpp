@@ -77,7 +77,19 @@ KernelBuild buildUpsample(const KernelSpec &spec, Isa isa) {
     }
   }
   out(c, x, y, n) = epilogues.apply(value, c, x, y, n);
-  rows.scheduleValues(out);
+  if (rows.overChannels || mode == "nearest" || mode == "zeros") {
+    rows.scheduleValues(out);
+  } else {
+    // Vectors across pixels would gather every neighbour. The last vector ends with the channels; what it
+    // shares with the one before keeps its values.
+    const Var co("co"), ci("ci");
+    out.bound(c, 0, channels);
+    rows.parallelRows(out.update());
+    out.update()
+        .split(c, co, ci, powerOfTwoBelow(channels), TailStrategy::ShiftInwardsAndBlend)
+        .vectorize(ci)
+        .unroll(co);
+  }
   return kernelBuild(Pipeline(out), {in}, epilogues.operands());
 }
 
