@@ -63,15 +63,16 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),   winogradFamily(),    directConvFamily(),
-      packConvFamily(),    poolFamily(),        unpoolFamily(),
-      takeFamily(),        upsampleFamily(),    upsampleTransposeFamily(),
-      pointwiseFamily(),   softmaxFamily(),     softmaxGradFamily(),
-      argmaxFamily(),      padFamily(),         padTransposeFamily(),
-      convertFamily(),     prepareFamily(),     wgradWinogradFamily(),
-      wgradDirectFamily(), unpackWgradFamily(), channelSumsFamily(),
-      finishSumsFamily(),  lossSumsFamily(),    finishLossFamily(),
-      lossGradFamily(),    optimizerFamily(),
+      depthwiseFamily(),     winogradFamily(),    directConvFamily(),
+      packConvFamily(),      poolFamily(),        unpoolFamily(),
+      takeFamily(),          upsampleFamily(),    gatherFamily(),
+      pointwiseFamily(),     reduceSumFamily(),   softmaxFamily(),
+      softmaxGradFamily(),   argmaxFamily(),      relayoutFamily(),      padFamily(),
+      padTransposeFamily(),  convertFamily(),     prepareFamily(),
+      wgradWinogradFamily(), wgradDirectFamily(), unpackWgradFamily(),
+      channelSumsFamily(),   finishSumsFamily(),  finishGroupsFamily(),
+      lossSumsFamily(),      finishLossFamily(),  lossGradFamily(),
+      optimizerFamily(),
   };
   return all;
 }

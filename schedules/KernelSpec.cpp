@@ -31,10 +31,13 @@ const std::vector<Op> &ops() {
   static const std::vector<std::string> types = {"f32", "f16", "bf16", "u8", "i8", "i32"};
   static const Field from{"from", 0, {"conv", "deconv"}}, eps{"eps", 0, {}, true};
   static const Field overlap{"overlap", 0, {"last", "sum"}, false, "last"};
-  static const Field resizing{"mode", 0, {"nearest", "bilinear"}};
+  static const Field resizing{"mode", 0, {"nearest", "bilinear", "bicubic", "zeros"}};
+  static const Field count{"count", 0, {"valid", "padded"}};
   static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal", "dice",
                                                   "soft_iou",      "mse", "l1",    "smooth_l1"};
   static const Field kind{"kind", 0, losses};
+  static const std::vector<std::string> reducible = {"n",  "c",  "nc",  "h",  "nh",  "ch",  "nch", "w",
+                                                     "nw", "cw", "ncw", "hw", "nhw", "chw", "nchw"};
   auto optional = [](const char *name) { return Field{name, 0, {}, true, ""}; };
   const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
               gamma = optional("gamma"), beta = optional("beta");
@@ -43,11 +46,17 @@ const std::vector<Op> &ops() {
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
       {"unpack_wgrad", {{"panel"}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
+      {"avgpool", {{"c"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, count, {"after", 2}}, true},
+      {"avgpool_transpose", {{"c"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, count, {"after", 2}}, true},
+      {"adaptive_avgpool", {{"c"}, {"in"}, {"out"}}, true},
+      {"adaptive_avgpool_transpose", {{"c"}, {"in"}, {"out"}}, true},
       {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
       {"take", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
       {"upsample", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
       {"upsample_transpose", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
       {"pointwise", {{"c"}, {"in"}, {"out"}}, true},
+      {"repeat", {{"c"}, {"in"}, {"out"}}},
+      {"reduce_sum", {{"c"}, {"in"}, {"out"}, {"axes", 0, reducible}}},
       {"softmax", {{"c"}, {"in"}, {"out"}}},
       {"log_softmax", {{"c"}, {"in"}, {"out"}}},
       {"softmax_grad", {{"c"}, {"in"}, {"y"}, {"out"}}},
@@ -57,11 +66,18 @@ const std::vector<Op> &ops() {
       {"pad_transpose",
        {{"c"}, {"in"}, {"out"}, {"mode", 0, {"reflect", "replicate"}}, {"before", 2}, {"after", 2}},
        true},
+      {"reshape", {{"c"}, {"k"}, {"in"}, {"out"}}},
+      {"transpose", {{"c"}, {"k"}, {"in"}, {"out"}, {"perm", 0, {}, true}}},
+      {"windows", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, {"before", 2}, {"after", 2}}},
+      {"windows_transpose", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, {"before", 2}, {"after", 2}}},
+      {"embed", {{"c"}, {"k"}, {"in"}, {"out"}, {"offset"}}},
       {"channel_sums",
        {{"c"}, {"in"}, {"other"}, {"out"}, {"kind", 0, {"sum", "stats", "product", "negative"}}}},
       {"finish_sum", {{"c"}, {"in"}}},
       {"finish_stats", {{"c"}, {"in"}}},
       {"finish_norm_grad", {{"c"}, {"in"}, {"gamma"}, eps}},
+      {"finish_group_stats", {{"c"}, {"in"}, {"groups"}, {"gamma"}, {"beta"}, eps}},
+      {"finish_group_norm_grad", {{"c"}, {"in"}, {"groups"}, {"gamma"}}},
       {"running_update", {{"c"}, {"in"}, {"unbiased"}, {"momentum", 0, {}, true}}},
       {"copy_vector", {}},
       {"loss_sums", {kind, {"c"}, {"in"}, {"t"}, {"pw"}, {"out"}, ignore, cw, alpha, gamma, beta}},
@@ -116,6 +132,7 @@ constexpr EpilogueOp kEpilogues[] = {
     {"mul", Inside::Stride, "t"},
     {"sub", Inside::Stride, "t"},
     {"norm_grad", Inside::Stride, "tvvv"},
+    {"times", Inside::Value},
     {"drop", Inside::SiteValue, "s"},
     {"relu"},
     {"relu6"},
@@ -267,7 +284,8 @@ std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
     return "'+" + text + "': '" + part + "' is no " + what;
   };
   const bool stride = inside == Inside::Stride || inside == Inside::StrideValue;
-  if (stride && (!parseInt(parts[0], e.stride) || e.stride == 0))
+  const bool repeats = e.op == "add" || e.op == "mul" || e.op == "sub"; // stride 0: one pixel for all
+  if (stride && (!parseInt(parts[0], e.stride) || (e.stride == 0 && !repeats)))
     return isNo(parts[0], "pixel stride");
   if (inside == Inside::SiteValue && !parseUnsigned(parts[0], e.site))
     return isNo(parts[0], "unsigned 32-bit number");
