@@ -144,8 +144,11 @@ def load_torch(torch, path):
 
     try:
         return plain(torch.load(path, map_location="cpu", weights_only=True))
-    except pickle.UnpicklingError as error:
-        raise Broken(f"torch refuses the file: {str(error).splitlines()[0]}") from None
+    except pickle.UnpicklingError:
+        raise Broken("torch finds more than tensors in the file, or nothing it can read; "
+                     "save the model's state_dict() alone") from None
+    except RuntimeError as error:
+        raise Broken(str(error).splitlines()[0]) from None
 
 
 def state_dict(loaded):
