@@ -63,15 +63,13 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),     winogradFamily(),    directConvFamily(),
-      packConvFamily(),      poolFamily(),        unpoolFamily(),
-      takeFamily(),          upsampleFamily(),    gatherFamily(),
-      pointwiseFamily(),     reduceSumFamily(),   softmaxFamily(),
-      softmaxGradFamily(),   argmaxFamily(),      relayoutFamily(),      padFamily(),
-      padTransposeFamily(),  convertFamily(),     prepareFamily(),
-      wgradWinogradFamily(), wgradDirectFamily(), unpackWgradFamily(),
-      channelSumsFamily(),   finishSumsFamily(),  finishGroupsFamily(),
-      lossSumsFamily(),      finishLossFamily(),  lossGradFamily(),
+      depthwiseFamily(),    winogradFamily(),    directConvFamily(),  packConvFamily(),
+      poolFamily(),         unpoolFamily(),      takeFamily(),        upsampleFamily(),
+      gatherFamily(),       pointwiseFamily(),   reduceSumFamily(),   softmaxFamily(),
+      softmaxGradFamily(),  argmaxFamily(),      relayoutFamily(),    padFamily(),
+      padTransposeFamily(), convertFamily(),     prepareFamily(),     wgradWinogradFamily(),
+      wgradDirectFamily(),  unpackWgradFamily(), channelSumsFamily(), finishSumsFamily(),
+      finishGroupsFamily(), lossSumsFamily(),    finishLossFamily(),  lossGradFamily(),
       optimizerFamily(),
   };
   return all;
@@ -132,8 +130,9 @@ double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
   if (spec.op == "conv" || spec.op == "conv_wgrad")
     return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
   const double elements = outputs * std::max(spec.get("c"), 1);
-  return spec.op == "maxpool"                                       ? elements * window
+  return spec.op == "maxpool" || spec.op == "avgpool"               ? elements * window
          : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements
+         : spec.op == "upsample" && spec.word("mode") == "bicubic"  ? 40 * elements
                                                                     : elements;
 }
 
