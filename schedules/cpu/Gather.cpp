@@ -21,16 +21,17 @@ constexpr int kMostUnrolled = 9, kMostInF32 = 64;
 constexpr int kBlockVectors = 4;
 
 /// Upper bound of the taps of one pixel; 0 if only the extents tell.
-int mostTaps(const KernelSpec &spec) {
+int64_t mostTaps(const KernelSpec &spec) {
   if (spec.op == "avgpool")
-    return spec.get("r") * spec.get("r", 1);
+    return int64_t(spec.get("r")) * spec.get("r", 1);
   if (spec.op == "avgpool_transpose")
-    return ceilDiv(spec.get("r"), spec.get("s")) * ceilDiv(spec.get("r", 1), spec.get("s", 1));
+    return int64_t(1) * ceilDiv(spec.get("r"), spec.get("s")) * ceilDiv(spec.get("r", 1), spec.get("s", 1));
   return 0;
 }
 
 KernelBuild buildGather(const KernelSpec &spec, Isa isa) {
-  const int channels = spec.get("c"), taps = mostTaps(spec);
+  const int channels = spec.get("c");
+  const int64_t taps = mostTaps(spec);
   const bool fixed = spec.op == "avgpool" || spec.op == "avgpool_transpose";
   ImageParam in = spec.op == "avgpool" ? boundedActivation("x", channels, spec.get("in"))
                                        : activation("x", channels, spec.get("in"));
