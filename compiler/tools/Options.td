@@ -25,6 +25,8 @@ defm cache : Value<"cache", [SegcTool, RunTool, CheckTool], "DIR", "where compil
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool], "N", "worker processes (default: one a core)">;
 defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool], "BYTES",
   "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
+defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxCxHxW",
+  "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
@@ -32,6 +34,8 @@ defm emit : Value<"emit", [SegcTool], "KIND",
 defm seed : Value<"seed", [SegcTool], "N", "seed of -emit weights (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
+def warning : Option<["-", "--"], "W", KIND_JOINED>, Visibility<[SegcTool]>, MetaVarName<"NAME">,
+  HelpText<"gives a warning: -Wasymmetric (fewer steps up than down); -Wno-NAME takes it back">;
 defm verbose : Flag<"v", [SegcTool], "says what is done and how long it took">;
 
 // Running.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/ToolSupport.h"
 #include "compiler/Pipeline.h"
+#include "compiler/analysis/MaxShape.h"
 #include "compiler/codegen/Cache.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -127,6 +128,14 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
     if (!loaded->training)
       return nullptr;
   }
+  for (const std::string &bound : options.all(options::OPT_max_shape_eq))
+    for (ModuleOp graph : {loaded->graph.get(), loaded->training.get()}) {
+      std::string problem = graph ? setMaxShape(graph, bound) : "";
+      if (problem.empty())
+        continue;
+      fail(problem);
+      return nullptr;
+    }
   Diagnostics *diagnostics = loaded->diagnostics.get();
   loaded->handler =
       std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {
