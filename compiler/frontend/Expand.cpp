@@ -336,7 +336,7 @@ llvm::LogicalResult Expander::expandLayer(const Job &job, const Member &op, std:
     if (llvm::is_contained(kLayerWords, member->key))
       continue;
     if (layer.op == "sliding_window" && member->key == "layers") {
-      if (failed(expandBody(member->value, layer)))
+      if (failed(expandBody(member->value, job.share, layer)))
         return llvm::failure();
       continue;
     }
@@ -365,14 +365,14 @@ llvm::LogicalResult Expander::expandLayer(const Job &job, const Member &op, std:
 }
 
 /// The layers of a sliding window: a scope of its own that sees one window as $in.
-llvm::LogicalResult Expander::expandBody(const Value &layers, Layer &layer) {
+llvm::LogicalResult Expander::expandBody(const Value &layers, const Share *share, Layer &layer) {
   if (layers.kind != Value::Array || layers.items.empty())
     return diagnostics.error(layers.loc, "\"layers\" must be an array of at least one layer", layer.name);
   std::vector<Layer> *outside = out;
   out = &layer.body;
   symbols.scopes.push_back({layer.name, {"$in"}, scope().params, &declaredNames(layers), ++windows});
   std::string value = "$in";
-  auto result = expandList(layers, value, nullptr);
+  auto result = expandList(layers, value, share);
   symbols.scopes.pop_back();
   out = outside;
   return result;

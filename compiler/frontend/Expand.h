@@ -57,7 +57,7 @@ private:
   llvm::LogicalResult bindParams(const Job &job, llvm::StringRef block, const Value *params,
                                  Bindings &bindings);
   llvm::LogicalResult expandLayer(const Job &job, const Member &op, std::string &value);
-  llvm::LogicalResult expandBody(const Value &layers, Layer &layer);
+  llvm::LogicalResult expandBody(const Value &layers, const Share *share, Layer &layer);
   llvm::LogicalResult shareTensors(const Share &share, Layer &layer);
 
   Symbols &symbols;

@@ -46,15 +46,15 @@ public:
     for (int64_t extent : shape)
       if (__builtin_mul_overflow(elements, extent, &elements) || elements > INT32_MAX)
         return own.error("", "tensor '" + name + "' would have more than 2^31 - 1 elements");
-    auto found = importer.weights.find(name);
-    if (!layer.share.empty() && found == importer.weights.end())
+    Value known = importer.knownWeight(name);
+    if (!layer.share.empty() && !known)
       return own.error("", "shares with '" + layer.share + "', which has no tensor '" + name + "'");
-    if (found != importer.weights.end()) {
-      if (found->second.getType() != type)
+    if (known) {
+      if (known.getType() != type)
         return own.error("", "shares '" + name + "' of extents " +
-                                 extents(cast<RankedTensorType>(found->second.getType()).getShape()) +
+                                 extents(cast<RankedTensorType>(known.getType()).getShape()) +
                                  ", but needs " + extents(shape));
-      return found->second;
+      return known;
     }
     auto op =
         hg::WeightOp::create(importer.b, loc(), type, name, init, running, /*trainable=*/false, FloatAttr(),

@@ -44,11 +44,24 @@ void Importer::startBody(int64_t channels, ArrayRef<int64_t> kernel, llvm::SMLoc
   values["$in"] = block->getArgument(0);
 }
 
+/// Those of the layers around a body are copied into it.
+mlir::Value Importer::knownWeight(StringRef name) {
+  if (auto found = weights.find(name); found != weights.end())
+    return found->second;
+  mlir::Value outside = outer ? outer->knownWeight(name) : mlir::Value();
+  if (outside)
+    weights[name] = outside = b.clone(*outside.getDefiningOp())->getResult(0);
+  return outside;
+}
+
 /// Removes what the body's result does not need: layers without readers, tensors of such.
 static void eraseUnused(func::FuncOp body) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body.getBody().front().without_terminator())))
-    if (op.use_empty())
-      op.erase();
+  SmallVector<Operation *> ops;
+  for (Operation &op : body.getBody().front().without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops))
+    if (op->use_empty())
+      op->erase();
 }
 
 /// The body's tensors in @main, made now if no layer before has them.
@@ -106,6 +119,7 @@ bool Importer::importSlidingWindow(const Layer &layer) {
                                                   Twine(type.getDimSize(2 + axis))));
 
   Importer classifier(*b.getContext(), diagnostics, model, options);
+  classifier.outer = this;
   classifier.startBody(type.getDimSize(1), window->kernel, layer.loc);
   for (const Layer &inner : layer.body)
     if (!classifier.importLayer(inner))

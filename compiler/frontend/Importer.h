@@ -31,6 +31,8 @@ public:
                           llvm::ArrayRef<mlir::NamedAttribute> attributes,
                           llvm::ArrayRef<int32_t> segments = {});
   mlir::Location location(llvm::SMLoc loc, llvm::StringRef name);
+  /// The tensor if a layer before has made it; null otherwise.
+  mlir::Value knownWeight(llvm::StringRef name);
 
   Diagnostics &diagnostics;
   mlir::OpBuilder b;
@@ -66,6 +68,7 @@ private:
 
   const Model &model;
   const ImportOptions &options;
+  Importer *outer = nullptr; ///< of the body of a sliding window: who imports the window
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp main;
 };

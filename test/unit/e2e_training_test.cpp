@@ -52,6 +52,7 @@ std::string gradientDifferences(const std::string &json, const CompileOptions &c
   auto result = checkModelGradients(*context, diagnostics, *model, compile, options, std::nullopt);
   if (!result)
     return text + "the compiler or the interpreter failed\n";
+  text.clear(); // warnings
   for (const std::string &problem : result->problems)
     out << problem << "\n";
   for (const GradientRow &row : result->rows)

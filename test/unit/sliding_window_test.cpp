@@ -212,6 +212,23 @@ TEST(SlidingWindow, Flattened) {
          conv("a", R"("kernel": 3)") + pool(R"("kernel": 2)") + R"({"op": "flatten"}, )" + between + kDense});
 }
 
+// Two windows over one image with the tensors of one classifier.
+TEST(SlidingWindow, SharedClassifier) {
+  Case test{{1, 2, 10, 9}, {6, 6}, {2, 3}, conv("a", R"("kernel": 3)") + kDense};
+  std::string second = test.sliding();
+  second.replace(second.find("\"s\""), 3, R"("t", "share": "s", "input": "image")");
+  Graph one(describe(test.image, test.sliding(), "s"));
+  Graph two(describe(test.image,
+                     test.sliding() + ", " + second + R"(, {"name": "u", "op": "add", "inputs": ["s", "t"]})",
+                     "u"));
+  ASSERT_TRUE(one.module && two.module) << one.said << two.said;
+  Tensor image = scattered(test.image, 5), doubled = one.run(image);
+  for (double &value : doubled.data)
+    value *= 2;
+  EXPECT_EQ(distance(doubled, two.run(image)), 0);
+  two.module->walk([](hg::WeightOp weight) { EXPECT_TRUE(weight.getName().starts_with("s.")); });
+}
+
 // Random classifiers of convolutions and pools that use up the window.
 TEST(SlidingWindow, RandomClassifiers) {
   std::mt19937_64 random(11);
