@@ -44,11 +44,16 @@ KernelBuild buildReduceSum(const KernelSpec &spec, Isa isa) {
   } else {
     out(c, x, y, n) = cast<float>(total(c, x, y, n));
     describeActivation(out.output_buffer(), results, spec.get("out"));
-    out.bound(c, 0, channels).split(c, co, c, vector, TailStrategy::ShiftInwards).reorder(c, co, x, y, n);
-    out.fuse(co, x, task).fuse(task, y, task).fuse(task, n, task).vectorize(c);
-    if (channels % vector == 0) // otherwise two tasks would write the same elements
+    // Where images have one pixel left, tasks are vectors of channels, else rows.
+    const bool onePixel = sums('h') && sums('w');
+    out.bound(c, 0, channels).split(c, co, c, vector, TailStrategy::ShiftInwards).vectorize(c);
+    if (onePixel)
+      out.reorder(c, x, y, co, n).fuse(co, n, task);
+    else
+      out.reorder(c, co, x, y, n).fuse(y, n, task);
+    if (!onePixel || channels % vector == 0) // otherwise two tasks would write the same elements
       out.parallel(task);
-    total.compute_at(out, task).bound_extent(c, vector);
+    total.compute_at(out, onePixel ? x : co).bound_extent(c, vector);
   }
   total.bound_extent(x, 1).bound_extent(y, 1).bound_extent(n, 1);
   total.store_in(MemoryType::Register).vectorize(c).update().vectorize(c);
