@@ -141,7 +141,7 @@ std::string suggestion(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> can
   llvm::StringRef best = nearest(name, candidates);
   if (!best.empty())
     return "; did you mean " + quote(best) + "?";
-  if (candidates.empty() || candidates.size() > 24)
+  if (candidates.empty() || candidates.size() > 40)
     return "";
   std::string list;
   for (llvm::StringRef candidate : candidates)
