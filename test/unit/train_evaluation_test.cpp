@@ -59,6 +59,8 @@ TEST_F(TrainEvaluation, CountsAndWrites) {
   const auto sheet = std::get<Picture>(segc::pictures::readPicture(path("out/sheet.png")));
   EXPECT_EQ(sheet.width, 4 * (4 + 6) + 6);
   EXPECT_EQ(sheet.height, 2 * (2 + 6 + 11) + 6);
+  const uint8_t *corner = sheet.at(6 + 3 * 10, 6); // of b's errors: missed, 100 and (0, 200, 255) as 1 to 3
+  EXPECT_EQ((Colour{corner[0], corner[1], corner[2]}), (Colour{25, 175, 216}));
 }
 
 TEST_F(TrainEvaluation, EqualNamesStayApart) {
