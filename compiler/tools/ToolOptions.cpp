@@ -67,6 +67,10 @@ std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, 
     return std::nullopt;
   }
   options.inputs = options.arguments.getAllArgValues(OPT_INPUT);
+  for (const Arg *argument : options.arguments)
+    if (argument->getOption().getID() != OPT_INPUT)
+      options.flags.emplace_back(argument->getOption().getName().rtrim('=').str(),
+                                 argument->getNumValues() ? argument->getValue() : "");
   return options;
 }
 

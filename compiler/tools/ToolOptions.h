@@ -40,11 +40,12 @@ public:
   std::optional<int64_t> number(unsigned id, int64_t fallback, int64_t low, int64_t high) const;
   const std::vector<std::string> &positional() const { return inputs; }
   /// All flags in their order, without dashes, with their values ("" where a flag takes none).
-  std::vector<std::pair<std::string, std::string>> given() const;
+  const std::vector<std::pair<std::string, std::string>> &given() const { return flags; }
 
 private:
   llvm::opt::InputArgList arguments;
   std::vector<std::string> inputs;
+  std::vector<std::pair<std::string, std::string>> flags;
 };
 
 /// "error: ..." on stderr; returns 1.

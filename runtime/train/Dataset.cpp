@@ -3,10 +3,12 @@
 #include "runtime/train/Dataset.h"
 #include "runtime/pictures/File.h"
 #include "runtime/train/ColourBins.h"
+#include "runtime/train/Random.h"
 #include "runtime/train/Settings.h"
 #include "runtime/train/Targets.h"
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace segc::train {
 
@@ -97,6 +99,19 @@ Result<const std::vector<Item> *> Dataset::items(const std::string &split) const
     list += (list.empty() ? "'" : ", '") + files.name + "'";
   }
   return about.file + ": there is no split '" + split + "'; there is " + list + suggestion(split, names);
+}
+
+void Dataset::shuffleMasks(const std::string &split, uint64_t seed) {
+  for (SplitFiles &files : lists) {
+    if (files.name != split)
+      continue;
+    std::vector<std::pair<std::string, std::string>> masks;
+    for (const Item &item : files.items)
+      masks.emplace_back(item.mask, item.objects);
+    Random(seed, 0, 0).shuffle(masks);
+    for (size_t i = 0; i < masks.size(); ++i)
+      std::tie(files.items[i].mask, files.items[i].objects) = masks[i];
+  }
 }
 
 namespace {
