@@ -32,8 +32,8 @@ const std::vector<Op> &ops() {
   static const Field from{"from", 0, {"conv", "deconv"}}, eps{"eps", 0, {}, true};
   static const Field overlap{"overlap", 0, {"last", "sum"}, false, "last"};
   static const Field resizing{"mode", 0, {"nearest", "bilinear"}};
-  static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal", "dice",
-                                                  "soft_iou",      "mse", "l1",    "smooth_l1"};
+  static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
+                                                  "mse",           "l1",  "smooth_l1", "score"};
   static const Field kind{"kind", 0, losses};
   auto optional = [](const char *name) { return Field{name, 0, {}, true, ""}; };
   const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
