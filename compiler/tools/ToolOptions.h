@@ -3,6 +3,7 @@
 #pragma once
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Option/ArgList.h"
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ public:
   const std::vector<std::pair<std::string, std::string>> &given() const { return flags; }
 
 private:
+  std::shared_ptr<std::vector<std::string>> words; ///< of the command line, which `arguments` point into
   llvm::opt::InputArgList arguments;
   std::vector<std::string> inputs;
   std::vector<std::pair<std::string, std::string>> flags;

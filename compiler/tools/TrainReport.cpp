@@ -52,11 +52,18 @@ train::Result<std::unique_ptr<TrainReport>> TrainReport::open(const train::RunFo
   auto table = train::ResultsCsv::open(folder.file("results.csv"), columnsOf(dataset), last);
   if (const Failure *failure = train::failureOf(table))
     return *failure;
+  auto lines = train::readLog(folder.file("log.jsonl"));
+  if (const Failure *failure = train::failureOf(lines))
+    return *failure;
   train::ProgressOptions options;
   options.terminal = isatty(fileno(stderr));
-  return std::unique_ptr<TrainReport>(new TrainReport(folder, dataset, total, done, options,
+  std::unique_ptr<TrainReport> report(new TrainReport(folder, dataset, total, done, options,
                                                       std::move(std::get<0>(log)),
                                                       std::move(std::get<train::ResultsCsv>(table))));
+  const train::Series losses = train::seriesOf(std::get<0>(lines), "loss", "loss");
+  if (!losses.points.empty())
+    report->lastLoss = losses.points.back().second;
+  return report;
 }
 
 void TrainReport::step(int64_t steps, int64_t count, double loss, int64_t total) {

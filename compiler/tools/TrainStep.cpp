@@ -79,6 +79,7 @@ Trainer::Failed Trainer::step() {
 }
 
 Trainer::Failed Trainer::afterStep(const std::vector<double> &losses, double rate) {
+  isSaved = false;
   ++state.steps;
   ++state.phaseSteps;
   state.position = loader->position();
@@ -116,6 +117,8 @@ Trainer::Failed Trainer::judge() {
   Validation validation(int64_t(dataset.classes().size()));
   if (library->averages())
     library->swapAverage();
+  state.judgedStep = state.steps;
+  isSaved = false;
   auto scored = [&]() -> Failed {
     if (Failed why = validate(library->instance(), dataset, settings.valSplit, kSamples, validation))
       return why;
@@ -133,7 +136,6 @@ Trainer::Failed Trainer::judge() {
   const Failed why = scored();
   if (library->averages())
     library->swapAverage();
-  judgedAt = state.steps;
   return why;
 }
 
@@ -147,8 +149,10 @@ Trainer::Failed Trainer::save(const std::string &name, bool withState) {
       checkpoint.tensors.push_back(std::move(tensor));
   if (auto why = train::writeCheckpoint(folder->file(name), checkpoint))
     return why;
-  if (name == "last.safetensors")
+  if (name == "last.safetensors") {
     savedAt = state.steps;
+    isSaved = true;
+  }
   return std::nullopt;
 }
 

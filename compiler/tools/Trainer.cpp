@@ -12,13 +12,15 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// The first SIGINT or SIGTERM asks the loop to end, the second ends the program at once.
+/// The first SIGINT or SIGTERM asks the loop to end, the second ends the program at once. A file that grows
+/// beyond a limit is an error of the write like a full disk, no reason to die.
 void catchInterrupts() {
   struct sigaction action = {};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   for (int signal : {SIGINT, SIGTERM})
     sigaction(signal, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 } // namespace
@@ -45,7 +47,7 @@ Trainer::Failed Trainer::resume(train::Checkpoint checkpoint, files::TensorFile 
       resumedState.push_back(std::move(tensor));
   state = checkpoint.state;
   savedAt = state.steps;
-  resumed = true;
+  isSaved = resumed = true;
   return std::nullopt;
 }
 
@@ -157,10 +159,10 @@ Trainer::Failed Trainer::train() {
   }
   // An interruption is no place to judge: the run that goes on would have judged once more than one that was
   // never interrupted.
-  if (!interrupted && !settings.valSplit.empty() && judgedAt != state.steps && state.steps > firstStep)
+  if (!interrupted && !settings.valSplit.empty() && state.judgedStep != state.steps)
     if (Failed why = judge())
       return why;
-  return savedAt == state.steps ? std::nullopt : save("last.safetensors", true);
+  return isSaved ? std::nullopt : save("last.safetensors", true);
 }
 
 int Trainer::run(const train::RunFolder &where) {

@@ -62,7 +62,8 @@ private:
   std::unique_ptr<TrainReport> report;
   std::vector<train::Batch> batches; ///< of the current step
   std::vector<std::string> lossNames;
-  int64_t total = 0, valEvery = 0, firstStep = 0, savedAt = -1, judgedAt = -1;
+  int64_t total = 0, valEvery = 0, firstStep = 0, savedAt = -1;
+  bool isSaved = false; ///< is the last checkpoint what the run has now?
   double began = 0;
 };
 

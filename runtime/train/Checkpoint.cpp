@@ -21,6 +21,7 @@ Json jsonOf(const Checkpoint &checkpoint) {
           {"phase_steps", state.phaseSteps},
           {"epoch", state.position.epoch},
           {"index", state.position.index},
+          {"judged_step", state.judgedStep},
           {"best", state.best ? Json(*state.best) : Json()},
           {"best_step", state.bestStep},
           {"since_best", state.sinceBest},
@@ -42,6 +43,7 @@ Result<Checkpoint> fromJson(const Json &json, const std::string &path) {
   state.phase = count("phase");
   state.phaseSteps = count("phase_steps");
   state.position = {count("epoch"), count("index")};
+  state.judgedStep = count("judged_step");
   if (const Json *best = fields.value("best"); best && best->is_number())
     state.best = best->get<double>();
   state.bestStep = count("best_step");

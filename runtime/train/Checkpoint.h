@@ -13,6 +13,7 @@ struct RunState {
   int64_t phase = 0, phaseSteps = 0;   ///< the current phase, and the updates in it
   Position position;                   ///< of the training data's loader
   std::optional<double> best;          ///< the best validation score
+  int64_t judgedStep = 0;              ///< the last validation
   int64_t bestStep = 0, sinceBest = 0; ///< when that was; validations since then
   std::vector<double> lossSums;        ///< of the steps since the last line of the log
   int64_t lossCount = 0;               ///< how many these are
