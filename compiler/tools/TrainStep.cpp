@@ -1,7 +1,7 @@
 /// \file Trainer: one step, what follows from it, checkpoints.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/Trainer.h"
-#include "runtime/train/Table.h"
+#include "llvm/ADT/StringRef.h"
 #include <cmath>
 #include <cstdio>
 
@@ -50,14 +50,16 @@ std::string Trainer::explainNotFinite(double loss) {
     batch->fill(one);
     const auto &tensors = batch->tensors();
     if (functions.grad(model, tensors.data(), int(tensors.size()), nullptr, 0) == SEGC_MODEL_NOT_FINITE) {
-      text += ": " + std::string(functions.lastError());
+      // "step 11: 'enc' ... wrote": the library counts its updates, from 0 in each phase.
+      llvm::StringRef place = functions.lastError();
+      text += ": " + (place.starts_with("step ") ? place.split(": ").second : place).str();
       break;
     }
   }
   text += savedAt < 0 ? "; nothing was saved yet"
                       : "; the last good checkpoint is " + folder->file("last.safetensors") + " of step " +
                             std::to_string(savedAt);
-  return text + "; a smaller learning rate (-lr) or a 'clip_norm' of the optimizer may help";
+  return text;
 }
 
 Trainer::Failed Trainer::step() {

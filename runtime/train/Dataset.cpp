@@ -7,8 +7,8 @@
 #include "runtime/train/Settings.h"
 #include "runtime/train/Targets.h"
 #include <algorithm>
+#include <numeric>
 #include <set>
-#include <tuple>
 
 namespace segc::train {
 
@@ -105,12 +105,16 @@ void Dataset::shuffleMasks(const std::string &split, uint64_t seed) {
   for (SplitFiles &files : lists) {
     if (files.name != split)
       continue;
-    std::vector<std::pair<std::string, std::string>> masks;
-    for (const Item &item : files.items)
-      masks.emplace_back(item.mask, item.objects);
-    Random(seed, 0, 0).shuffle(masks);
-    for (size_t i = 0; i < masks.size(); ++i)
-      std::tie(files.items[i].mask, files.items[i].objects) = masks[i];
+    const std::vector<Item> before = files.items;
+    std::vector<size_t> order(before.size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    Random(seed, 0, 0).shuffle(order);
+    // Along one circle through all pictures, so that none keeps its own.
+    for (size_t i = 0; i < order.size(); ++i) {
+      const Item &giver = before[order[(i + 1) % order.size()]];
+      files.items[order[i]].mask = giver.mask;
+      files.items[order[i]].objects = giver.objects;
+    }
   }
 }
 

@@ -80,7 +80,7 @@ TEST_F(Checkpoints, NumbersThatAreNotFiniteDoNotReplaceAGoodFile) {
   const std::string file = path("c.safetensors");
   ASSERT_EQ(writeCheckpoint(file, sample()), std::nullopt);
   const std::string before = read("c.safetensors");
-  for (double bad : {std::nan(""), INFINITY, -INFINITY}) {
+  for (double bad : {double(NAN), double(INFINITY), -double(INFINITY)}) {
     Checkpoint checkpoint = sample();
     checkpoint.tensors[1] = tensor("state0/a.weight", {1, bad, 1});
     const auto problem = writeCheckpoint(file, checkpoint);
@@ -189,7 +189,7 @@ TEST_F(Runs, ShuffledMasksAreTheSameMasksElsewhere) {
     moved += before[i].mask != after[i].mask;
   }
   EXPECT_EQ(masksBefore, masksAfter);
-  EXPECT_GE(moved, 8);
+  EXPECT_EQ(moved, 12);
 }
 
 } // namespace
