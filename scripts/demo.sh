@@ -21,7 +21,7 @@ step "$bin/segc-train" "$model" -data "$out/data" -augment examples/train/drawn/
 step "$bin/segc" "$model" -o "$out"
 step "$bin/segc-draw" 500 380 1000 "$out/picture.png" "$out/truth.pgm"
 step "$bin/segc-run" "$out/libunet_small.so" -weights "$out/run/best.safetensors" -image "$out/picture.png" \
-  -mask "$out/mask.pgm" -overlay "$out/overlay.png" -repeat 10 -profile
+  -mask "$out/mask.pgm" -overlay "$out/overlay.png" -repeat 10
 step python3 scripts/compare_masks.py "$out/mask.pgm" "$out/truth.pgm"
 
 echo
