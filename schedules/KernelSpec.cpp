@@ -33,8 +33,8 @@ const std::vector<Op> &ops() {
   static const Field overlap{"overlap", 0, {"last", "sum"}, false, "last"};
   static const Field resizing{"mode", 0, {"nearest", "bilinear", "bicubic", "zeros"}};
   static const Field count{"count", 0, {"valid", "padded"}};
-  static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal", "dice",
-                                                  "soft_iou",      "mse", "l1",    "smooth_l1"};
+  static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
+                                                  "mse",           "l1",  "smooth_l1", "score"};
   static const Field kind{"kind", 0, losses};
   static const std::vector<std::string> reducible = {"n",  "c",  "nc",  "h",  "nh",  "ch",  "nch", "w",
                                                      "nw", "cw", "ncw", "hw", "nhw", "chw", "nchw"};

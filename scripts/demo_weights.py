@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes weights by hand for examples/models/unet-small.json, so that the demo's mask means something before any training.
+"""Makes weights by hand for examples/models/unet-small.json: tests get a network that finds nuclei without training.
 
 Usage: demo_weights.py INITIAL.safetensors DEMO.safetensors
 

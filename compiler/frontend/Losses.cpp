@@ -7,8 +7,8 @@
 
 namespace segc {
 
-static constexpr llvm::StringRef kLosses[] = {"cross_entropy", "bce", "focal", "dice",
-                                              "soft_iou",      "mse", "l1",    "smooth_l1"};
+static constexpr llvm::StringRef kLosses[] = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
+                                              "mse",           "l1",  "smooth_l1", "score"};
 static constexpr OwnedField kOwned[] = {
     {"ignore_index", "cross_entropy, bce, focal, dice, soft_iou"},
     {"class_weights", "cross_entropy"},

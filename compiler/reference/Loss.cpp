@@ -140,7 +140,8 @@ double regression(const Scene &scene) {
   double beta = scene.fields.beta;
   forEachElement(scene, [&](int64_t n, int64_t c, int64_t i, double y) {
     double distance = std::fabs(scene.logit(n, c, i) - y);
-    double term = scene.fields.kind == "mse"                            ? distance * distance
+    double term = scene.fields.kind == "score"                          ? -scene.logit(n, c, i) * y
+                  : scene.fields.kind == "mse"                          ? distance * distance
                   : scene.fields.kind == "smooth_l1" && distance < beta ? distance * distance / (2 * beta)
                   : scene.fields.kind == "smooth_l1"                    ? distance - beta / 2
                                                                         : distance;

@@ -20,9 +20,10 @@ struct LossFields {
         posWeight(number(op.getPosWeight(), 1)), gamma(number(op.getGamma(), 2)), eps(number(op.getEps(), 1)),
         beta(number(op.getBeta(), 1)), classWeights(op.getClassWeights().value_or(llvm::ArrayRef<double>())),
         alpha(op.getAlpha().value_or(llvm::ArrayRef<double>(kAlpha))) {}
-  /// Does an element with this target count? Targets of mse, l1 and smooth_l1 are measurements: all count.
+  /// Does an element with this target count? Targets of mse, l1, smooth_l1 and score are measurements: all
+  /// count.
   bool counts(double target) const {
-    return kind == "mse" || kind == "l1" || kind == "smooth_l1" || target != ignoreIndex;
+    return kind == "mse" || kind == "l1" || kind == "smooth_l1" || kind == "score" || target != ignoreIndex;
   }
   double classWeight(int64_t label) const { return classWeights.empty() ? 1 : classWeights[label]; }
   double alphaOf(int64_t label) const { return alpha.size() == 1 ? alpha[0] : alpha[label]; }

@@ -87,6 +87,8 @@ double term(const Pixel &pixel, int64_t c) {
     Focus focus(pixel);
     return focus.alpha * std::pow(focus.wrong, pixel.fields.gamma) * focus.surprise;
   }
+  if (kind == "score")
+    return -pixel.logit(c) * pixel.targetOf(c);
   double distance = std::fabs(pixel.logit(c) - pixel.targetOf(c));
   if (kind == "mse")
     return distance * distance;
@@ -233,6 +235,8 @@ static double derivative(const Pixel &pixel, int64_t c) {
       return byLogit * (pixel.targetOf(0) == 1 ? focus.wrong : -focus.wrong);
     return byLogit * (pixel.targetOf(c) == 1 ? focus.wrong : -pixel.probability(c));
   }
+  if (kind == "score")
+    return -pixel.targetOf(c);
   double distance = pixel.logit(c) - pixel.targetOf(c), beta = pixel.fields.beta;
   if (kind == "mse")
     return 2 * distance;

@@ -8,7 +8,7 @@
 #include "compiler/report/Report.h"
 #include "compiler/tools/InitialWeights.h"
 #include "runtime/files/Safetensors.h"
-#include "runtime/pictures/File.h"
+#include "runtime/files/WriteWhole.h"
 #include "schedules/Compile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -63,8 +63,7 @@ int deliver(const ToolOptions &options, const LoadedModel &input, StringRef exte
   if (std::error_code code = llvm::sys::fs::create_directories(path))
     return fail("cannot create directory '" + Twine(path) + "': " + code.message());
   llvm::sys::path::append(path, input.model->name + extension.str());
-  auto problem = pictures::writeWhole(path.str().str(), reinterpret_cast<const uint8_t *>(content.data()),
-                                      content.size());
+  auto problem = files::writeWhole(path.str().str(), content.str());
   if (problem)
     return fail(*problem);
   llvm::errs() << "wrote " << path << "\n";

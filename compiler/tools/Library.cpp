@@ -42,6 +42,7 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
   find(library->weightInfo, "weight_info");
   find(library->setObserver, "set_observer");
   find(library->note, "note");
+  find(library->variant, "variant");
   find(library->lastError, "last_error");
   find(library->denseNchw, "dense_nchw");
   if (!dlsym(library->handle, (prefix.str() + "_grad").c_str()))
@@ -60,6 +61,12 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
   find(library->trainOutputInfo, "train_output_info");
   find(library->reshapeTrain, "reshape_train");
   find(library->setCheckFinite, "set_check_finite");
+  find(library->setAccumulation, "set_accumulation");
+  find(library->setSeed, "set_seed");
+  find(library->setWeight, "set_weight");
+  find(library->steps, "steps");
+  find(library->setSteps, "set_steps");
+  find(library->learningRate, "learning_rate");
   return error.empty() ? std::move(library) : nullptr;
 }
 

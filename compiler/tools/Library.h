@@ -32,12 +32,14 @@ public:
   int (*weightInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
   int (*setObserver)(segc_model_model *, segc_model_observer, void *) = nullptr;
   const char *(*note)(const segc_model_model *) = nullptr;
+  const char *(*variant)(const segc_model_model *) = nullptr;
   const char *(*lastError)() = nullptr;
   void (*denseNchw)(segc_model_tensor *) = nullptr;
 
   // Null in a library that does not train.
   int (*grad)(segc_model_model *, const segc_model_tensor *, int, const segc_model_tensor *, int) = nullptr;
   int (*update)(segc_model_model *) = nullptr;
+  int (*setWeight)(segc_model_model *, int, const float *) = nullptr;
   int (*getWeight)(segc_model_model *, int, float *) = nullptr;
   int (*gradient)(segc_model_model *, int, const float **) = nullptr;
   int (*flat)(segc_model_model *, int, float **, size_t *) = nullptr;
@@ -50,6 +52,11 @@ public:
   int (*trainOutputInfo)(const segc_model_model *, int, segc_model_info *) = nullptr;
   int (*reshapeTrain)(segc_model_model *, const int64_t *) = nullptr;
   int (*setCheckFinite)(segc_model_model *, int) = nullptr;
+  int (*setAccumulation)(segc_model_model *, int) = nullptr;
+  int (*setSeed)(segc_model_model *, uint32_t) = nullptr;
+  int64_t (*steps)(const segc_model_model *) = nullptr;
+  int (*setSteps)(segc_model_model *, int64_t) = nullptr;
+  double (*learningRate)(const segc_model_model *) = nullptr;
 
 private:
   void *handle = nullptr;

@@ -4,6 +4,9 @@ include "llvm/Option/OptParser.td"
 def SegcTool : OptionVisibility;
 def RunTool : OptionVisibility;
 def CheckTool : OptionVisibility;
+def TrainTool : OptionVisibility;
+def EvalTool : OptionVisibility;
+def LookTool : OptionVisibility;
 
 multiclass Value<string name, list<OptionVisibility> tools, string meta, string help> {
   def NAME # _eq : Option<["-", "--"], name # "=", KIND_JOINED>, Visibility<tools>;
@@ -15,15 +18,15 @@ multiclass Flag<string name, list<OptionVisibility> tools, string help> {
 }
 
 // Compiling.
-defm target : Value<"target", [SegcTool, RunTool, CheckTool], "T", "cpu (default)">;
-defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool], "CPU",
+defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "T", "cpu (default)">;
+defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
-defm set : Value<"set", [SegcTool, RunTool, CheckTool], "name=value", "sets a parameter of the model; may be repeated">;
-defm prune : Value<"prune", [SegcTool, RunTool, CheckTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
-defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
-defm cache : Value<"cache", [SegcTool, RunTool, CheckTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
-defm jobs : Value<"j", [SegcTool, RunTool, CheckTool], "N", "worker processes (default: one a core)">;
-defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool], "BYTES",
+defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "name=value", "sets a parameter of the model; may be repeated">;
+defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
+defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
+defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
+defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "N", "worker processes (default: one a core)">;
+defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "BYTES",
   "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
 defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxCxHxW",
   "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
@@ -31,7 +34,7 @@ defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
   "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, weights, dot">;
-defm seed : Value<"seed", [SegcTool], "N", "seed of -emit weights (default 0)">;
+defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
 def warning : Option<["-", "--"], "W", KIND_JOINED>, Visibility<[SegcTool]>, MetaVarName<"NAME">,
@@ -39,13 +42,13 @@ def warning : Option<["-", "--"], "W", KIND_JOINED>, Visibility<[SegcTool]>, Met
 defm verbose : Flag<"v", [SegcTool], "says what is done and how long it took">;
 
 // Running.
-defm weights : Value<"weights", [RunTool, CheckTool], "FILE", "weights (.safetensors); without them a MODEL runs with its initial weights">;
+defm weights : Value<"weights", [RunTool, CheckTool, TrainTool, EvalTool, LookTool], "FILE", "weights (.safetensors); without them a MODEL has its initial weights">;
 defm inputs : Value<"inputs", [RunTool], "FILE", ".safetensors with the model's inputs">;
 defm outputs : Value<"outputs", [RunTool], "FILE", ".safetensors to write">;
 defm image : Value<"image", [RunTool], "PNG", "a picture as input: PNG, JPEG, PGM, PPM">;
 defm mask : Value<"mask", [RunTool], "PNG", "writes the classes as a palette picture">;
 defm overlay : Value<"overlay", [RunTool], "PNG", "writes the picture with the classes over it">;
-defm threads : Value<"threads", [RunTool, CheckTool], "N", "threads (default: one a core)">;
+defm threads : Value<"threads", [RunTool, CheckTool, TrainTool, EvalTool, LookTool], "N", "threads (default: one a core)">;
 defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these layers' values">;
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;
 defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;
@@ -53,5 +56,34 @@ defm profile : Flag<"profile", [RunTool], "prints the time of each step">;
 defm grad : Flag<"grad", [CheckTool], "checks gradients instead of values">;
 defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4, with -grad 1e-3)">;
 
-defm help : Flag<"help", [SegcTool, RunTool, CheckTool], "prints this">;
-defm version : Flag<"version", [SegcTool, RunTool, CheckTool], "prints the version">;
+// Training.
+defm data : Value<"data", [TrainTool, EvalTool, LookTool], "DIR", "the data set: a folder, or a dataset.json">;
+defm out : Value<"out", [TrainTool, EvalTool, LookTool], "RUN", "the folder of results; of training: checkpoints, log, curves, samples">;
+defm resume : Value<"resume", [TrainTool], "RUN", "goes on with a run where its last checkpoint stands">;
+defm split : Value<"split", [TrainTool, EvalTool, LookTool], "NAME", "which part of the data (training: train; evaluating: val, else test, else the first)">;
+defm val_split : Value<"val-split", [TrainTool], "NAME", "what is validated on (default val; none: nothing)">;
+defm batch : Value<"batch", [TrainTool], "N", "pictures in a step (default: the model's own)">;
+defm accumulate : Value<"accumulate", [TrainTool], "K", "batches whose gradients make one step (default 1)">;
+defm crop : Value<"crop", [TrainTool], "HxW", "size of the crops that are trained on (default: the model's own)">;
+defm augment : Value<"augment", [TrainTool], "JSON", "how pictures are changed at random (docs/data.md)">;
+defm steps : Value<"steps", [TrainTool], "N", "ends after N steps">;
+defm epochs : Value<"epochs", [TrainTool], "N", "ends after N passes through the data">;
+defm minutes : Value<"minutes", [TrainTool], "M", "ends after M minutes of this call">;
+defm patience : Value<"patience", [TrainTool], "N", "ends after N validations without a better one">;
+defm lr : Value<"lr", [TrainTool], "RATE", "learning rate, the base of the model's plan">;
+defm val_every : Value<"val-every", [TrainTool], "N", "validates every N steps (default: each epoch, at least 50 steps)">;
+defm save_every : Value<"save-every", [TrainTool], "N", "keeps a checkpoint every N steps, beside last and best">;
+defm log_every : Value<"log-every", [TrainTool], "N", "writes a line of the log every N steps (default 10)">;
+defm shuffle_labels : Flag<"shuffle-labels", [TrainTool], "deals the masks out anew among the pictures trained on: a test that scores come from the labels">;
+
+// Evaluating.
+defm masks : Value<"masks", [EvalTool], "DIR", "writes the classes of each picture as a palette PNG">;
+defm json : Value<"json", [EvalTool], "FILE", "writes the scores there too">;
+defm tta : Value<"tta", [EvalTool], "VIEWS",
+  "averages the probabilities of several views: flips (left-right; flips=v, flips=hv), scales=0.75/1/1.25; several by comma">;
+defm tile : Value<"tile", [EvalTool], "HxW", "runs the network on tiles of that size instead of whole pictures">;
+defm overlap : Value<"overlap", [EvalTool], "N", "pixels that neighbouring tiles share (default: a quarter of the tile)">;
+defm count : Value<"count", [EvalTool], "N", "pictures on the contact sheet, the worst first (default 8)">;
+
+defm help : Flag<"help", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints this">;
+defm version : Flag<"version", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints the version">;

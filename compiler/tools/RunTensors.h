@@ -1,9 +1,8 @@
-/// \file Runs a model on tensors or on a picture of any size.
+/// \file Runs a model on tensors.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/tools/Library.h"
 #include "runtime/files/Safetensors.h"
-#include "runtime/pictures/Picture.h"
 #include <map>
 
 namespace segc {
@@ -17,6 +16,9 @@ struct OutputTensor {
   std::vector<int32_t> integers;
 };
 
+/// The element type of a file that has the values of a segc_model_dtype.
+files::DType fileType(int32_t dtype);
+
 /// Sets shapes, allocates the outputs, runs `repeat` times; `milliseconds` gets the least and the median
 /// time. On failure a sentence.
 std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_tensor> &inputs, int repeat,
@@ -27,11 +29,5 @@ std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_t
 std::optional<std::string> bindInputs(Instance &instance, const files::TensorFile &file,
                                       std::vector<std::vector<uint8_t>> &storage,
                                       std::vector<segc_model_tensor> &inputs, bool training = false);
-
-/// Classes of a picture: padded by reflection to a size the network takes and covers the picture with its
-/// output, run, classes by argmax (one channel: logit above 0), cropped back. `note` says what was padded.
-std::optional<std::string> segmentPicture(Instance &instance, const pictures::Picture &picture, int repeat,
-                                          pictures::Picture &classes, std::string &note,
-                                          double milliseconds[2]);
 
 } // namespace segc

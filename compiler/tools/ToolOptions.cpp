@@ -41,8 +41,11 @@ std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, 
   unsigned missingIndex = 0, missingCount = 0;
   ToolOptions options;
   llvm::opt::Visibility visible(tool);
-  options.arguments =
-      table.ParseArgs(ArrayRef<const char *>(argv + 1, argv + argc), missingIndex, missingCount, visible);
+  options.words = std::make_shared<std::vector<std::string>>(argv + 1, argv + argc);
+  std::vector<const char *> words;
+  for (const std::string &word : *options.words)
+    words.push_back(word.c_str());
+  options.arguments = table.ParseArgs(words, missingIndex, missingCount, visible);
   exitCode = 1;
   if (missingCount) {
     fail(Twine(options.arguments.getArgString(missingIndex)) + " needs a value");
@@ -67,6 +70,10 @@ std::optional<ToolOptions> ToolOptions::parse(int argc, char **argv, Tool tool, 
     return std::nullopt;
   }
   options.inputs = options.arguments.getAllArgValues(OPT_INPUT);
+  for (const Arg *argument : options.arguments)
+    if (argument->getOption().getID() != OPT_INPUT)
+      options.flags.emplace_back(argument->getOption().getName().rtrim('=').str(),
+                                 argument->getNumValues() ? argument->getValue() : "");
   return options;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Option/ArgList.h"
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,14 @@ enum ID {
 #include "compiler/tools/Options.inc"
 #undef OPTION
 };
-enum Tool { SegcTool = 1 << 0, RunTool = 1 << 1, CheckTool = 1 << 2 };
+enum Tool {
+  SegcTool = 1 << 0,
+  RunTool = 1 << 1,
+  CheckTool = 1 << 2,
+  TrainTool = 1 << 3,
+  EvalTool = 1 << 4,
+  LookTool = 1 << 5
+};
 } // namespace options
 
 /// The parsed arguments of one tool, or why the tool should stop.
@@ -32,10 +40,14 @@ public:
   /// A whole number from `low` to `high`; prints an error and returns nothing otherwise.
   std::optional<int64_t> number(unsigned id, int64_t fallback, int64_t low, int64_t high) const;
   const std::vector<std::string> &positional() const { return inputs; }
+  /// All flags in their order, without dashes, with their values ("" where a flag takes none).
+  const std::vector<std::pair<std::string, std::string>> &given() const { return flags; }
 
 private:
+  std::shared_ptr<std::vector<std::string>> words; ///< of the command line, which `arguments` point into
   llvm::opt::InputArgList arguments;
   std::vector<std::string> inputs;
+  std::vector<std::pair<std::string, std::string>> flags;
 };
 
 /// "error: ..." on stderr; returns 1.

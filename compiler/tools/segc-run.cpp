@@ -1,12 +1,9 @@
 /// \file segc-run: runs a model or a compiled library on tensors or pictures, through the library's C
 /// interface only.
 // SPDX-License-Identifier: MIT
-#include "compiler/codegen/Link.h"
-#include "compiler/tools/InitialWeights.h"
-#include "compiler/tools/RunTensors.h"
+#include "compiler/tools/OpenModel.h"
+#include "compiler/tools/Predict.h"
 #include "compiler/tools/RunTraining.h"
-#include "compiler/tools/ToolOptions.h"
-#include "compiler/tools/ToolSupport.h"
 #include "runtime/pictures/File.h"
 #include "runtime/pictures/Overlay.h"
 #include "llvm/ADT/StringExtras.h"
@@ -107,21 +104,12 @@ int runTensors(const ToolOptions &options, Instance &instance, int repeat, doubl
                                               : 0;
 }
 
-int run(const ToolOptions &options, const Library &library, const std::vector<uint8_t> &ownWeights) {
+int run(const ToolOptions &options, const OpenedModel &opened) {
+  const Library &library = *opened.library;
   Instance instance(library);
-  int status = options.has(options::OPT_weights_eq)
-                   ? library.create(options.value(options::OPT_weights_eq).c_str(), &instance.model)
-                   : library.createFromMemory(ownWeights.data(), ownWeights.size(), &instance.model);
-  if (status)
-    return fail(library.lastError());
-  if (*library.note(instance.model))
-    llvm::errs() << "note: " << library.note(instance.model) << "\n";
-  auto threads = options.number(options::OPT_threads_eq, 0, 1, 256),
-       repeat = options.number(options::OPT_repeat_eq, 1, 1, 1000000);
-  if (!threads || !repeat)
+  auto repeat = options.number(options::OPT_repeat_eq, 1, 1, 1000000);
+  if (!repeat || !createInstance(options, opened, instance))
     return 1;
-  if (*threads && library.setThreads(instance.model, static_cast<int>(*threads)))
-    return fail(library.lastError());
   if (options.has(options::OPT_check_finite)) {
     if (!library.setCheckFinite)
       return fail("-check-finite goes with -mode train");
@@ -166,41 +154,12 @@ int main(int argc, char **argv) {
       return fail("-mask and -overlay go with -image");
   if (options->has(options::OPT_outputs_eq) && options->has(options::OPT_image_eq))
     return fail("-outputs goes with -inputs; a picture's classes go to -mask and -overlay");
-  std::string path = options->positional()[0], error;
-  std::vector<uint8_t> ownWeights;
-  TemporaryDirectory directory;
-  if (llvm::StringRef(path).ends_with(".so")) {
-    if (options->has(options::OPT_tensors_eq))
-      return fail("-tensors needs a MODEL: a library has only its outputs");
-    if (!options->has(options::OPT_weights_eq))
-      return fail("a library needs -weights FILE");
-  } else {
-    std::vector<std::string> tensors;
-    llvm::SmallVector<llvm::StringRef> names;
-    std::string list = options->value(options::OPT_tensors_eq);
-    llvm::StringRef(list).split(names, ',', -1, /*KeepEmpty=*/false);
-    for (llvm::StringRef name : names)
-      tensors.push_back(name.str());
-    auto input = loadModel(*options, tensors, false, exitCode);
-    if (!input)
-      return exitCode;
-    if (directory.path.empty())
-      return fail("cannot make a temporary directory");
-    if (mlir::failed(compileLibrary(input->graphs(), input->compile, directory.path)))
-      return 1;
-    if (!options->has(options::OPT_weights_eq)) {
-      auto weights = initialWeights(*input->graph, 0);
-      if (!weights)
-        return 1;
-      auto bytes = files::serialise(*weights);
-      if (auto *why = std::get_if<std::string>(&bytes))
-        return fail(*why);
-      ownWeights = std::move(std::get<std::vector<uint8_t>>(bytes));
-    }
-    path = directory.path + "/lib" + cPrefix(input->model->name) + ".so";
-  }
-  auto library = Library::open(path, error);
-  if (!library)
-    return fail(error);
-  return run(*options, *library, ownWeights);
+  std::vector<std::string> tensors;
+  llvm::SmallVector<llvm::StringRef> names;
+  std::string list = options->value(options::OPT_tensors_eq);
+  llvm::StringRef(list).split(names, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef name : names)
+    tensors.push_back(name.str());
+  auto opened = openModel(*options, options->positional()[0], tensors, exitCode);
+  return opened ? run(*options, *opened) : exitCode;
 }

@@ -16,8 +16,8 @@ int64_t lossColumns(StringRef type) {
 }
 
 template <typename OpT> static LogicalResult checkFields(OpT op) {
-  static const StringRef types[] = {"cross_entropy", "bce", "focal", "dice",
-                                    "soft_iou",      "mse", "l1",    "smooth_l1"};
+  static const StringRef types[] = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
+                                    "mse",           "l1",  "smooth_l1", "score"};
   if (!llvm::is_contained(types, op.getKind()))
     return op.emitOpError("unknown loss ") << op.getKind();
   if (op.getReduction() != "mean" && op.getReduction() != "sum")

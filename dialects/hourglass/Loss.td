@@ -14,8 +14,8 @@ defvar LossFields = (ins StrAttr:$kind, DefaultValuedAttr<StrAttr, "\"mean\"">:$
 def LossOp : Hourglass_Op<"loss", [], ["checkAttributes"]> {
   let summary = "The loss of one value against its target.";
   let description = [{
-    `kind` is cross_entropy, bce, focal, dice, soft_iou, mse, l1 or smooth_l1. Targets are f32 [N, 1, H, W] with the
-    class (cross_entropy, focal, dice, soft_iou) or [N, C, H, W] (bce, mse, l1, smooth_l1); `pixel_weight` is [N, 1, H, W].
+    `kind` is cross_entropy, bce, focal, dice, soft_iou, mse, l1, smooth_l1 or score. Targets are f32 [N, 1, H, W] with
+    the class (cross_entropy, focal, dice, soft_iou) or [N, C, H, W] (the others); `pixel_weight` is [N, 1, H, W].
   }];
   let arguments = !con(LossTensors, LossFields);
   let results = (outs Weight:$loss);
@@ -25,7 +25,7 @@ def LossSumsOp : Hourglass_Op<"loss_sums", [], ["checkAttributes"]> {
   let summary = "What a loss sums over its pixels, in bands as in channel_sums, in double.";
   let description = [{
     With w the pixel's weight and class weight (0 for an ignored pixel), the columns are
-    cross_entropy, focal, mse, l1, smooth_l1 (one channel): sum w*term, sum w.
+    cross_entropy, focal, mse, l1, smooth_l1, score (one channel): sum w*term, sum w.
     bce (one channel): sum w*y*(-log p), sum w*(1-y)*(-log(1-p)), sum w, sum y, sum (1-y) over counting elements.
     dice, soft_iou (a channel a class): sum w*p*y, sum w*p, sum w*y.
   }];

@@ -3,9 +3,9 @@
 #include "runtime/files/Safetensors.h"
 #include "runtime/files/Header.h"
 #include "runtime/files/Numbers.h"
+#include "runtime/files/WriteWhole.h"
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <set>
@@ -186,38 +186,12 @@ std::variant<std::vector<uint8_t>, std::string> serialise(const TensorFile &file
   return bytes;
 }
 
-static bool writeAll(int descriptor, const std::vector<uint8_t> &bytes) {
-  for (size_t done = 0; done < bytes.size();) {
-    ssize_t wrote = ::write(descriptor, bytes.data() + done, bytes.size() - done);
-    if (wrote < 0 && errno != EINTR)
-      return false;
-    done += wrote > 0 ? static_cast<size_t>(wrote) : 0;
-  }
-  return true;
-}
-
 std::optional<std::string> write(const std::string &path, const TensorFile &file) {
   auto serialised = serialise(file);
   if (auto *problem = std::get_if<std::string>(&serialised))
     return path + ": " + *problem;
-  std::string temporary = path + ".XXXXXX";
-  int descriptor = ::mkstemp(temporary.data());
-  if (descriptor < 0)
-    return systemError(path, "create");
-  // mkstemp gives 0600; a new file has what the umask leaves.
-  mode_t mask = ::umask(0);
-  ::umask(mask);
-  bool written = ::fchmod(descriptor, 0666 & ~mask) == 0 &&
-                 writeAll(descriptor, std::get<std::vector<uint8_t>>(serialised)) && ::fsync(descriptor) == 0;
-  std::string failure = written ? "" : systemError(path, "write");
-  if (::close(descriptor) != 0 && failure.empty())
-    failure = systemError(path, "write");
-  if (failure.empty() && ::rename(temporary.c_str(), path.c_str()) != 0)
-    failure = systemError(path, "replace");
-  if (failure.empty())
-    return std::nullopt;
-  ::unlink(temporary.c_str());
-  return failure;
+  const auto &bytes = std::get<std::vector<uint8_t>>(serialised);
+  return writeWhole(path, bytes.data(), bytes.size());
 }
 
 } // namespace segc::files

@@ -54,8 +54,7 @@ std::variant<TensorFile, std::string> read(const std::string &path);
 /// which keeps every tensor aligned to its element; the header is padded to 8 bytes. Or a sentence saying
 /// what cannot be written: I64, two tensors of one name, bytes that do not match a shape.
 std::variant<std::vector<uint8_t>, std::string> serialise(const TensorFile &file);
-/// Writes the file at `path` as a whole or not at all: a temporary file beside it, synced, then renamed.
-/// Returns a sentence after an error.
+/// Writes the file at `path` as a whole or not at all (WriteWhole.h). Returns a sentence after an error.
 std::optional<std::string> write(const std::string &path, const TensorFile &file);
 
 } // namespace segc::files

@@ -1,11 +1,10 @@
 /// \file File: whole files in and out, and which decoder takes one.
 // SPDX-License-Identifier: MIT
 #include "runtime/pictures/File.h"
+#include "runtime/files/WriteWhole.h"
 #include "runtime/pictures/Codec.h"
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <memory>
@@ -92,12 +91,6 @@ std::variant<Picture, Failure> toBytes(std::variant<Raster, Failure> result) {
   return picture;
 }
 
-/// Where a write to `path` must go: through a symbolic link, so that the link stays one.
-std::string target(const std::string &path) {
-  std::unique_ptr<char, void (*)(void *)> real(realpath(path.c_str(), nullptr), free);
-  return real ? real.get() : path;
-}
-
 bool endsWith(const std::string &text, const char *end) {
   const size_t length = strlen(end);
   return text.size() >= length && text.compare(text.size() - length, length, end) == 0;
@@ -147,50 +140,15 @@ std::optional<Failure> writePicture(const std::string &path, const Picture &pict
       return path + ": a picture with " + std::to_string(picture.channels) + " channels belongs into a ." +
              (picture.channels == 3 ? "ppm" : "pgm");
     const std::vector<uint8_t> bytes = encodePnm(picture);
-    return writeWhole(path, bytes.data(), bytes.size());
+    return files::writeWhole(path, bytes.data(), bytes.size());
   }
   std::variant<std::vector<uint8_t>, Failure> encoded = encodePng(picture);
   if (Failure *failure = std::get_if<Failure>(&encoded))
     return path + ": " + *failure;
   const auto &bytes = std::get<std::vector<uint8_t>>(encoded);
-  return writeWhole(path, bytes.data(), bytes.size());
+  return files::writeWhole(path, bytes.data(), bytes.size());
 } catch (const std::bad_alloc &) {
   return path + ": there is not enough memory to write this picture";
-}
-
-std::optional<Failure> writeWhole(const std::string &path, const uint8_t *data, size_t size) {
-  const std::string final = target(path);
-  struct stat info;
-  // A rename would replace a device by a file.
-  if (stat(final.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return path + ": is not a regular file; name a file to write";
-  static std::atomic<unsigned> counter{0};
-  const std::string temporary = final + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
-  const int file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file < 0)
-    return path + ": cannot be written: " + strerror(errno) + "; the folder must exist and be writable";
-  bool good = true;
-  for (size_t done = 0; good && done < size;) {
-    const ssize_t written = write(file, data + done, size - done);
-    if (written >= 0)
-      done += size_t(written);
-    else
-      good = errno == EINTR;
-  }
-  good = good && fsync(file) == 0;
-  int reason = errno;
-  if (close(file) != 0 && good) {
-    good = false;
-    reason = errno;
-  }
-  if (good && rename(temporary.c_str(), final.c_str()) != 0) {
-    good = false;
-    reason = errno;
-  }
-  if (good)
-    return std::nullopt;
-  unlink(temporary.c_str());
-  return path + ": cannot be written: " + strerror(reason);
 }
 
 } // namespace segc::pictures

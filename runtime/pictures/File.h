@@ -32,7 +32,4 @@ std::variant<Raster, Failure> readRaster(const uint8_t *data, size_t size, const
 /// indices are the labels; a label past the palette is an error. Files appear whole or not at all.
 std::optional<Failure> writePicture(const std::string &path, const Picture &picture);
 
-/// Puts `size` bytes at `path` as a whole or not at all: a temporary file beside it, synced, then renamed.
-std::optional<Failure> writeWhole(const std::string &path, const uint8_t *data, size_t size);
-
 } // namespace segc::pictures

@@ -3,9 +3,11 @@
 #include "runtime/train/Dataset.h"
 #include "runtime/pictures/File.h"
 #include "runtime/train/ColourBins.h"
+#include "runtime/train/Random.h"
 #include "runtime/train/Settings.h"
 #include "runtime/train/Targets.h"
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 namespace segc::train {
@@ -97,6 +99,23 @@ Result<const std::vector<Item> *> Dataset::items(const std::string &split) const
     list += (list.empty() ? "'" : ", '") + files.name + "'";
   }
   return about.file + ": there is no split '" + split + "'; there is " + list + suggestion(split, names);
+}
+
+void Dataset::shuffleMasks(const std::string &split, uint64_t seed) {
+  for (SplitFiles &files : lists) {
+    if (files.name != split)
+      continue;
+    const std::vector<Item> before = files.items;
+    std::vector<size_t> order(before.size());
+    std::iota(order.begin(), order.end(), size_t(0));
+    Random(seed, 0, 0).shuffle(order);
+    // Along one circle through all pictures, so that none keeps its own.
+    for (size_t i = 0; i < order.size(); ++i) {
+      const Item &giver = before[order[(i + 1) % order.size()]];
+      files.items[order[i]].mask = giver.mask;
+      files.items[order[i]].objects = giver.objects;
+    }
+  }
 }
 
 namespace {

@@ -24,6 +24,8 @@ public:
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
+  /// Another guess of how many steps there are in all.
+  void expect(int64_t steps) { total = steps > 0 ? steps : 1; }
   /// "[#####-----] 1200/4000  loss 0.431  left 1:20": `words` stand in the middle.
   void update(int64_t done, const std::string &words);
   /// A line of its own above the bar.

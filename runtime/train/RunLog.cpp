@@ -1,7 +1,7 @@
 /// \file RunLog: the files and what is kept of them when a run goes on.
 // SPDX-License-Identifier: MIT
 #include "runtime/train/RunLog.h"
-#include "runtime/pictures/File.h"
+#include "runtime/files/WriteWhole.h"
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -31,7 +31,7 @@ std::string quoted(const std::string &field) {
 } // namespace
 
 std::optional<Failure> writeText(const std::string &path, const std::string &text) {
-  return pictures::writeWhole(path, reinterpret_cast<const uint8_t *>(text.data()), text.size());
+  return files::writeWhole(path, text);
 }
 
 Result<std::unique_ptr<JsonLog>> JsonLog::open(const std::string &path, std::optional<int64_t> lastStep) {

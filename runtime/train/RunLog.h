@@ -6,7 +6,7 @@
 
 namespace segc::train {
 
-/// A text that appears as a whole or not at all (pictures::writeWhole).
+/// A text that appears as a whole or not at all (files::writeWhole).
 std::optional<Failure> writeText(const std::string &path, const std::string &text);
 
 /// log.jsonl: appended line by line, each with one write, so that a crash leaves whole lines but perhaps the

@@ -130,6 +130,8 @@ std::vector<Expr> Loss::elementColumns(const Expr &c, const Pixel &pixel) const 
     const Expr p = weighted(w, cast<double>(Sigmoid(x).p()));
     return {select(positive, p, Expr(0.0)), p, select(positive, w, Expr(0.0))};
   }
+  if (kind == "score")
+    return {weighted(w, -cast<double>(x) * cast<double>(t)), w};
   const Expr d = cast<double>(x) - cast<double>(t), distance = abs(d);
   if (kind == "mse")
     return {weighted(w, d * d), w};
@@ -155,6 +157,8 @@ Expr Loss::elementGradient(const Expr &c, const Pixel &pixel, const std::vector<
   } else if (overlap) {
     const Sigmoid sigmoid(x);
     dx = w * sigmoid.p() * sigmoid.q() * (select(positive, k[0], 0.f) + k[1]);
+  } else if (kind == "score") {
+    dx = k[0] * w * -t;
   } else {
     const Expr d = x - t;
     const Expr sign = selectBelow(0.f, d, 1.f, selectBelow(d, 0.f, -1.f, d)); // 0 at 0, NaN stays

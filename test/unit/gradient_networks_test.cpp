@@ -240,7 +240,7 @@ TEST(GradientNetworks, Losses) {
   const std::string weighted = R"(, "pixel_weight": "w")";
   for (const char *type : {"cross_entropy", "focal", "dice", "soft_iou"})
     expectGradients(describe(kConv, labels + ", " + factors, loss(type, "m", weighted)));
-  for (const char *type : {"bce", "mse", "l1", "smooth_l1"})
+  for (const char *type : {"bce", "mse", "l1", "smooth_l1", "score"})
     expectGradients(describe(kConv, values + ", " + factors, loss(type, "v", weighted)));
   // Several at once, with weights; one of a layer inside, at half the target's size.
   expectGradients(

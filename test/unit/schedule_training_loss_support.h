@@ -83,8 +83,10 @@ inline double labelTerm(const TestLoss &loss, const std::vector<double> &logits,
   return loss.kind == "cross_entropy" ? -logP : -alpha * std::exp(loss.gamma * logQ) * logP;
 }
 
-/// The term of mse, l1 or smooth_l1.
+/// The term of mse, l1, smooth_l1 or score.
 inline double distanceTerm(const TestLoss &loss, double x, double target) {
+  if (loss.kind == "score")
+    return -x * target;
   const double d = std::fabs(x - target);
   if (loss.kind == "mse")
     return d * d;
@@ -166,7 +168,7 @@ inline std::vector<TestLoss> testLosses() {
   auto add = [&](const std::string &kind, int c, bool weights) -> TestLoss & {
     TestLoss loss{kind, c};
     loss.pixelWeights = weights;
-    loss.ignores = kind != "mse" && kind != "l1" && kind != "smooth_l1";
+    loss.ignores = kind != "mse" && kind != "l1" && kind != "smooth_l1" && kind != "score";
     all.push_back(loss);
     return all.back();
   };
@@ -189,6 +191,7 @@ inline std::vector<TestLoss> testLosses() {
     add("bce", c, c != 2);
     add("mse", c, c == 2);
     add("l1", c, c == 21);
+    add("score", c, c == 1);
     add("smooth_l1", c, true).beta = c == 1 ? 0 : 0.7;
   }
   return all;

@@ -32,6 +32,7 @@ TEST(TrainingSpec, PrintsWhatItParsed) {
            "pad_transpose c8 in8 out8 mode=reflect before1x2 after3x4 : f32",
            "loss_sums kind=cross_entropy c3 in3 t1 pw0 out1 ignore=-100 cw=0.5/1/2 : f32",
            "loss_sums kind=focal c3 in3 t1 pw1 out1 ignore=255 alpha=0.25/0.5/0.25 gamma=2 : f32",
+           "loss_sums kind=score c3 in3 t3 pw1 out1 : f32",
            "loss_grad kind=smooth_l1 c3 in3 t3 pw0 out3 per_image0 beta=0.5 : f32",
            "finish_loss kind=bce c1 in1 reduction=mean per_image0 pos=auto scale=0.4 : f32",
            "finish_loss kind=dice c3 in3 reduction=sum per_image1 eps=1 scale=1 : f32",
