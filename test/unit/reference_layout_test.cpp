@@ -50,6 +50,12 @@ TEST(ReferenceLayout, WindowsInRowMajorOrder) {
   EXPECT_EQ(y.data, (Values{0, 1, 4, 5, 2, 3, 6, 7, 4, 5, 8, 9, 6, 7, 10, 11}));
 }
 
+TEST(ReferenceLayout, WindowsOfOneImageFollowThoseOfAnother) {
+  Tensor y = only({"windows", "kernel = array<i64: 1, 2>", {"2x1x2x2xf32"}}, {numbered({2, 1, 2, 2})});
+  EXPECT_EQ(llvm::ArrayRef<int64_t>(y.shape), (llvm::ArrayRef<int64_t>{4, 1, 1, 2}));
+  EXPECT_EQ(y.data, (Values{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
 TEST(ReferenceLayout, WindowsBeyondTheEdgeHoldZeros) {
   Tensor y = only({"windows",
                    "kernel = array<i64: 1, 3>, stride = array<i64: 1, 2>, padding = array<i64: 0, 1, 0, 1>",
