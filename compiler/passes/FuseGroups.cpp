@@ -40,11 +40,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
       if (!isView(op) && !isWeightOp(op) && !isa<hg::GroupOp>(op))
         ops.push_back(&op);
     }
-    llvm::erase_if(ops, [](Operation *op) {
-      return isa<hg::BroadcastOp>(op) && llvm::all_of(op->getUses(), [](OpOperand &use) {
-               return hg::isShapeOnly(use) || isAbsorbed(use);
-             });
-    });
+    llvm::erase_if(ops, vanishes);
     DenseSet<Operation *> taken;
     for (Operation *op : ops) {
       if (taken.contains(op))
@@ -73,6 +69,13 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
            absorbable(use.get());
   }
 
+  /// Is the op a broadcast that no kernel computes, since all its readers absorb it?
+  static bool vanishes(Operation *op) {
+    return isa<hg::BroadcastOp>(op) && llvm::all_of(op->getUses(), [](OpOperand &use) {
+             return hg::isShapeOnly(use) || isAbsorbed(use);
+           });
+  }
+
   /// The ops that read the pixels of `value`.
   static SmallVector<Operation *> readersOf(Value value) {
     SmallVector<Operation *> readers;
@@ -90,8 +93,9 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   }
 
   /// Why the kernel that ends with `last` does not go on, or "" if it does, with `next`.
-  static std::string whyItEnds(Operation &anchor, Operation *last, Operation *&next) {
-    Value value = last->getResult(0);
+  static std::string whyItEnds(ArrayRef<Operation *> chain, Operation *&next) {
+    Operation &anchor = *chain.front();
+    Value value = chain.back()->getResult(0);
     SmallVector<Operation *> readers = readersOf(value);
     if (readers.empty())
       return "nothing reads it";
@@ -123,6 +127,11 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     if (llvm::count(next->getOperands(), value) != 1 ||
         (!isa<hg::AddOp, hg::MulOp>(next) && next->getOperand(0) != value))
       return nameOf(next) + " does not start from it";
+    // The group stands where `next` stands: nobody may ask for the extents of what vanishes in it before.
+    for (Operation *op : chain)
+      for (OpOperand &use : op->getResult(0).getUses())
+        if (hg::isShapeOnly(use) && !vanishes(use.getOwner()) && use.getOwner()->isBeforeInBlock(next))
+          return nameOf(use.getOwner()) + " needs its extents before " + nameOf(next);
     return "";
   }
 
@@ -131,7 +140,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     SmallVector<Operation *> chain{&anchor};
     while (true) {
       Operation *next = nullptr;
-      end = whyItEnds(anchor, chain.back(), next);
+      end = whyItEnds(chain, next);
       if (!end.empty())
         return chain;
       chain.push_back(next);

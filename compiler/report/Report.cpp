@@ -234,6 +234,8 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
   return root.dump(1) + "\n";
 }
 
+int64_t livenessBound(ModuleOp planned) { return Reporter(planned).bound(); }
+
 std::string optimisationReport(ModuleOp planned) {
   std::string text;
   auto run = planned.lookupSymbol<plan::ProgramOp>("run");

@@ -83,3 +83,18 @@ func.func @attend(%x: tensor<1x3x8x8xf32>, %s: tensor<1x1x8x8xf32>) -> tensor<1x
   %m = hourglass.mul %x, %b : (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
   return %m : tensor<1x3x8x8xf32>
 }
+
+// What is asked for the extents of a value must find it: the sum, which stands behind the resizing, cannot take the
+// convolution in.
+// CHECK-LABEL: func @extents_first
+// CHECK: %[[F:.*]] = hourglass.group{{.*}} attributes {end = "upsample needs its extents before add"}
+// CHECK: hourglass.conv
+// CHECK: hourglass.group(%{{.*}}, %[[F]]
+// CHECK: hourglass.upsample
+func.func @extents_first(%x: tensor<1x3x8x8xf32>, %small: tensor<1x3x4x4xf32>) -> tensor<1x3x8x8xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<3x3x1x1xf32>
+  %c = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x8xf32>, tensor<3x3x1x1xf32>) -> tensor<1x3x8x8xf32>
+  %u = hourglass.upsample %small, %c {mode = "bilinear"} : (tensor<1x3x4x4xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  %s = hourglass.add %c, %u : (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  return %s : tensor<1x3x8x8xf32>
+}
