@@ -68,7 +68,7 @@ static void evaluateFinishGroupStats(hg::FinishGroupStatsOp op, ArrayRef<Tensor>
     // Rounding must not make it negative; NaN stays.
     double rstd = 1 / std::sqrt((variance < 0 ? 0 : variance) + op.getEps().convertToDouble());
     for (int64_t c = first; c < behind; ++c) {
-      double scale = (gamma ? gamma->data[c] : 1) * rstd;
+      double scale = all[2] == 1 ? 0 : (gamma ? gamma->data[c] : 1) * rstd;
       double values[] = {scale, (beta ? beta->data[c] : 0) - mean * scale, mean, rstd};
       for (auto [result, value] : llvm::zip(results, values))
         *result.plane(n, c) = value;
@@ -95,7 +95,7 @@ static void evaluateFinishGroupNormGrad(hg::FinishGroupNormGradOp op, ArrayRef<T
       double r = *rstd.plane(n, c), b = -r * r * all1 / count;
       double values[] = {gamma(c) * r, b, -r * all0 / count - b * *mean.plane(n, c)};
       for (auto [result, value] : llvm::zip(results.drop_front(2), values))
-        *result.plane(n, c) = value;
+        *result.plane(n, c) = count == 1 ? 0 : value;
     }
   });
 }

@@ -22,7 +22,7 @@ def GroupNormOp : Hourglass_Op<"group_norm", [AttrSizedOperandSegments, DeclareO
 def FinishGroupStatsOp : Hourglass_Op<"finish_group_stats", [OnWeights, AttrSizedOperandSegments], ["checkAttributes"]> {
   let summary = "What group norm makes of sums of kind `stats`, for each image and channel.";
   let description = [{
-    [N, C, 1, 1] each: scale = gamma * rstd, shift = beta - mean * scale, the group's mean, rstd = 1 / sqrt(variance + eps).
+    [N, C, 1, 1] each: scale = gamma * rstd, or 0 for a group of one value, shift = beta - mean * scale, the group's mean, rstd = 1 / sqrt(variance + eps).
   }];
   let arguments = (ins TensorOf<[F64]>:$sums, Optional<Weight>:$gamma, Optional<Weight>:$beta, I64Attr:$groups,
     F64Attr:$eps);
@@ -34,7 +34,8 @@ def FinishGroupNormGradOp : Hourglass_Op<"finish_group_norm_grad", [OnWeights], 
   let description = [{
     With s0 = sum dy and s1 = rstd * (sum dy*x - mean * s0) of a channel in an image, and S0, S1 the sums of gamma * s0 and
     gamma * s1 over the M elements' channels of a group: dgamma = sum of s1, dbeta = sum of s0 over the images, and
-    dx = a*dy + b*x + c with a = gamma*rstd, b = -rstd^2 * S1/M, c = -rstd * S0/M - b*mean, [N, C, 1, 1] each.
+    dx = a*dy + b*x + c with a = gamma*rstd, b = -rstd^2 * S1/M, c = -rstd * S0/M - b*mean, [N, C, 1, 1] each;
+    all 0 for a group of one value.
   }];
   let arguments = (ins TensorOf<[F64]>:$sums, Activation:$mean, Activation:$rstd, Optional<Weight>:$gamma, I64Attr:$groups);
   let results = (outs Weight:$dgamma, Weight:$dbeta, Activation:$a, Activation:$b, Activation:$c);

@@ -95,6 +95,11 @@ private:
   }
 };
 
+/// A single value less its mean is 0 and stays 0: no factor may enlarge what rounding leaves of it.
+Expr unlessAlone(const Expr &count, const Expr &factor) {
+  return select(count == Expr(1.0), Expr(0.0), factor);
+}
+
 /// The variance is E[x^2] - E[x]^2 as in finish_stats: f64 leaves it 1e-16 of the mean's square off.
 KernelBuild buildStats(const KernelSpec &spec, Isa isa) {
   Groups of(spec);
@@ -104,11 +109,11 @@ KernelBuild buildStats(const KernelSpec &spec, Isa isa) {
   const FuncRef t = all(of.g, of.n);
   const Expr average = t[0] / t[2], variance = t[1] / t[2] - average * average;
   Func group("group"), out("y");
-  group(of.g, of.n) =
-      Tuple(average, Expr(1.0) / sqrt(select(strict_float(variance < Expr(0.0)), Expr(0.0), variance) +
-                                      Expr(spec.numbers("eps").at(0))));
+  const Expr inverse = Expr(1.0) / sqrt(select(strict_float(variance < Expr(0.0)), Expr(0.0), variance) +
+                                        Expr(spec.numbers("eps").at(0)));
+  group(of.g, of.n) = Tuple(average, inverse, unlessAlone(t[2], inverse));
   const FuncRef s = group(of.c / of.size, of.n);
-  const Expr mean = s[0], rstd = s[1], scale = gamma(of.c) * rstd;
+  const Expr mean = s[0], rstd = s[1], scale = gamma(of.c) * s[2];
   out(of.c, of.x, of.y, of.n) =
       Tuple(cast<float>(scale), cast<float>(beta(of.c) - mean * scale), cast<float>(mean), cast<float>(rstd));
   of.schedule(out, {total}, {all, group}, isa);
@@ -150,7 +155,8 @@ KernelBuild buildGradient(const KernelSpec &spec, Isa isa) {
   const FuncRef t = all(g, n);
   Func group("group"), out("y");
   const Expr b = -ofGroup * ofGroup * t[1] / t[2];
-  group(g, n) = Tuple(ofGroup, b, -ofGroup * t[0] / t[2] - b * statistic(mean, first, n));
+  const Expr constant = -ofGroup * t[0] / t[2] - b * statistic(mean, first, n);
+  group(g, n) = Tuple(unlessAlone(t[2], ofGroup), unlessAlone(t[2], b), unlessAlone(t[2], constant));
   const FuncRef s = group(c / of.size, n);
   out(c, of.x, of.y, n) = Tuple(cast<float>(gamma(c) * s[0]), cast<float>(s[1]), cast<float>(s[2]));
   of.schedule(out, {total}, {all, group}, isa);

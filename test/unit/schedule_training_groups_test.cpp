@@ -109,6 +109,22 @@ TEST(FinishGroups, VarianceOfAConstantIsZero) {
   EXPECT_TRUE(std::isnan(rstd.view(1, 0, 0, 2)));
 }
 
+TEST(FinishGroups, ASingleValueIsItsOwnMean) {
+  const Isa isa = isasHere().front();
+  MemoryKernel stats("finish_group_stats c2 in2 groups2 gamma0 beta0 eps=1e-05 : f32", isa),
+      gradient("finish_group_norm_grad c2 in2 groups2 gamma0 : f32", isa);
+  Sums sums(2, 3, 1, kImages);
+  sums.view.fill(1.0); // x = 1, dy = 1, one value
+  PerImage scale(2), shift(2), mean(2), rstd(2), a(2), b(2), c(2);
+  stats.run({sums.view}, {scale.view, shift.view, mean.view, rstd.view});
+  Vector dgamma(2), dbeta(2);
+  gradient.run({sums.view, mean.view, rstd.view}, {dgamma.view, dbeta.view, a.view, b.view, c.view});
+  for (PerImage *value : {&scale, &shift, &a, &b, &c})
+    EXPECT_EQ(value->view(1, 0, 0, 2), 0.f);
+  EXPECT_EQ(mean.view(1, 0, 0, 2), 1.f);
+  EXPECT_EQ(dbeta.view(1), float(kImages));
+}
+
 TEST(FinishGroups, Gradient) {
   std::mt19937 random(52);
   for (Isa isa : isasHere())
