@@ -88,6 +88,12 @@ const std::vector<OpCase> kCases = {
     {"windows_transpose", "kernel = array<i64: 1, 1>", {"12x3x1x1xf32", "2x1x2x3xf32"}},
     {"embed", "offset = 1 : i64, channels = 5 : i64", {"2x2x3x3xf32"}},
     {"add", "", {"1x2x3x3xf32", "1x2x3x3xf32"}},
+    {"sub", "", {"1x2x3x3xf32", "1x2x3x3xf32"}},
+    {"scale", "factor = -2.5", {"1x2x3x3xf32"}},
+    {"broadcast", "", {"2x3x1x1xf32", "2x3x4x5xf32"}},
+    {"broadcast", "", {"1x1x4x5xf32", "2x3x1x5xf32"}},
+    {"reduce_sum", "axes = array<i64: 2, 3>", {"2x3x4x5xf32"}},
+    {"reduce_sum", "axes = array<i64: 0, 1, 3>", {"2x3x4x5xf32"}},
 };
 
 /// Counted operands, but indices below the window's pixels.
@@ -194,7 +200,7 @@ TEST(Adjoint, InnerProductsAgree) {
 
 TEST(Adjoint, TransposingTwiceGivesTheOpBack) {
   for (const OpCase &test : kCases) {
-    if (test.op == "add" || test.op == "concat")
+    if (test.op == "add" || test.op == "sub" || test.op == "concat")
       continue; // several operands: their transposes are no single op
     SCOPED_TRACE(test.op + " {" + test.attributes + "}");
     Transposer t(test);
