@@ -18,6 +18,7 @@ struct Field {
   bool numbers = false; ///< a word that may be a number; a list of them unless there are choices
   /// Words with a fallback may be left out: it is what they then are; an empty one is not printed.
   std::optional<std::string> fallback = std::nullopt;
+  bool quiet = false; ///< nor is the fallback printed
 };
 
 struct Op {
@@ -36,13 +37,16 @@ const std::vector<Op> &ops() {
   static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
                                                   "mse",           "l1",  "smooth_l1", "score"};
   static const Field kind{"kind", 0, losses};
+  static const Field read{"read", 0, {"plain", "scaled"}, false, "plain", true};
+  static const Field mid{"mid", 0, {"none", "relu", "relu6", "hardswish"}};
   static const std::vector<std::string> reducible = {"n",  "c",  "nc",  "h",  "nh",  "ch",  "nch", "w",
                                                      "nw", "cw", "ncw", "hw", "nhw", "chw", "nchw"};
   auto optional = [](const char *name) { return Field{name, 0, {}, true, ""}; };
   const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
               gamma = optional("gamma"), beta = optional("beta");
   static const std::vector<Op> table = {
-      {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}}, true},
+      {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}, read}, true},
+      {"separable", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, mid}, true},
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
       {"unpack_wgrad", {{"panel"}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
@@ -159,7 +163,16 @@ constexpr EpilogueOp kEpilogues[] = {
     {"d_tanh", Inside::Stride, "t"},
     {"d_hardsigmoid", Inside::Stride, "t"},
     {"d_hardswish", Inside::Stride, "t"},
+    {"argmax"},
+    {"softmax"},
+    {"log_softmax"},
 };
+/// Epilogues over all channels of a pixel: the last ones, of ops whose kernels have a pixel's channels
+/// together.
+bool isReduction(const std::string &name) {
+  return name == "argmax" || name == "softmax" || name == "log_softmax";
+}
+bool mayReduce(const std::string &op) { return op == "conv" || op == "upsample"; }
 const EpilogueOp *findEpilogue(const std::string &name) {
   for (const EpilogueOp &e : kEpilogues)
     if (name == e.name)
@@ -322,6 +335,10 @@ std::vector<double> KernelSpec::numbers(const std::string &name) const {
   return values;
 }
 
+std::string KernelSpec::reduction() const {
+  return !epilogues.empty() && isReduction(epilogues.back().op) ? epilogues.back().op : "";
+}
+
 std::string KernelSpec::print() const {
   std::string text = op;
   if (const Op *known = findOp(op))
@@ -332,7 +349,7 @@ std::string KernelSpec::print() const {
         continue;
       }
       const std::string value = word(f.name).empty() ? f.fallback.value_or("") : word(f.name);
-      if (!value.empty() || !f.fallback)
+      if (!f.fallback || (!value.empty() && !(f.quiet && value == *f.fallback)))
         text += " " + f.name + "=" + value;
     }
   for (const Epilogue &e : epilogues) {
@@ -381,6 +398,11 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
     auto epilogue = parseEpilogue(next->substr(1));
     if (auto *error = std::get_if<std::string>(&epilogue))
       return fail(*error);
+    const std::string &name = std::get<Epilogue>(epilogue).op;
+    if (!spec.reduction().empty())
+      return fail("'+" + name + "' behind '+" + spec.reduction() + "', which is the last epilogue");
+    if (isReduction(name) && !mayReduce(spec.op))
+      return fail("'+" + name + "' is an epilogue of conv and upsample only");
     spec.epilogues.push_back(std::get<Epilogue>(epilogue));
   }
   if (tokens.end() - next < 2)

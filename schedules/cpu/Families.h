@@ -5,10 +5,17 @@
 
 namespace segc::schedules {
 
+/// Why a family that stores all channels refuses a spec that ends in a reduction of them; empty for others.
+std::string whyNotReduced(const KernelSpec &spec);
+/// Why a family that reads its operand as it is refuses a convolution that scales it; empty for others.
+std::string whyNotScaled(const KernelSpec &spec);
+
 // Convolutions.
 Family depthwiseFamily();
 Family winogradFamily();
 Family directConvFamily();
+Family headFamily();
+Family separableFamily();
 Family packConvFamily();
 Family wgradWinogradFamily();
 Family wgradDirectFamily();
