@@ -21,9 +21,13 @@ public:
 
   FailureOr<GroupKernel> run() {
     for (Operation &op : group.getBody().front().without_terminator()) {
-      if (isa<hg::UnpackOp, hg::PackOp>(op) || isBroadcastOperand(op))
+      if (isa<hg::UnpackOp, hg::PackOp>(op) || isBroadcastOperand(op) || isScaledRead(op))
         continue;
-      if (!kernel.anchor) {
+      if (auto second = dyn_cast<hg::ConvOp>(op); second && kernel.anchor) {
+        afterDepthwise = false;
+        if (failed(readWeights(second)))
+          return failure();
+      } else if (!kernel.anchor) {
         kernel.anchor = &op;
         if (failed(addAnchor(op)))
           return failure();
@@ -44,6 +48,57 @@ private:
   /// A broadcast inside the body is the way in which the op behind it reads an operand.
   static bool isBroadcastOperand(Operation &op) {
     return isa<hg::BroadcastOp>(op) && !isa<hg::YieldOp>(*op.getUsers().begin());
+  }
+
+  /// A product in front of a convolution is how this reads its operand.
+  static bool isScaledRead(Operation &op) {
+    return isa<hg::MulOp>(op) && op.hasOneUse() && isa<hg::ConvOp>(*op.user_begin());
+  }
+
+  /// A convolution's weights, the `factors` it multiplies by when it reads, and its bias as the first
+  /// epilogue.
+  LogicalResult readWeights(hg::ConvOp conv, Value factors = Value()) {
+    if (failed(read(conv.getWeight(), ReadRole::Weight)) ||
+        (factors && failed(read(factors, ReadRole::Activation))))
+      return failure();
+    if (!conv.getBias())
+      return success();
+    kernel.spec.epilogues.push_back({"bias"});
+    return read(conv.getBias(), ReadRole::Vector);
+  }
+
+  /// The 1x1 convolution behind a depthwise one, if the body has one.
+  hg::ConvOp secondConvolution(hg::ConvOp first) {
+    for (auto conv : group.getBody().front().getOps<hg::ConvOp>())
+      if (conv != first)
+        return conv;
+    return {};
+  }
+
+  LogicalResult addConvolution(hg::ConvOp conv) {
+    hg::ConvOp second = secondConvolution(conv);
+    if (second && (!conv.getBias() || conv.getGroups() != channelsOf(conv.getY())))
+      return second.emitOpError("has no kernel: only a depthwise convolution shares one with the next");
+    int64_t k = channelsOf((second ? second : conv).getY());
+    kernel.spec.op = second ? "separable" : "conv";
+    set("k", k);
+    set("out", k);
+    setPair("r", cast<RankedTensorType>(conv.getWeight().getType()).getShape().drop_front(2));
+    setPair("s", conv.getStride());
+    setPair("d", conv.getDilation());
+    if (second) {
+      kernel.spec.words["mid"] = "none";
+      afterDepthwise = true;
+      return success(succeeded(readPixels(conv.getX(), "in")) &&
+                     succeeded(read(conv.getWeight(), ReadRole::Weight)) &&
+                     succeeded(read(conv.getBias(), ReadRole::Vector)));
+    }
+    set("g", conv.getGroups());
+    auto product = conv.getX().getDefiningOp<hg::MulOp>();
+    if (product)
+      kernel.spec.words["read"] = "scaled";
+    return success(succeeded(readPixels(product ? product.getA() : conv.getX(), "in")) &&
+                   succeeded(readWeights(conv, product ? product.getB() : Value())));
   }
 
   /// The group operand behind a value of the body.
@@ -87,21 +142,8 @@ private:
     int64_t c = channelsOf(x);
     set("c", c);
     set("out", c);
-    if (auto conv = dyn_cast<hg::ConvOp>(op)) {
-      kernel.spec.op = "conv";
-      set("k", channelsOf(y));
-      setPair("r", cast<RankedTensorType>(conv.getWeight().getType()).getShape().drop_front(2));
-      setPair("s", conv.getStride());
-      setPair("d", conv.getDilation());
-      set("g", conv.getGroups());
-      set("out", channelsOf(y));
-      if (failed(readPixels(x, "in")) || failed(read(conv.getWeight(), ReadRole::Weight)))
-        return failure();
-      if (!conv.getBias())
-        return success();
-      kernel.spec.epilogues.push_back({"bias"});
-      return read(conv.getBias(), ReadRole::Vector);
-    }
+    if (auto conv = dyn_cast<hg::ConvOp>(op))
+      return addConvolution(conv);
     if (auto grad = dyn_cast<hg::ConvWeightGradOp>(op)) {
       kernel.spec.op = "conv_wgrad";
       kernel.spec.fields.erase("out");
@@ -247,8 +289,8 @@ private:
     setPair("d", pool.getDilation());
   }
 
-  /// The kernel sees the padding before the first pixel as its coordinates' start; what lies behind the last one
-  /// counts only where the divisor does.
+  /// The kernel sees the padding before the first pixel as its coordinates' start; what lies behind the last
+  /// one counts only where the divisor does.
   template <typename PoolT> void setMeanWindow(PoolT pool) {
     kernel.spec.op = pool->getName().stripDialect().str();
     setPair("r", pool.getKernel());
@@ -285,6 +327,17 @@ private:
 
   LogicalResult addEpilogue(Operation &op) {
     schedules::Epilogue epilogue;
+    if (isa<hg::SoftmaxOp, hg::LogSoftmaxOp, hg::ArgmaxOp>(op)) {
+      epilogue.op = op.getName().stripDialect().str();
+      kernel.spec.epilogues.push_back(epilogue);
+      if (isa<hg::ArgmaxOp>(op))
+        set("out", 1);
+      return success();
+    }
+    if (afterDepthwise) {
+      kernel.spec.words["mid"] = cast<hg::ActivationOp>(op).getFunction().str();
+      return success();
+    }
     if (auto activation = dyn_cast<hg::ActivationOp>(op)) {
       epilogue.op = activation.getFunction().str();
       epilogue.value = alphaOf(activation.getAlpha(), *hg::findActivation(activation.getFunction()));
@@ -326,6 +379,7 @@ private:
   hg::GroupOp group;
   GroupKernel kernel;
   Value chain;
+  bool afterDepthwise = false; ///< between the two convolutions of a separable one
 };
 
 } // namespace

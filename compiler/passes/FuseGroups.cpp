@@ -22,6 +22,41 @@ bool isEpilogue(Operation &op) {
              hg::ActivationGradOp, hg::NormGradOp, hg::DropOp>(op);
 }
 
+/// What may be made of all channels of a pixel at the end of a kernel.
+bool isReduction(Operation &op) { return isa<hg::SoftmaxOp, hg::LogSoftmaxOp, hg::ArgmaxOp>(op); }
+
+/// A convolution that is a product of matrices: each pixel by itself.
+bool isPointwise(hg::ConvOp conv) {
+  auto isAll = [](ArrayRef<int64_t> values, int64_t wanted) {
+    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
+  };
+  ArrayRef<int64_t> weight = cast<RankedTensorType>(conv.getWeight().getType()).getShape();
+  return isAll(weight.drop_front(2), 1) && isAll(conv.getStride(), 1) && isAll(conv.getPadding(), 0) &&
+         conv.getGroups() == 1 && !conv.getLike() && !conv.getWhole();
+}
+
+/// The channels of a pixel must fit a tile in the cache (schedules/cpu/Head.cpp). Winograd's convolutions are
+/// faster than what could reduce their scores at once.
+bool canReduce(Operation &anchor) {
+  int64_t channels = cast<RankedTensorType>(anchor.getResult(0).getType()).getDimSize(1);
+  auto conv = dyn_cast<hg::ConvOp>(anchor);
+  return conv ? isPointwise(conv) && channels <= 64 : isa<hg::UpsampleOp>(anchor) && channels <= 256;
+}
+
+/// A depthwise convolution with its activation, whose result a 1x1 convolution may read from a tile in the
+/// cache (schedules/cpu/Separable.cpp).
+bool isDepthwisePart(ArrayRef<Operation *> chain) {
+  auto conv = dyn_cast<hg::ConvOp>(chain.front());
+  if (!conv || chain.size() > 2 || !conv.getBias() || conv.getLike())
+    return false;
+  ArrayRef<int64_t> weight = cast<RankedTensorType>(conv.getWeight().getType()).getShape();
+  auto between = dyn_cast<hg::ActivationOp>(chain.back());
+  return conv.getGroups() == weight[0] && weight[0] > 1 &&
+         cast<RankedTensorType>(conv.getX().getType()).getDimSize(1) == weight[0] &&
+         (chain.size() == 1 ||
+          (between && llvm::is_contained({"relu", "relu6", "hardswish"}, between.getFunction())));
+}
+
 /// Anchors whose kernels take epilogues (docs/kernels.md).
 bool takesEpilogue(Operation &op) {
   return isa<hg::ConvOp, hg::MaxPoolOp, hg::UnpoolOp, hg::TakeOp, hg::UpsampleOp, hg::UpsampleTransposeOp,
@@ -43,10 +78,12 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     llvm::erase_if(ops, vanishes);
     DenseSet<Operation *> taken;
     for (Operation *op : ops) {
-      if (taken.contains(op))
+      if (taken.contains(op) || scalesForReader(*op))
         continue;
       std::string end;
       SmallVector<Operation *> chain = chainFrom(*op, end);
+      if (Operation *scale = scaleOf(*op); scale && !taken.contains(scale))
+        chain.insert(chain.begin(), scale);
       taken.insert(chain.begin(), chain.end());
       fused += chain.size() - 1;
       makeGroup(chain)->setAttr("end", StringAttr::get(&getContext(), end));
@@ -67,6 +104,23 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   static bool isAbsorbed(OpOperand &use) {
     return isa<hg::AddOp, hg::MulOp, hg::SubOp>(use.getOwner()) && use.getOperandNumber() == 1 &&
            absorbable(use.get());
+  }
+
+  /// The product with a factor for each channel and image that the 1x1 convolution `op` can do when it reads
+  /// (what squeeze-and-excitation ends with), or null.
+  static Operation *scaleOf(Operation &op) {
+    auto conv = dyn_cast<hg::ConvOp>(op);
+    auto product = conv ? conv.getX().getDefiningOp<hg::MulOp>() : hg::MulOp();
+    if (!product || !isPointwise(conv) || !product->hasOneUse() || !isAbsorbed(product->getOpOperand(1)))
+      return nullptr;
+    auto factor = product.getB().getDefiningOp<hg::BroadcastOp>().getX();
+    ArrayRef<int64_t> extents = cast<RankedTensorType>(factor.getType()).getShape();
+    return extents[2] == 1 && extents[3] == 1 ? product.getOperation() : nullptr;
+  }
+
+  /// Is `op` such a product, so that it starts no kernel?
+  static bool scalesForReader(Operation &op) {
+    return isa<hg::MulOp>(op) && op.hasOneUse() && scaleOf(**op.user_begin()) == &op;
   }
 
   /// Is the op a broadcast that no kernel computes, since all its readers absorb it?
@@ -110,7 +164,12 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
       return "it is an output";
     if (isView(*next))
       return "it lies in " + nameOf(next) + ", where others read it";
-    if (!isEpilogue(*next))
+    if (isReduction(*chain.back()))
+      return "a kernel ends with what it makes of all channels";
+    auto conv = dyn_cast<hg::ConvOp>(next);
+    bool isSecond = conv && isDepthwisePart(chain) && isPointwise(conv) && conv.getX() == value;
+    bool reduces = isReduction(*next) && canReduce(anchor) && !scaleOf(anchor);
+    if (!isEpilogue(*next) && !isSecond && !reduces)
       return nameOf(next) + " has a kernel of its own";
     if (!takesEpilogue(anchor))
       return "the kernel of " + nameOf(&anchor) + " takes nothing behind it";
@@ -130,7 +189,8 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     // The group stands where `next` stands: nobody may ask for the extents of what vanishes in it before.
     for (Operation *op : chain)
       for (OpOperand &use : op->getResult(0).getUses())
-        if (hg::isShapeOnly(use) && !vanishes(use.getOwner()) && use.getOwner()->isBeforeInBlock(next))
+        if (hg::isShapeOnly(use) && !vanishes(use.getOwner()) &&
+            (isa<hg::ArgmaxOp>(next) || use.getOwner()->isBeforeInBlock(next)))
           return nameOf(use.getOwner()) + " needs its extents before " + nameOf(next);
     return "";
   }

@@ -40,10 +40,12 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto &point = std::get<schedules::Schedule>(choice);
     group.setSchedule(point.print());
     const schedules::Family *family = schedules::findFamily(point.family);
+    std::vector<schedules::KernelSpec> parts = schedules::weightParts(kernel->spec);
+    size_t part = 0;
     for (const GroupRead &read : kernel->reads) {
       auto type = cast<RankedTensorType>(group.getInputs()[read.operand].getType());
       if (read.role == ReadRole::Weight) {
-        schedules::Packing packing = family->packing(kernel->spec, point, target);
+        schedules::Packing packing = family->packing(parts[part++], point, target);
         SmallVector<int64_t> extents(packing.extents.rbegin(), packing.extents.rend());
         if (failed(pack(group, read.operand, packing.problem, extents)))
           return failure();

@@ -98,3 +98,66 @@ func.func @extents_first(%x: tensor<1x3x8x8xf32>, %small: tensor<1x3x4x4xf32>) -
   %s = hourglass.add %c, %u : (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
   return %s : tensor<1x3x8x8xf32>
 }
+
+// What ends in all channels of a pixel is made where the scores are: the class map is never written.
+// CHECK-LABEL: func @head
+// CHECK: hourglass.group
+// CHECK: hourglass.conv
+// CHECK-NEXT: hourglass.argmax
+// CHECK: hourglass.group
+// CHECK: hourglass.upsample
+// CHECK-NEXT: hourglass.softmax
+// A 3x3 convolution is left to Winograd.
+// CHECK: hourglass.group{{.*}}end = "softmax has a kernel of its own"
+// CHECK: hourglass.conv
+// CHECK: hourglass.group
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: hourglass.softmax
+func.func @head(%x: tensor<1x3x8x8xf32>) -> (tensor<1x8x8xi32>, tensor<1x3x16x16xf32>, tensor<1x5x6x6xf32>) {
+  %w = hourglass.weight "c.weight" init "he" : tensor<5x3x1x1xf32>
+  %c = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x8xf32>, tensor<5x3x1x1xf32>) -> tensor<1x5x8x8xf32>
+  %a = hourglass.argmax %c : (tensor<1x5x8x8xf32>) -> tensor<1x8x8xi32>
+  %u = hourglass.upsample %x {mode = "bilinear", size = array<i64: 16, 16>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x16x16xf32>
+  %s = hourglass.softmax %u : (tensor<1x3x16x16xf32>) -> tensor<1x3x16x16xf32>
+  %v = hourglass.weight "d.weight" init "he" : tensor<5x3x3x3xf32>
+  %d = hourglass.conv %x, %v {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x8xf32>, tensor<5x3x3x3xf32>) -> tensor<1x5x6x6xf32>
+  %t = hourglass.softmax %d : (tensor<1x5x6x6xf32>) -> tensor<1x5x6x6xf32>
+  return %a, %s, %t : tensor<1x8x8xi32>, tensor<1x3x16x16xf32>, tensor<1x5x6x6xf32>
+}
+
+// Depthwise and 1x1 convolution are one kernel, with what follows the second.
+// CHECK-LABEL: func @separable
+// CHECK: hourglass.group
+// CHECK: hourglass.conv {{.*}}groups = 3
+// CHECK-NEXT: hourglass.activation {{.*}} {function = "relu6"}
+// CHECK-NEXT: hourglass.conv
+// CHECK-NEXT: hourglass.activation {{.*}} {function = "relu"}
+// CHECK-NEXT: hourglass.yield
+// CHECK-NOT: hourglass.group
+func.func @separable(%x: tensor<1x3x8x8xf32>) -> tensor<1x5x6x6xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<3x1x3x3xf32>
+  %b = hourglass.weight "c.bias" init "zero" : tensor<3xf32>
+  %c = hourglass.conv %x, %w, %b {groups = 3 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 0>} : (tensor<1x3x8x8xf32>, tensor<3x1x3x3xf32>, tensor<3xf32>) -> tensor<1x3x6x6xf32>
+  %r = hourglass.activation %c {function = "relu6"} : (tensor<1x3x6x6xf32>) -> tensor<1x3x6x6xf32>
+  %v = hourglass.weight "d.weight" init "he" : tensor<5x3x1x1xf32>
+  %d = hourglass.conv %r, %v {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x6x6xf32>, tensor<5x3x1x1xf32>) -> tensor<1x5x6x6xf32>
+  %s = hourglass.activation %d {function = "relu"} : (tensor<1x5x6x6xf32>) -> tensor<1x5x6x6xf32>
+  return %s : tensor<1x5x6x6xf32>
+}
+
+// Factors of a squeeze-and-excitation, whose other reader keeps the tensor alive, are applied where it is read.
+// CHECK-LABEL: func @scaled
+// CHECK: %[[T:.*]] = hourglass.group
+// CHECK: hourglass.activation
+// CHECK: hourglass.group(%[[T]], %{{.*}}, %{{.*}})
+// CHECK: %[[B:.*]] = hourglass.broadcast %{{.*}}, %[[X:.*]] :
+// CHECK-NEXT: %[[M:.*]] = hourglass.mul %[[X]], %[[B]]
+// CHECK-NEXT: hourglass.conv %[[M]]
+func.func @scaled(%x: tensor<1x3x8x8xf32>, %f: tensor<1x3x1x1xf32>) -> (tensor<1x5x8x8xf32>, tensor<1x3x8x8xf32>) {
+  %t = hourglass.activation %x {function = "tanh"} : (tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  %b = hourglass.broadcast %f, %t : (tensor<1x3x1x1xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  %m = hourglass.mul %t, %b : (tensor<1x3x8x8xf32>, tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32>
+  %w = hourglass.weight "c.weight" init "he" : tensor<5x3x1x1xf32>
+  %c = hourglass.conv %m, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x8xf32>, tensor<5x3x1x1xf32>) -> tensor<1x5x8x8xf32>
+  return %c, %t : tensor<1x5x8x8xf32>, tensor<1x3x8x8xf32>
+}

@@ -28,12 +28,12 @@ func.func @main(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
 
 // Kernels read packed weights only.
 module {
-func.func @prepare() -> tensor<4xf32> {
+func.func @prepare() -> tensor<4x3x1x1xf32> {
   // expected-error @+1 {{must be packed before @main reads it}}
-  %w = hourglass.weight "w" init "he" : tensor<4xf32>
-  return %w : tensor<4xf32>
+  %w = hourglass.weight "w" init "he" : tensor<4x3x1x1xf32>
+  return %w : tensor<4x3x1x1xf32>
 }
-func.func @main(%x: tensor<1x3x8x8xf32>, %w: tensor<4xf32> {hourglass.prepared = 0 : i64}) -> tensor<1x3x8x8xf32> {
+func.func @main(%x: tensor<1x3x8x8xf32>, %w: tensor<4x3x1x1xf32> {hourglass.prepared = 0 : i64}) -> tensor<1x3x8x8xf32> {
   return %x : tensor<1x3x8x8xf32>
 }
 }

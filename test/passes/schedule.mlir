@@ -9,7 +9,7 @@
 // WIDE: %[[PW:.*]] = hourglass.pack %[[W]] {extents = array<i64: 1, 3, 3, 3, 16>, problem = "pack_conv panel16
 // NARROW: %[[PW:.*]] = hourglass.pack %[[W]] {extents = array<i64: 1, 3, 3, 3, 8>, problem = "pack_conv panel8
 // CHECK: %[[PB:.*]] = hourglass.pack %[[B]] {extents = array<i64: 64>, problem = "pack_vector : f32"}
-// CHECK: hourglass.group(%{{.*}}, %[[PW]], %[[PB]]) attributes {schedule = "direct
+// CHECK: hourglass.group(%{{.*}}, %[[PW]], %[[PB]]) attributes {{{.*}}schedule = "direct
 // CHECK-DAG: %[[UB:.*]] = hourglass.unpack %{{.*}} {extents = array<i64: 5>}
 // CHECK-DAG: %[[UW:.*]] = hourglass.unpack %{{.*}} {extents = array<i64: 5, 3, 3, 3>}
 // CHECK: hourglass.conv %{{.*}}, %[[UW]], %[[UB]]
