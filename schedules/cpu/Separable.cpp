@@ -8,15 +8,11 @@
 #include "schedules/cpu/DepthwiseTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
-#include <algorithm>
 
 using namespace Halide;
 
 namespace segc::schedules {
 namespace {
-
-/// What a tile of the depthwise result may take of the L1 cache.
-constexpr int kMostTileBytes = 32 * 1024;
 
 KernelSpec depthwisePart(const KernelSpec &spec) { return weightParts(spec)[0]; }
 KernelSpec pointwisePart(const KernelSpec &spec) { return weightParts(spec)[1]; }
@@ -45,8 +41,7 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
     if (v <= (wide ? 4 : 2))
       cv = v;
   const int px = wide ? (cv == 1 ? 12 : cv == 4 ? 6 : 8) : cv == 1 ? 8 : 6;
-  const int blocks = 2 * px * spec.get("c") * 4 <= kMostTileBytes ? 2 : 1;
-  return {"separable", {{"cv", cv}, {"px", px}, {"blocks", blocks}, {"rows", 4}}};
+  return {"separable", {{"cv", cv}, {"px", px}, {"blocks", 1}, {"rows", 4}}};
 }
 
 Packing packing(const KernelSpec &part, const Schedule &schedule, Isa isa) {
@@ -63,9 +58,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const ImageParam bias = denseParam("b", {paddedChannels(channels)});
   DepthwiseTile depthwise(first, in, "dw", [&](const Expr &channel) { return bias(channel); });
   Func mid("mid"), out("y");
-  const std::string activation = spec.word("mid");
+  const std::string function = spec.word("mid");
   const Expr sum = depthwise.sum(c, x, y, n);
-  mid(c, x, y, n) = activation == "none" ? sum : activate(activation, sum);
+  mid(c, x, y, n) = function == "none" ? sum : activate(function, sum);
   const Epilogues epilogues(spec, k);
   ConvTile tile(second, schedule.params.at("cv"), isa, mid,
                 [&](const Expr &channel) { return epilogues.initial(channel); });
