@@ -17,8 +17,8 @@ struct Parsed {
   std::optional<Model> model;
 
   explicit Parsed(llvm::StringRef text, std::vector<std::string> settings = {},
-                  std::vector<llvm::StringRef> ops = {}) {
-    auto result = parseModel(diagnostics.addText(text, "m.json"), settings, ops, diagnostics);
+                  std::vector<llvm::StringRef> ops = {}, const IncludeFolders &folders = {}) {
+    auto result = parseModel(diagnostics.addText(text, "m.json"), settings, ops, diagnostics, folders);
     if (succeeded(result))
       model = std::move(*result);
   }
