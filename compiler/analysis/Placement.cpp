@@ -30,6 +30,8 @@ LogicalResult Placement::compute() {
   if (failed(computeShapes()))
     return failure();
   SmallVector<Operation *> views;
+  for (auto [index, op] : llvm::enumerate(main.getBody().front()))
+    position[&op] = index;
   for (Operation &op : main.getBody().front())
     if (isa<hg::ConcatOp, hg::InterleaveOp>(op))
       views.push_back(&op);
@@ -100,10 +102,64 @@ bool Placement::canBePlaced(Value value, Operation &view) const {
   return isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp>(producer);
 }
 
+unsigned Placement::lastRead(Value value) const {
+  unsigned last = value.getDefiningOp() ? position.lookup(value.getDefiningOp()) : 0;
+  SmallVector<Value> views{value}; // a slice lives in its operand's buffer
+  while (!views.empty())
+    for (OpOperand &use : views.pop_back_val().getUses())
+      if (!hg::isShapeOnly(use)) {
+        last = std::max(last, position.lookup(use.getOwner()));
+        if (isa<hg::SliceOp>(use.getOwner()))
+          views.push_back(use.getOwner()->getResult(0));
+      }
+  return last;
+}
+
+/// Does no value lie in these channels of the buffer between the positions `from` and `to`?
+bool Placement::isFree(const Place &part, int64_t channels, unsigned from, unsigned to) const {
+  for (const auto &[value, other] : places) {
+    Operation *producer = value.getDefiningOp();
+    if (other.buffer != part.buffer || (producer && isa<hg::ConcatOp, hg::InterleaveOp>(producer)))
+      continue; // what is put together has no memory beside that of its parts
+    int64_t size = *table.constantValue(shape(value).dims[1]);
+    bool overlaps = other.channel < part.channel + channels && part.channel < other.channel + size;
+    unsigned written = producer ? position.lookup(producer) : 0;
+    if (overlaps && written <= to && from <= lastRead(value))
+      return false;
+  }
+  return true;
+}
+
+/// In nets whose skips are nested (U-Net++) the concats of a level begin with the same operands: each can lie
+/// where the last one does, its further operands where those of the later ones are not written yet.
+std::optional<Place> Placement::placeInside(hg::ConcatOp concat) const {
+  auto first = places.find(concat.getInputs()[0]);
+  if (first == places.end())
+    return std::nullopt;
+  Place whole = first->second, part = whole;
+  unsigned end = lastRead(concat.getY());
+  for (Value operand : concat.getInputs()) {
+    int64_t channels = *table.constantValue(shape(operand).dims[1]);
+    auto placed = places.find(operand);
+    if (part.channel + channels > buffers[whole.buffer].channels)
+      return std::nullopt;
+    if (placed != places.end() ? !(placed->second == part)
+                               : !canBePlaced(operand, *concat) ||
+                                     !isFree(part, channels, position.lookup(operand.getDefiningOp()),
+                                             std::max(end, lastRead(operand))))
+      return std::nullopt;
+    part.channel += channels;
+  }
+  return whole;
+}
+
 void Placement::placeParts(Operation &view) {
   Value whole = view.getResult(0);
-  if (!places.count(whole))
-    places[whole] = {makeBuffer(whole)};
+  if (!places.count(whole)) {
+    auto concat = dyn_cast<hg::ConcatOp>(view);
+    std::optional<Place> inside = concat ? placeInside(concat) : std::nullopt;
+    places[whole] = inside ? *inside : Place{makeBuffer(whole)};
+  }
   Place outer = place(whole);
   int64_t channel = 0;
   size_t copiesBefore = copies.size();
@@ -119,7 +175,10 @@ void Placement::placeParts(Operation &view) {
       part.channel += channel;
       channel += *table.constantValue(shape(operand).dims[1]);
     }
-    if (canBePlaced(operand, view)) {
+    auto placed = places.find(operand);
+    if (placed != places.end() && placed->second == part) {
+      ++elided;
+    } else if (canBePlaced(operand, view)) {
       places[operand] = part;
       ++elided;
     } else {
@@ -145,21 +204,6 @@ bool Placement::takesOver(hg::GroupOp group, Value operand, unsigned position) c
 
 void Placement::placeRest() {
   Block &block = main.getBody().front();
-  DenseMap<Operation *, unsigned> position;
-  for (auto [index, op] : llvm::enumerate(block))
-    position[&op] = index;
-  auto lastRead = [&](Value value) {
-    unsigned last = value.getDefiningOp() ? position[value.getDefiningOp()] : 0;
-    SmallVector<Value> views{value}; // a slice lives in its operand's buffer
-    while (!views.empty())
-      for (OpOperand &use : views.pop_back_val().getUses())
-        if (!hg::isShapeOnly(use)) {
-          last = std::max(last, position[use.getOwner()]);
-          if (isa<hg::SliceOp>(use.getOwner()))
-            views.push_back(use.getOwner()->getResult(0));
-        }
-    return last;
-  };
   auto touch = [&](Value value) {
     unsigned &last = lastUse[place(value).buffer];
     last = std::max(last, lastRead(value));

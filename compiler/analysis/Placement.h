@@ -23,6 +23,10 @@ struct BufferInfo {
 struct Place {
   unsigned buffer;
   int64_t channel = 0, y0 = 0, x0 = 0, stepY = 1, stepX = 1;
+  bool operator==(const Place &other) const {
+    return buffer == other.buffer && channel == other.channel && y0 == other.y0 && x0 == other.x0 &&
+           stepY == other.stepY && stepX == other.stepX;
+  }
 };
 
 /// An operand that must be copied into its slice or phase.
@@ -51,6 +55,12 @@ private:
   mlir::LogicalResult computeShapes();
   void placeParts(mlir::Operation &view);
   bool canBePlaced(mlir::Value value, mlir::Operation &view) const;
+  /// The place of a concat inside that of a later one which begins with the same operands; nothing if another
+  /// value needs the memory of the rest at the same time.
+  std::optional<Place> placeInside(hg::ConcatOp concat) const;
+  bool isFree(const Place &part, int64_t channels, unsigned from, unsigned to) const;
+  /// Position of the last op that reads the value, also through slices.
+  unsigned lastRead(mlir::Value value) const;
   void placeRest();
   unsigned makeBuffer(mlir::Value value);
   bool takesOver(hg::GroupOp group, mlir::Value operand, unsigned position) const;
@@ -60,6 +70,7 @@ private:
   hg::SizeTable &table;
   llvm::DenseMap<mlir::Value, hg::Shape> shapes;
   llvm::DenseMap<mlir::Value, Place> places;
+  llvm::DenseMap<mlir::Operation *, unsigned> position; ///< in @main
   llvm::DenseMap<unsigned, unsigned> lastUse; ///< of a buffer: position of the last op that touches it
 };
 

@@ -181,6 +181,12 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     return emitKernels(options, input, kind);
   if (kind == "header")
     return emitHeader(options, input);
+  if (kind == "report") {
+    auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
+    return module ? deliver(options, input, ".report.json",
+                            report(*module, input.model->name, summarise(*input.graph, kernelsByLayer(*module))))
+                  : 1;
+  }
   if (kind == "schedule") {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
     if (!module)
@@ -192,7 +198,7 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
   }
   const std::vector<llvm::StringRef> kinds = {"layers", "graph",    "gradient", "fused", "scheduled",
                                               "plan",   "schedule", "stmt",     "llvm",  "asm",
-                                              "obj",    "header",   "weights",  "dot"};
+                                              "obj",    "header",   "report",   "weights", "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }
 

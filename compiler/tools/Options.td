@@ -33,7 +33,7 @@ defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxC
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
-  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, weights, dot">;
+  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, report, weights, dot">;
 defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
