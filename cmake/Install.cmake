@@ -19,3 +19,6 @@ configure_package_config_file(cmake/segcConfig.cmake.in ${PROJECT_BINARY_DIR}/se
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/segcConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/segcConfig.cmake ${PROJECT_BINARY_DIR}/segcConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/SegcCompileModel.cmake DESTINATION ${SEGC_PACKAGE_DIR})
+# The tools look for the zoo beside themselves, in the build folder too.
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/segc)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/examples/models ${PROJECT_BINARY_DIR}/share/segc/models SYMBOLIC)

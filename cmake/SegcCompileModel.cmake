@@ -8,6 +8,25 @@
 #   SET     parameters of the model, as segc -set
 #   ARGS    further flags of segc, such as -mcpu=avx2
 # Property SEGC_DIRECTORY of <target> is the folder with lib<name>.so and <name>.report.json.
+# Files that `file` includes from its own folder or below, directly or not; those of the zoo belong to segc.
+function(segc_included_files file known out)
+  file(READ "${file}" description)
+  string(JSON count ERROR_VARIABLE error LENGTH "${description}" include)
+  if(NOT error AND count GREATER 0)
+    get_filename_component(folder "${file}" DIRECTORY)
+    math(EXPR last "${count} - 1")
+    foreach(index RANGE ${last})
+      string(JSON name ERROR_VARIABLE error GET "${description}" include ${index})
+      get_filename_component(path "${folder}/${name}" ABSOLUTE)
+      if(NOT error AND EXISTS "${path}" AND NOT path IN_LIST known)
+        list(APPEND known "${path}")
+        segc_included_files("${path}" "${known}" known)
+      endif()
+    endforeach()
+  endif()
+  set(${out} "${known}" PARENT_SCOPE)
+endfunction()
+
 function(segc_compile_model target model)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "NAME;TARGET" "SET;ARGS")
   if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)
@@ -27,8 +46,15 @@ function(segc_compile_model target model)
 
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${target}.segc")
   file(MAKE_DIRECTORY "${folder}")
+  segc_included_files("${model}" "" included)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${included}) # they may include more
   if(arg_NAME)
-    # The same description under another name.
+    # The same description under another name, with what it includes beside it.
+    get_filename_component(beside "${model}" DIRECTORY)
+    foreach(file IN LISTS included)
+      file(RELATIVE_PATH place "${beside}" "${file}")
+      configure_file("${file}" "${folder}/${place}" COPYONLY)
+    endforeach()
     string(JSON description SET "${description}" name "\"${arg_NAME}\"")
     set(name "${arg_NAME}")
     set(model "${folder}/${name}.json")
@@ -51,7 +77,7 @@ function(segc_compile_model target model)
   add_custom_command(
     OUTPUT "${library}" "${folder}/lib${name}.so" "${folder}/${name}.h" "${folder}/${name}.report.json"
     COMMAND ${compiler} "${model}" ${flags} -o "${folder}"
-    DEPENDS "${model}" ${compiler}
+    DEPENDS "${model}" ${included} ${compiler}
     COMMENT "Compiling the model ${name}"
     VERBATIM)
   add_custom_target(${target}.compile DEPENDS "${library}")

@@ -72,9 +72,12 @@ FailureOr<PlannedProgram> planProgram(ModuleOp graph, const CompileOptions &opti
   return program;
 }
 
-/// Bytes of activations at the model's own extents; nothing where those are unknown.
+/// Bytes of activations at the largest extents the model may get, else at its own; nothing where those are
+/// unknown.
 std::optional<uint64_t> arenaBytes(ModuleOp plan) {
-  auto arena = plan.lookupSymbol<plan::ProgramOp>("run")->getAttrOfType<IntegerAttr>("arena_bytes");
+  auto run = plan.lookupSymbol<plan::ProgramOp>("run");
+  auto arena =
+      run->getAttrOfType<IntegerAttr>(run->hasAttr("max_arena_bytes") ? "max_arena_bytes" : "arena_bytes");
   return arena ? std::optional<uint64_t>(arena.getInt()) : std::nullopt;
 }
 
@@ -193,8 +196,10 @@ OwningOpRef<ModuleOp> planWithinLimit(ModuleOp graph, const CompileOptions &opti
       best = std::move(candidate);
   }
   if (!best) {
+    bool isBounded = plan->lookupSymbol<plan::ProgramOp>("run")->hasAttr("max_arena_bytes");
     graph.emitError("the activations need ")
-        << first << " bytes at the model's own extents, more than -memory-limit " << options.memoryLimit
+        << first << " bytes at the model's " << (isBounded ? "largest" : "own")
+        << " extents, more than -memory-limit " << options.memoryLimit
         << "; the least this network can do with is " << least;
     return {};
   }

@@ -25,6 +25,7 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   }
   if (options.stopAfter == Stage::Gradient)
     return;
+  passes.addNestedPass<func::FuncOp>(createSplitNorms());  // no hourglass.group_norm
   passes.addNestedPass<func::FuncOp>(createFoldNorms());   // no hourglass.norm
   passes.addNestedPass<func::FuncOp>(createSplitDeconv()); // no hourglass.deconv
   passes.addPass(createVerifyPhase({"folded"}));

@@ -185,6 +185,8 @@ Expr Epilogues::apply(Expr v, Expr c, Expr x, Expr y, Expr n, bool fromInitial, 
       v = v * tensor;
     else if (e.op == "sub")
       v = v - tensor;
+    else if (e.op == "times")
+      v = v * float(e.value);
     else if (e.op == "norm_grad")
       v = v * operand[1](c) + (tensor * operand[2](c) + operand[3](c));
     else if (e.op == "drop")

@@ -63,15 +63,14 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),   winogradFamily(),    directConvFamily(),
-      packConvFamily(),    poolFamily(),        unpoolFamily(),
-      takeFamily(),        upsampleFamily(),    upsampleTransposeFamily(),
-      pointwiseFamily(),   softmaxFamily(),     softmaxGradFamily(),
-      argmaxFamily(),      padFamily(),         padTransposeFamily(),
-      convertFamily(),     prepareFamily(),     wgradWinogradFamily(),
-      wgradDirectFamily(), unpackWgradFamily(), channelSumsFamily(),
-      finishSumsFamily(),  lossSumsFamily(),    finishLossFamily(),
-      lossGradFamily(),    optimizerFamily(),
+      depthwiseFamily(),   winogradFamily(),      directConvFamily(),   headFamily(),
+      separableFamily(),   packConvFamily(),      poolFamily(),         unpoolFamily(),
+      takeFamily(),        upsampleFamily(),      gatherFamily(),       pointwiseFamily(),
+      reduceSumFamily(),   softmaxFamily(),       softmaxGradFamily(),  argmaxFamily(),
+      relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
+      prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
+      channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
+      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),
   };
   return all;
 }
@@ -95,6 +94,15 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
     reasons += "\n  " + family.name + ": " + reason;
   }
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+std::string whyNotReduced(const KernelSpec &spec) {
+  const std::string reduction = spec.reduction();
+  return reduction.empty() ? ""
+                           : "it does not have all channels of a pixel together, as +" + reduction + " needs";
+}
+std::string whyNotScaled(const KernelSpec &spec) {
+  return spec.word("read") == "scaled" ? "it does not multiply what it reads (read=scaled)" : "";
 }
 
 std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
@@ -125,14 +133,35 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
   return "";
 }
 
+std::vector<KernelSpec> weightParts(const KernelSpec &spec) {
+  if (spec.op != "separable")
+    return {spec};
+  const int c = spec.get("c");
+  KernelSpec depthwise = spec, pointwise = spec;
+  for (KernelSpec *part : {&depthwise, &pointwise}) {
+    part->op = "conv";
+    part->words.erase("mid");
+  }
+  depthwise.fields["k"] = depthwise.fields["g"] = depthwise.fields["out"] = {c};
+  depthwise.epilogues.clear();
+  pointwise.fields["in"] = {c};
+  pointwise.fields["g"] = {1};
+  for (const char *field : {"r", "s", "d"})
+    pointwise.fields[field] = {1, 1};
+  return {depthwise, pointwise};
+}
+
 double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
   const double outputs = double(n) * double(h) * double(w);
+  if (spec.op == "separable")
+    return 2 * outputs * spec.get("c") * (double(spec.get("r")) * spec.get("r", 1) + spec.get("k"));
   const double window = double(spec.get("r")) * spec.get("r", 1);
   if (spec.op == "conv" || spec.op == "conv_wgrad")
     return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
   const double elements = outputs * std::max(spec.get("c"), 1);
-  return spec.op == "maxpool"                                       ? elements * window
+  return spec.op == "maxpool" || spec.op == "avgpool"               ? elements * window
          : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements
+         : spec.op == "upsample" && spec.word("mode") == "bicubic"  ? 40 * elements
                                                                     : elements;
 }
 

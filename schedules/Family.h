@@ -51,10 +51,14 @@ struct Family {
   std::function<std::vector<Parameter>(const KernelSpec &, Isa)> parameters;
   /// The rule: the best known point for this spec.
   std::function<Schedule(const KernelSpec &, Isa)> choose;
-  /// Packed weights, for families whose spec has weights; empty problem otherwise.
+  /// Packed weights, for families whose spec has weights (one of its weightParts()); empty problem otherwise.
   std::function<Packing(const KernelSpec &, const Schedule &, Isa)> packing;
   std::function<KernelBuild(const KernelSpec &, const Schedule &, Isa)> build;
 };
+
+/// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is
+/// asked for each of them.
+std::vector<KernelSpec> weightParts(const KernelSpec &spec);
 
 /// All families, in order of preference for equal specs.
 const std::vector<Family> &families();

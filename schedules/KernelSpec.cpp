@@ -18,6 +18,7 @@ struct Field {
   bool numbers = false; ///< a word that may be a number; a list of them unless there are choices
   /// Words with a fallback may be left out: it is what they then are; an empty one is not printed.
   std::optional<std::string> fallback = std::nullopt;
+  bool quiet = false; ///< nor is the fallback printed
 };
 
 struct Op {
@@ -31,23 +32,35 @@ const std::vector<Op> &ops() {
   static const std::vector<std::string> types = {"f32", "f16", "bf16", "u8", "i8", "i32"};
   static const Field from{"from", 0, {"conv", "deconv"}}, eps{"eps", 0, {}, true};
   static const Field overlap{"overlap", 0, {"last", "sum"}, false, "last"};
-  static const Field resizing{"mode", 0, {"nearest", "bilinear"}};
+  static const Field resizing{"mode", 0, {"nearest", "bilinear", "bicubic", "zeros"}};
+  static const Field count{"count", 0, {"valid", "padded"}};
   static const std::vector<std::string> losses = {"cross_entropy", "bce", "focal",     "dice", "soft_iou",
                                                   "mse",           "l1",  "smooth_l1", "score"};
   static const Field kind{"kind", 0, losses};
+  static const Field read{"read", 0, {"plain", "scaled"}, false, "plain", true};
+  static const Field mid{"mid", 0, {"none", "relu", "relu6", "hardswish"}};
+  static const std::vector<std::string> reducible = {"n",  "c",  "nc",  "h",  "nh",  "ch",  "nch", "w",
+                                                     "nw", "cw", "ncw", "hw", "nhw", "chw", "nchw"};
   auto optional = [](const char *name) { return Field{name, 0, {}, true, ""}; };
   const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
               gamma = optional("gamma"), beta = optional("beta");
   static const std::vector<Op> table = {
-      {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}}, true},
+      {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}, read}, true},
+      {"separable", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, mid}, true},
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
       {"unpack_wgrad", {{"panel"}, {"lanes", 0, {"k", "c"}}}},
       {"maxpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, {"idx"}}, true},
+      {"avgpool", {{"c"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, count, {"after", 2}}, true},
+      {"avgpool_transpose", {{"c"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, count, {"after", 2}}, true},
+      {"adaptive_avgpool", {{"c"}, {"in"}, {"out"}}, true},
+      {"adaptive_avgpool_transpose", {{"c"}, {"in"}, {"out"}}, true},
       {"unpool", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
       {"take", {{"c"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"idx"}, {"out"}, overlap}, true},
       {"upsample", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
       {"upsample_transpose", {{"c"}, {"in"}, {"out"}, resizing, {"align"}}, true},
       {"pointwise", {{"c"}, {"in"}, {"out"}}, true},
+      {"repeat", {{"c"}, {"in"}, {"out"}}},
+      {"reduce_sum", {{"c"}, {"in"}, {"out"}, {"axes", 0, reducible}}},
       {"softmax", {{"c"}, {"in"}, {"out"}}},
       {"log_softmax", {{"c"}, {"in"}, {"out"}}},
       {"softmax_grad", {{"c"}, {"in"}, {"y"}, {"out"}}},
@@ -57,11 +70,18 @@ const std::vector<Op> &ops() {
       {"pad_transpose",
        {{"c"}, {"in"}, {"out"}, {"mode", 0, {"reflect", "replicate"}}, {"before", 2}, {"after", 2}},
        true},
+      {"reshape", {{"c"}, {"k"}, {"in"}, {"out"}}},
+      {"transpose", {{"c"}, {"k"}, {"in"}, {"out"}, {"perm", 0, {}, true}}},
+      {"windows", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, {"before", 2}, {"after", 2}}},
+      {"windows_transpose", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"in"}, {"out"}, {"before", 2}, {"after", 2}}},
+      {"embed", {{"c"}, {"k"}, {"in"}, {"out"}, {"offset"}}},
       {"channel_sums",
        {{"c"}, {"in"}, {"other"}, {"out"}, {"kind", 0, {"sum", "stats", "product", "negative"}}}},
       {"finish_sum", {{"c"}, {"in"}}},
       {"finish_stats", {{"c"}, {"in"}}},
       {"finish_norm_grad", {{"c"}, {"in"}, {"gamma"}, eps}},
+      {"finish_group_stats", {{"c"}, {"in"}, {"groups"}, {"gamma"}, {"beta"}, eps}},
+      {"finish_group_norm_grad", {{"c"}, {"in"}, {"groups"}, {"gamma"}}},
       {"running_update", {{"c"}, {"in"}, {"unbiased"}, {"momentum", 0, {}, true}}},
       {"copy_vector", {}},
       {"loss_sums", {kind, {"c"}, {"in"}, {"t"}, {"pw"}, {"out"}, ignore, cw, alpha, gamma, beta}},
@@ -116,6 +136,7 @@ constexpr EpilogueOp kEpilogues[] = {
     {"mul", Inside::Stride, "t"},
     {"sub", Inside::Stride, "t"},
     {"norm_grad", Inside::Stride, "tvvv"},
+    {"times", Inside::Value},
     {"drop", Inside::SiteValue, "s"},
     {"relu"},
     {"relu6"},
@@ -142,7 +163,16 @@ constexpr EpilogueOp kEpilogues[] = {
     {"d_tanh", Inside::Stride, "t"},
     {"d_hardsigmoid", Inside::Stride, "t"},
     {"d_hardswish", Inside::Stride, "t"},
+    {"argmax"},
+    {"softmax"},
+    {"log_softmax"},
 };
+/// Epilogues over all channels of a pixel: the last ones, of ops whose kernels have a pixel's channels
+/// together.
+bool isReduction(const std::string &name) {
+  return name == "argmax" || name == "softmax" || name == "log_softmax";
+}
+bool mayReduce(const std::string &op) { return op == "conv" || op == "upsample"; }
 const EpilogueOp *findEpilogue(const std::string &name) {
   for (const EpilogueOp &e : kEpilogues)
     if (name == e.name)
@@ -267,7 +297,8 @@ std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
     return "'+" + text + "': '" + part + "' is no " + what;
   };
   const bool stride = inside == Inside::Stride || inside == Inside::StrideValue;
-  if (stride && (!parseInt(parts[0], e.stride) || e.stride == 0))
+  const bool repeats = e.op == "add" || e.op == "mul" || e.op == "sub"; // stride 0: one pixel for all
+  if (stride && (!parseInt(parts[0], e.stride) || (e.stride == 0 && !repeats)))
     return isNo(parts[0], "pixel stride");
   if (inside == Inside::SiteValue && !parseUnsigned(parts[0], e.site))
     return isNo(parts[0], "unsigned 32-bit number");
@@ -304,6 +335,10 @@ std::vector<double> KernelSpec::numbers(const std::string &name) const {
   return values;
 }
 
+std::string KernelSpec::reduction() const {
+  return !epilogues.empty() && isReduction(epilogues.back().op) ? epilogues.back().op : "";
+}
+
 std::string KernelSpec::print() const {
   std::string text = op;
   if (const Op *known = findOp(op))
@@ -314,7 +349,7 @@ std::string KernelSpec::print() const {
         continue;
       }
       const std::string value = word(f.name).empty() ? f.fallback.value_or("") : word(f.name);
-      if (!value.empty() || !f.fallback)
+      if (!f.fallback || (!value.empty() && !(f.quiet && value == *f.fallback)))
         text += " " + f.name + "=" + value;
     }
   for (const Epilogue &e : epilogues) {
@@ -363,6 +398,11 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
     auto epilogue = parseEpilogue(next->substr(1));
     if (auto *error = std::get_if<std::string>(&epilogue))
       return fail(*error);
+    const std::string &name = std::get<Epilogue>(epilogue).op;
+    if (!spec.reduction().empty())
+      return fail("'+" + name + "' behind '+" + spec.reduction() + "', which is the last epilogue");
+    if (isReduction(name) && !mayReduce(spec.op))
+      return fail("'+" + name + "' is an epilogue of conv and upsample only");
     spec.epilogues.push_back(std::get<Epilogue>(epilogue));
   }
   if (tokens.end() - next < 2)

@@ -43,6 +43,9 @@ struct KernelSpec {
   std::string word(const std::string &name) const;
   /// The word as numbers; none for a word the spec does not have.
   std::vector<double> numbers(const std::string &name) const;
+  /// What the last epilogue makes of the scores of a pixel: argmax, softmax, log_softmax; empty: the result
+  /// is the scores themselves.
+  std::string reduction() const;
   /// The problem string: fields and words in the order of docs/kernels.md.
   std::string print() const;
   /// The spec, or a sentence saying what is wrong and where.

@@ -43,7 +43,7 @@ def extend(x, amounts, value=0.0):
 def window(x, fields, fill=0.0, ceil=False):
     """x with its padding, for a convolution or pool without; and the padding's top and left."""
     kernel, dilation = pair(fields["kernel"]), pair(fields.get("dilation", 1))
-    stride = pair(fields.get("stride", fields["kernel"] if fields["op"] == "maxpool" else 1))
+    stride = pair(fields.get("stride", fields["kernel"] if fields["op"].endswith("pool") else 1))
     padding, reach = fields.get("padding", 0), [d * (k - 1) + 1 for k, d in zip(kernel, dilation)]
     if padding == "same":
         total = [max(0, (-(-n // s) - 1) * s + r - n) for n, s, r in zip(x.shape[2:], stride, reach)]
@@ -96,6 +96,20 @@ def maxpool(x, fields):
     return y, rows * x.shape[3] + columns
 
 
+def avgpool(x, fields):
+    """Sums of windows over sums of what counts: 1 for the pixels, and with `count_include_pad` for the padding."""
+    ceil, count = fields.get("ceil", False), fields.get("count_include_pad", False)
+    padded, kernel, stride, _, amounts = window(x, fields, 0.0, ceil)
+    cells = torch.ones_like(x)
+    if count:
+        given = amounts if fields.get("padding", 0) == "same" else sides(fields.get("padding", 0))
+        cells = extend(cells, given, 1.0)
+    else:
+        given = [0, 0, 0, 0]
+    cells = extend(cells, [a - g for a, g in zip(amounts, given)])
+    return F.avg_pool2d(padded, kernel, stride) / F.avg_pool2d(cells, kernel, stride)
+
+
 def unpool(x, indices, size):
     """The value of the later window stays: numpy assigns in order."""
     y = numpy.zeros((*x.shape[:2], size[0] * size[1]))
@@ -110,10 +124,15 @@ def upsample(x, fields, values):
         size = values[fields["like"]].shape[2:]
     else:
         size = pair(fields["size"]) if "size" in fields else [int(n * s) for n, s in zip(x.shape[2:], pair(fields["scale"]))]
-    if fields.get("mode", "nearest") == "bilinear":
-        return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=fields.get("align_corners", False))
+    mode = fields.get("mode", "nearest")
+    if mode in ("bilinear", "bicubic"):
+        return F.interpolate(x, size=tuple(size), mode=mode, align_corners=fields.get("align_corners", False))
     rows, columns = (torch.arange(out) * n // out for out, n in zip(size, x.shape[2:]))
-    return x[:, :, rows][:, :, :, columns]
+    y = x[:, :, rows][:, :, :, columns]
+    if mode == "zeros":  # the first row and column that reads each pixel
+        rows, columns = (torch.cat([torch.ones(1), (r[1:] != r[:-1]).double()]) for r in (rows, columns))
+        y = y * rows[:, None] * columns
+    return y
 
 
 def centre(x, size):
@@ -152,6 +171,10 @@ def activation(x, fields, weight):
 
 
 def norm(x, fields, weight):
+    kind = fields.get("type", "batch")
+    if kind != "batch":
+        groups = {"instance": x.shape[1], "layer": 1}.get(kind) or fields["groups"]
+        return F.group_norm(x, groups, weight("weight"), weight("bias"), fields.get("eps", 1e-5))
     return F.batch_norm(x, weight("running_mean"), weight("running_var"), weight("weight"), weight("bias"),
                         eps=fields.get("eps", 1e-5))
 
@@ -169,10 +192,43 @@ def read_fields(text):
     return fields
 
 
+def relayout(x, fields):
+    """flatten, reshape, transpose, slice."""
+    if fields["op"] == "transpose":
+        return x.permute(fields["perm"])
+    if fields["op"] == "slice":
+        pieces = zip(fields["offset"], fields["size"], x.shape)
+        return x[tuple(slice(first, first + (count or whole)) for first, count, whole in pieces)]
+    shape = fields.get("shape", [0, -1, 1, 1])
+    return x.reshape([n or old for n, old in zip(shape, x.shape)])
+
+
+def every_window(x, fields, body, weights):
+    """A classifier on every window, one batch. Its layers pad at the window's edge: no `"border": "image"`."""
+    kernel, stride = pair(fields["window"]), pair(fields.get("stride", 1))
+    if fields.get("padding") == "center":
+        before = [(k - 1) // 2 for k in kernel]
+        x = extend(x, before + [k - 1 - b for k, b in zip(kernel, before)])
+    n, c = x.shape[:2]
+    windows = x.unfold(2, kernel[0], stride[0]).unfold(3, kernel[1], stride[1])  # n, c, rows, columns, kernel
+    rows, columns = windows.shape[2:4]
+    batch = windows.permute(0, 2, 3, 1, 4, 5).reshape(-1, c, *kernel)
+    values, _ = body.run({"$in": batch}, weights)
+    return values[body.layers[-1][0]].reshape(n, rows, columns, -1).permute(0, 3, 1, 2)
+
+
 class Model:
     def __init__(self, listing):
         self.inputs, self.layers, self.outputs = [], [], []
-        for line in listing.splitlines():
+        self.bodies = {}  # of the sliding windows, whose layers are listed two columns further on
+        window, lines = None, []
+        for line in [*listing.splitlines(), ""]:
+            if line.startswith("  "):
+                lines.append(line[2:])
+                continue
+            if lines:
+                self.bodies[window] = Model("\n".join(lines))
+            window, lines = line.split(" ")[0], []
             if match := re.match(r"input (\S+) \[(.*)\] (\w+)$", line):
                 self.inputs.append((match[1], [1 if n == "?" else int(n) for n in match[2].split(", ")], match[3]))
             elif match := LAYER.match(line):
@@ -190,12 +246,18 @@ class Model:
             x, op = values[sources[0]], fields["op"]
             if op == "conv":
                 y = conv(x, fields, weight)
+            elif op == "dense":
+                y = F.linear(x.flatten(1), weight("weight"), weight("bias"))[:, :, None, None]
             elif op == "deconv":
                 mirror = fields.get("mirror")
                 y = deconv(x, fields, weight, by_name[mirror][1] if mirror else None,
                            values[by_name[mirror][0][0]] if mirror else None)
             elif op == "maxpool":
                 y, pooled[name] = maxpool(x, fields)
+            elif op == "avgpool":
+                y = avgpool(x, fields)
+            elif op in ("adaptive_avgpool", "global_avgpool"):
+                y = F.adaptive_avg_pool2d(x, pair(fields.get("size", 1)))
             elif op == "unpool":
                 pool = fields["pool"]
                 y = unpool(x, pooled[pool], values[by_name[pool][0][0]].shape[2:])
@@ -223,6 +285,10 @@ class Model:
                 y = x.argmax(1)
             elif op == "dropout":
                 y = x
+            elif op in ("flatten", "reshape", "transpose", "slice"):
+                y = relayout(x, fields)
+            elif op == "sliding_window":
+                y = every_window(x, fields, self.bodies[name], weights)
             else:
                 raise SystemExit(f"{name}: {op} is unknown to this script")
             for key, function in (("norm", norm), ("activation", activation)):

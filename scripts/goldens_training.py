@@ -40,6 +40,19 @@ SMALL = {
         {"type": "dice", "input": "logits", "target": "mask", "weight": 0.5},
     ],
 }
+NORMS = {
+    **SMALL,
+    "layers": [
+        {"name": "enc", "op": "conv", "channels": 4, "kernel": 3, "padding": "same", "norm": "instance",
+         "activation": "relu"},
+        {"name": "down", "op": "maxpool", "kernel": 2},
+        {"name": "mid", "op": "conv", "channels": 6, "kernel": 3, "padding": "same",
+         "norm": {"type": "group", "groups": 3}, "activation": "relu"},
+        {"name": "up", "op": "deconv", "channels": 4, "kernel": 2, "stride": 2, "norm": "layer"},
+        {"name": "skip", "op": "concat", "inputs": ["enc", "up"]},
+        {"name": "logits", "op": "conv", "channels": 3, "kernel": 1},
+    ],
+}
 SINGLE = {
     "inputs": [{"name": "image", "shape": [2, 3, 7, 9], "dtype": "f32"}],
     "layers": [{"name": "values", "op": "conv", "channels": 2, "kernel": 3, "padding": "same"}],
@@ -52,6 +65,7 @@ RUNS = {
     "small_nesterov": (SMALL, {"type": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     "small_adam": (SMALL, {"type": "adam", "lr": 0.01}),
     "small_adamw": (SMALL, {"type": "adamw", "lr": 0.01, "weight_decay": 0.05}),
+    "norms_sgd": (NORMS, {"type": "sgd", "lr": 0.05, "momentum": 0.9}),
     "single_sgd": (SINGLE, {"type": "sgd", "lr": 0.05}),
     "single_momentum": (SINGLE, {"type": "sgd", "lr": 0.02, "momentum": 0.8, "weight_decay": 0.1}),
     "single_nesterov": (SINGLE, {"type": "sgd", "lr": 0.02, "momentum": 0.8, "nesterov": True}),
@@ -82,8 +96,9 @@ def initial_weights(net, generator):
         if "norm" in layer:
             weights[name + ".norm.weight"] = 1 + normal(channels[name], 0.2)
             weights[name + ".norm.bias"] = normal(channels[name], 0.2)
-            weights[name + ".norm.running_mean"] = torch.zeros(channels[name], dtype=torch.float64)
-            weights[name + ".norm.running_var"] = torch.ones(channels[name], dtype=torch.float64)
+            if layer["norm"] == "batch":
+                weights[name + ".norm.running_mean"] = torch.zeros(channels[name], dtype=torch.float64)
+                weights[name + ".norm.running_var"] = torch.ones(channels[name], dtype=torch.float64)
         last = name
     return {name: value.float().double() for name, value in weights.items()}
 
@@ -105,9 +120,14 @@ def forward(net, weights, data):
         else:
             y = torch.cat(x, 1)
         if "norm" in layer:
-            norm = name + ".norm."
-            y = F.batch_norm(y, weights[norm + "running_mean"], weights[norm + "running_var"],
-                             weights[norm + "weight"], weights[norm + "bias"], training=True)
+            norm, kind = name + ".norm.", layer["norm"]
+            vectors = weights[norm + "weight"], weights[norm + "bias"]
+            if kind == "batch":
+                y = F.batch_norm(y, weights[norm + "running_mean"], weights[norm + "running_var"], *vectors, training=True)
+            elif kind == "instance":
+                y = F.instance_norm(y, None, None, *vectors)
+            else:
+                y = F.group_norm(y, 1 if kind == "layer" else kind["groups"], *vectors)
         if "activation" in layer:
             y = F.relu(y)
         values[name], last = y, name

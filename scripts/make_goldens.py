@@ -48,12 +48,38 @@ def norm():
     return F.batch_norm(x, mean, root * root, gamma, beta, eps=0.01)
 
 
+def group_norm(shape, groups, eps):
+    x, gamma, beta = counted(shape, (shape[1],), (shape[1],))
+    return F.group_norm(x, groups, gamma, beta, eps)
+
+
+def instance_norm():
+    x, gamma, beta = counted((2, 3, 3, 4), (3,), (3,))
+    return F.instance_norm(x, weight=gamma, bias=beta)
+
+
 def activation(function, **options):
     return function(counted((1, 1, 5, 7))[0], **options)
 
 
 def resize(shape, size, mode, **options):
     return F.interpolate(counted(shape)[0], size=size, mode=mode, **options)
+
+
+def zeros(shape, scale):
+    """Each value in the first pixel of its cell."""
+    (x,) = counted(shape)
+    y = x.new_zeros(*shape[:2], shape[2] * scale[0], shape[3] * scale[1])
+    y[:, :, ::scale[0], ::scale[1]] = x
+    return y
+
+
+def gradient(shape, function):
+    """What comes back of counted numbers through a function of shape `shape`: operand 0 is what arrives."""
+    x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+    y = function(x)
+    y.backward(counted(y.shape)[0])
+    return x.grad
 
 
 def pad(mode, left, right, top, bottom):
@@ -83,9 +109,27 @@ CASES = {
     "upsample_bilinear": lambda: resize((1, 2, 3, 4), (6, 8), "bilinear"),
     "upsample_bilinear_down": lambda: resize((1, 2, 7, 9), (3, 11), "bilinear"),
     "upsample_corners": lambda: resize((1, 2, 3, 4), (8, 5), "bilinear", align_corners=True),
+    "upsample_bicubic": lambda: resize((1, 2, 3, 4), (7, 8), "bicubic"),
+    "upsample_bicubic_down": lambda: resize((1, 2, 7, 9), (3, 11), "bicubic"),
+    "upsample_bicubic_corners": lambda: resize((1, 2, 3, 4), (8, 5), "bicubic", align_corners=True),
+    "upsample_zeros": lambda: zeros((1, 2, 3, 2), (2, 3)),
+    "upsample_transpose": lambda: gradient((1, 2, 3, 4), lambda x: F.interpolate(x, size=(7, 8), mode="bicubic")),
+    "upsample_transpose_corners": lambda: gradient(
+        (1, 1, 5, 3), lambda x: F.interpolate(x, size=(4, 9), mode="bicubic", align_corners=True)),
+    "avgpool": lambda: F.avg_pool2d(counted((2, 2, 6, 7))[0], 2),
+    "avgpool_padded": lambda: F.avg_pool2d(counted((1, 2, 7, 6))[0], 3, (2, 1), 1, count_include_pad=False),
+    "avgpool_ceil": lambda: F.avg_pool2d(counted((1, 2, 6, 7))[0], (3, 2), (2, 3), 1, True, count_include_pad=True),
+    "avgpool_ceil_valid": lambda: F.avg_pool2d(counted((1, 2, 6, 7))[0], (3, 2), (2, 3), 1, True, False),
+    "avgpool_transpose": lambda: gradient((1, 2, 6, 7), lambda x: F.avg_pool2d(x, (3, 2), (2, 3), 1, True)),
+    "adaptive_avgpool": lambda: F.adaptive_avg_pool2d(counted((1, 2, 7, 9))[0], (3, 4)),
+    "adaptive_avgpool_up": lambda: F.adaptive_avg_pool2d(counted((1, 2, 3, 5))[0], (7, 2)),
+    "adaptive_avgpool_transpose": lambda: gradient((1, 2, 7, 9), lambda x: F.adaptive_avg_pool2d(x, (3, 4))),
     "pad_reflect": lambda: pad("reflect", 1, 3, 2, 0),
     "pad_replicate": lambda: pad("replicate", 1, 5, 2, 0),
     "norm": norm,
+    "group_norm": lambda: group_norm((2, 6, 3, 2), 2, eps=0.01),
+    "instance_norm": instance_norm,
+    "layer_norm": lambda: F.layer_norm(counted((2, 3, 3, 4))[0], (3, 3, 4)),
     "softmax": lambda: F.softmax(counted((2, 5, 2, 2))[0], 1),
     "log_softmax": lambda: F.log_softmax(counted((2, 5, 2, 2))[0], 1),
     "argmax": lambda: counted((2, 5, 3, 3))[0].argmax(1),

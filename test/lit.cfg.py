@@ -17,3 +17,5 @@ config.substitutions.append(("%tools", config.tools_dir))
 config.substitutions.append(("%build", config.build_dir))
 for feature in config.cpu_features.split():
     config.available_features.add(feature)
+if os.environ.get("SEGC_LONG"):
+    config.available_features.add("long")

@@ -21,7 +21,7 @@ public:
 
   FailureOr<GroupKernel> run() {
     for (Operation &op : group.getBody().front().without_terminator()) {
-      if (isa<hg::UnpackOp, hg::PackOp>(op))
+      if (isa<hg::UnpackOp, hg::PackOp>(op) || isBroadcastOperand(op))
         continue;
       if (!kernel.anchor) {
         kernel.anchor = &op;
@@ -41,8 +41,15 @@ public:
   }
 
 private:
+  /// A broadcast inside the body is the way in which the op behind it reads an operand.
+  static bool isBroadcastOperand(Operation &op) {
+    return isa<hg::BroadcastOp>(op) && !isa<hg::YieldOp>(*op.getUsers().begin());
+  }
+
   /// The group operand behind a value of the body.
   FailureOr<unsigned> operandOf(Value value) {
+    if (auto broadcast = value.getDefiningOp<hg::BroadcastOp>())
+      value = broadcast.getX();
     if (auto unpack = value.getDefiningOp<hg::UnpackOp>())
       value = unpack.getPacked();
     if (auto argument = dyn_cast<BlockArgument>(value))
@@ -54,7 +61,8 @@ private:
     auto operand = operandOf(value);
     if (failed(operand))
       return failure();
-    kernel.reads.push_back({*operand, role, field.str(), epilogue});
+    bool broadcast = value.getDefiningOp<hg::BroadcastOp>() != nullptr;
+    kernel.reads.push_back({*operand, role, field.str(), epilogue, broadcast});
     return success();
   }
 
@@ -108,6 +116,18 @@ private:
       kernel.spec.op = "maxpool";
       setWindow(pool);
       set("idx", group->getNumResults() > 1 ? c : 0);
+      return readPixels(x, "in");
+    }
+    if (auto pool = dyn_cast<hg::AvgPoolOp>(op)) {
+      setMeanWindow(pool);
+      return readPixels(x, "in");
+    }
+    if (auto back = dyn_cast<hg::AvgPoolTransposeOp>(op)) {
+      setMeanWindow(back);
+      return readPixels(x, "in");
+    }
+    if (isa<hg::AdaptiveAvgPoolOp, hg::AdaptiveAvgPoolTransposeOp>(op)) {
+      kernel.spec.op = op.getName().stripDialect().str();
       return readPixels(x, "in");
     }
     if (auto unpool = dyn_cast<hg::UnpoolOp>(op)) {
@@ -174,6 +194,37 @@ private:
         return failure();
       return read(grad.getCoefficients(), ReadRole::Activation);
     }
+    if (isa<hg::ReshapeOp, hg::TransposeOp, hg::WindowsOp, hg::WindowsTransposeOp, hg::EmbedOp>(op)) {
+      kernel.spec.op = op.getName().stripDialect().str();
+      set("k", channelsOf(y));
+      set("out", channelsOf(y));
+      if (auto transpose = dyn_cast<hg::TransposeOp>(op))
+        for (int64_t axis : transpose.getPerm())
+          kernel.spec.words["perm"] += std::to_string(axis);
+      if (auto windows = dyn_cast<hg::WindowsOp>(op))
+        setPositions(windows);
+      if (auto back = dyn_cast<hg::WindowsTransposeOp>(op))
+        setPositions(back);
+      if (auto embed = dyn_cast<hg::EmbedOp>(op))
+        set("offset", static_cast<int64_t>(embed.getOffset()));
+      return readPixels(x, "in");
+    }
+    if (auto broadcast = dyn_cast<hg::BroadcastOp>(op)) {
+      kernel.spec.op = c == channelsOf(y) ? "pointwise" : "repeat";
+      set("c", channelsOf(y));
+      set("out", channelsOf(y));
+      if (failed(readPixels(x, "in")))
+        return failure();
+      kernel.reads.back().broadcast = true;
+      return success();
+    }
+    if (auto sum = dyn_cast<hg::ReduceSumOp>(op)) {
+      kernel.spec.op = "reduce_sum";
+      for (int64_t axis : sum.getAxes())
+        kernel.spec.words["axes"] += "nchw"[axis];
+      set("out", channelsOf(y));
+      return readPixels(x, "in");
+    }
     kernel.spec.op = "pointwise";
     if (failed(readPixels(x, "in")))
       return failure();
@@ -194,6 +245,28 @@ private:
     setPair("r", pool.getKernel());
     setPair("s", pool.getStride());
     setPair("d", pool.getDilation());
+  }
+
+  /// The kernel sees the padding before the first pixel as its coordinates' start; what lies behind the last one
+  /// counts only where the divisor does.
+  template <typename PoolT> void setMeanWindow(PoolT pool) {
+    kernel.spec.op = pool->getName().stripDialect().str();
+    setPair("r", pool.getKernel());
+    setPair("s", pool.getStride());
+    bool countsPadding = pool.getCountIncludePad();
+    kernel.spec.words["count"] = countsPadding ? "padded" : "valid";
+    auto after = [&](unsigned axis) {
+      hg::WindowMap map = pool.window(axis);
+      return !countsPadding ? 0 : map.same ? map.maxAfter() : map.after;
+    };
+    setPair("after", {after(0), after(1)});
+  }
+
+  template <typename OpT> void setPositions(OpT op) {
+    setPair("r", op.getKernel());
+    setPair("s", op.getStride());
+    setPair("before", op.getPadding().take_front(2));
+    setPair("after", op.getPadding().drop_front(2));
   }
 
   /// Appends an epilogue that reads the pixels of `tensor` and then `vectors`.
@@ -222,8 +295,15 @@ private:
       kernel.spec.epilogues.push_back({affine.getShift() ? "affine" : "scale"});
       return readVectors(op.getOperands().drop_front());
     }
-    if (auto add = dyn_cast<hg::AddOp>(op))
-      return addWithTensor({"add"}, add.getA() == chain ? add.getB() : add.getA(), {});
+    if (isa<hg::AddOp, hg::MulOp, hg::SubOp>(op)) {
+      epilogue.op = op.getName().stripDialect().str();
+      return addWithTensor(epilogue, op.getOperand(op.getOperand(0) == chain), {});
+    }
+    if (auto scale = dyn_cast<hg::ScaleOp>(op)) {
+      kernel.spec.epilogues.push_back({"times"});
+      kernel.spec.epilogues.back().value = scale.getFactor().convertToDouble();
+      return success();
+    }
     if (auto grad = dyn_cast<hg::ActivationGradOp>(op)) {
       bool ofOperand = grad.getFunction() == "leaky_relu" && !grad.getFromValue();
       epilogue.op = (ofOperand ? "dx_" : "d_") + grad.getFunction().str();

@@ -13,8 +13,9 @@ enum class ReadRole { Activation, Weight, Vector, Plain };
 struct GroupRead {
   unsigned operand; ///< of the group
   ReadRole role;
-  std::string field; ///< of the spec: gets the activation's pixel stride; empty if the kernel takes any
-  int epilogue = -1; ///< whose tensor operand it is
+  std::string field;      ///< of the spec: gets the activation's pixel stride; empty if the kernel takes any
+  int epilogue = -1;      ///< whose tensor operand it is
+  bool broadcast = false; ///< axes of extent 1 are repeated to those of the result
 };
 
 /// A group as a kernel: the spec has dense pixel strides until the planner knows better.

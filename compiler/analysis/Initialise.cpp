@@ -122,8 +122,7 @@ llvm::Expected<std::vector<float>> initialValues(hg::WeightOp weight, uint64_t s
     else if (auto deconv = llvm::dyn_cast<hg::DeconvOp>(user))
       groups = deconv.getWeight() == weight.getValue() ? deconv.getGroups() : groups;
   }
-  auto extents = llvm::cast<mlir::RankedTensorType>(weight.getType()).getShape();
-  return initialValues(weight.getName(), extents, weight.getInit(), seed, groups);
+  return initialValues(weight.getName(), weight.storedShape(), weight.getInit(), seed, groups);
 }
 
 } // namespace segc

@@ -6,10 +6,11 @@
 
 namespace segc {
 
-/// Legal extents of one axis: first, first + step, … as far as looked (2048); step 0 means only `first`, and
-/// first 0 none.
+/// Legal extents of one axis: first, first + step, … and the `below` extents under each, as far as looked
+/// (2048); step 0 means only these, and first 0 none.
 struct LegalSizes {
   int64_t first = 0, step = 0;
+  int64_t below = 0;         ///< a stride that rounds up leads several extents to the same one
   std::string print() const; ///< "multiples of 16", "188, 204, 220, … (steps of 16)", "256 only"
 };
 

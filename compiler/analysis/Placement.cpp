@@ -18,7 +18,8 @@ static bool hasPixels(Value value) {
     auto yield = cast<hg::YieldOp>(group.getBody().front().back());
     return !yield.getValues()[cast<OpResult>(value).getResultNumber()].getDefiningOp<hg::PackOp>();
   }
-  return !op || !op->hasTrait<hg::OnWeights>() || isa<hg::FinishLossOp>(op);
+  return !op || !op->hasTrait<hg::OnWeights>() ||
+         isa<hg::FinishLossOp, hg::FinishGroupStatsOp, hg::FinishGroupNormGradOp>(op);
 }
 
 static bool isPrepared(func::FuncOp main, BlockArgument argument) {
@@ -50,6 +51,10 @@ LogicalResult Placement::computeShapes() {
       int64_t known = ShapedType::isDynamic(extent) ? 0 : extent;
       shape.dims.push_back(isFree ? table.symbol(input, axis, known) : table.constant(known));
     }
+    if (auto most = main.getArgAttrOfType<DenseI64ArrayAttr>(argument.getArgNumber(), "hourglass.max"))
+      for (unsigned axis : {0u, 2u, 3u})
+        table.require({table.sub(table.constant(most[axis]), shape.dims[axis]), 0, false, 0,
+                       "an input is larger than the library was compiled for (-max-shape)"});
     shapes[argument] = shape;
     input += !isPrepared(main, argument);
   }
@@ -128,7 +133,7 @@ void Placement::placeParts(Operation &view) {
 /// A pointwise kernel may write over the operand it starts from if nothing touches that buffer later.
 bool Placement::takesOver(hg::GroupOp group, Value operand, unsigned position) const {
   auto kernel = describeGroup(group);
-  if (failed(kernel) || kernel->spec.op != "pointwise" || isa<hg::CropOp>(kernel->anchor) ||
+  if (failed(kernel) || kernel->spec.op != "pointwise" || isa<hg::CropOp, hg::BroadcastOp>(kernel->anchor) ||
       group.getInputs()[kernel->reads[0].operand] != operand || !places.count(operand))
     return false;
   const Place &from = place(operand);

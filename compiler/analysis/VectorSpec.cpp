@@ -99,6 +99,20 @@ std::optional<schedules::KernelSpec> describeVectorOp(Operation *op) {
         spec.words["eps"] = number(finish.getEps());
         return spec;
       })
+      .Case([](hg::FinishGroupStatsOp finish) -> Spec {
+        schedules::KernelSpec spec = onSums(finish, finish.getSums());
+        spec.fields["groups"] = {static_cast<int>(finish.getGroups())};
+        spec.fields["gamma"] = {finish.getGamma() != nullptr};
+        spec.fields["beta"] = {finish.getBeta() != nullptr};
+        spec.words["eps"] = number(finish.getEps());
+        return spec;
+      })
+      .Case([](hg::FinishGroupNormGradOp finish) -> Spec {
+        schedules::KernelSpec spec = onSums(finish, finish.getSums());
+        spec.fields["groups"] = {static_cast<int>(finish.getGroups())};
+        spec.fields["gamma"] = {finish.getGamma() != nullptr};
+        return spec;
+      })
       .Case([](hg::RunningUpdateOp update) -> Spec {
         schedules::KernelSpec spec = onSums(update, update.getSums());
         spec.fields["unbiased"] = {update.getUnbiased()};

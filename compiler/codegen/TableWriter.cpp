@@ -162,10 +162,11 @@ private:
   uint32_t weightIndex(plan::WeightOp op) {
     auto [entry, isNew] = weightIndices.try_emplace(op.getName(), weights.size());
     if (isNew) {
-      RankedTensorType type = op.getView().getType().getTensor();
+      ArrayRef<int64_t> shape =
+          op.getStored() ? *op.getStored() : op.getView().getType().getTensor().getShape();
       uint32_t flags = op.getTrainable() ? rt::kTrainable : op.getRunning() ? rt::kRunning : 0;
-      rt::WeightDesc desc{text(op.getName()), rt::DType::F32, u(type.getRank()), flags, {}};
-      for (auto [axis, extent] : llvm::enumerate(type.getShape()))
+      rt::WeightDesc desc{text(op.getName()), rt::DType::F32, u(shape.size()), flags, {}};
+      for (auto [axis, extent] : llvm::enumerate(shape))
         desc.extents[axis] = extent;
       weights.push_back(desc);
     }
@@ -313,7 +314,8 @@ private:
   DenseMap<Value, uint32_t> bufferIndex;
 };
 
-static_assert(static_cast<unsigned>(rt::SizeOp::Max) == static_cast<unsigned>(hg::SizeTable::Kind::Max));
+static_assert(static_cast<unsigned>(rt::SizeOp::Product) ==
+              static_cast<unsigned>(hg::SizeTable::Kind::Product));
 
 } // namespace
 

@@ -35,13 +35,24 @@ llvm::FailureOr<llvm::StringRef> Diagnostics::addFile(const std::string &path, u
   return text;
 }
 
+/// The message with what it is about in front.
+static std::string about(llvm::StringRef layer, const llvm::Twine &message) {
+  std::string subject = layer.contains(' ') ? layer.str() : "layer " + quote(layer);
+  return (layer.empty() ? "" : subject + ": ") + message.str();
+}
+
 llvm::LogicalResult Diagnostics::error(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer) {
   if (muted)
     return llvm::failure();
   ++errors;
-  std::string subject = layer.contains(' ') ? layer.str() : "layer " + quote(layer);
-  print(loc, "error", (layer.empty() ? "" : subject + ": ") + message.str());
+  print(loc, "error", about(layer, message));
   return llvm::failure();
+}
+
+void Diagnostics::warning(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer) {
+  std::string text = about(layer, message);
+  if (!muted && warned.insert({loc.getPointer(), text}).second) // a model may be imported several times
+    print(loc, "warning", text);
 }
 
 void Diagnostics::note(llvm::SMLoc loc, const llvm::Twine &message) {
@@ -130,7 +141,7 @@ std::string suggestion(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> can
   llvm::StringRef best = nearest(name, candidates);
   if (!best.empty())
     return "; did you mean " + quote(best) + "?";
-  if (candidates.empty() || candidates.size() > 24)
+  if (candidates.empty() || candidates.size() > 40)
     return "";
   std::string list;
   for (llvm::StringRef candidate : candidates)

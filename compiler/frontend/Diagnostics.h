@@ -11,6 +11,7 @@
 #include "llvm/Support/LogicalResult.h"
 #include "llvm/Support/SMLoc.h"
 #include "llvm/Support/SourceMgr.h"
+#include <set>
 #include <string>
 
 namespace segc {
@@ -29,6 +30,8 @@ public:
   /// `loc` prints the message alone; an empty `layer` names none. A `layer` with a space in it, which no name
   /// has, is no layer but said as it is: "loss 0 (dice of 'logits')".
   llvm::LogicalResult error(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer = "");
+  /// Says what is allowed but hardly meant; `layer` as for errors.
+  void warning(llvm::SMLoc loc, const llvm::Twine &message, llvm::StringRef layer = "");
   /// Adds where something else stands that the error before is about.
   void note(llvm::SMLoc loc, const llvm::Twine &message);
   unsigned errorCount() const { return errors; }
@@ -56,6 +59,7 @@ private:
   llvm::raw_ostream &out;
   llvm::SourceMgr manager;
   unsigned errors = 0;
+  std::set<std::pair<const char *, std::string>> warned;
   bool muted = false;
 };
 

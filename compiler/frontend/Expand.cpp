@@ -51,7 +51,13 @@ llvm::LogicalResult Expander::addBlocks(const Value &given) {
     if (const Value *params = block.value.find("params"))
       if (failed(checkParamNames(*params, reserved, diagnostics)))
         return llvm::failure();
-    blocks[block.key] = &block.value;
+    auto [other, isNew] = blocks.try_emplace(block.key, &block);
+    if (!isNew) {
+      auto failure = diagnostics.error(block.keyLoc, "there are two blocks " + quote(block.key) +
+                                                         "; rename one of the two");
+      diagnostics.note(other->second->keyLoc, "the other one is here");
+      return failure;
+    }
   }
   return llvm::success();
 }
@@ -258,10 +264,10 @@ llvm::LogicalResult Expander::expandInstance(const Job &job, const Member &block
     return diagnostics.error(block.value.loc,
                              "block instances nested more than " + llvm::Twine(kDeepestNesting) + " deep",
                              job.name);
-  const Value &layers = *found->second->find("layers");
+  const Value &layers = *found->second->value.find("layers");
   Bindings bindings;
   bindings.outer = symbols.scopes[0].params;
-  if (failed(bindParams(job, *name, found->second->find("params"), bindings)))
+  if (failed(bindParams(job, *name, found->second->value.find("params"), bindings)))
     return llvm::failure();
 
   open.push_back(*name);
@@ -330,7 +336,7 @@ llvm::LogicalResult Expander::expandLayer(const Job &job, const Member &op, std:
     if (llvm::is_contained(kLayerWords, member->key))
       continue;
     if (layer.op == "sliding_window" && member->key == "layers") {
-      if (failed(expandBody(member->value, layer)))
+      if (failed(expandBody(member->value, job.share, layer)))
         return llvm::failure();
       continue;
     }
@@ -359,14 +365,14 @@ llvm::LogicalResult Expander::expandLayer(const Job &job, const Member &op, std:
 }
 
 /// The layers of a sliding window: a scope of its own that sees one window as $in.
-llvm::LogicalResult Expander::expandBody(const Value &layers, Layer &layer) {
+llvm::LogicalResult Expander::expandBody(const Value &layers, const Share *share, Layer &layer) {
   if (layers.kind != Value::Array || layers.items.empty())
     return diagnostics.error(layers.loc, "\"layers\" must be an array of at least one layer", layer.name);
   std::vector<Layer> *outside = out;
   out = &layer.body;
   symbols.scopes.push_back({layer.name, {"$in"}, scope().params, &declaredNames(layers), ++windows});
   std::string value = "$in";
-  auto result = expandList(layers, value, nullptr);
+  auto result = expandList(layers, value, share);
   symbols.scopes.pop_back();
   out = outside;
   return result;

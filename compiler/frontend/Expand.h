@@ -17,7 +17,7 @@ public:
            Diagnostics &diagnostics)
       : symbols(symbols), substitution(substitution), ops(ops), diagnostics(diagnostics) {}
 
-  /// Checks the `blocks` object, which outlives the expander.
+  /// Checks a `blocks` object, which outlives the expander, and adds its blocks.
   llvm::LogicalResult addBlocks(const Value &given);
   /// Expands the model's `layers` into `out`; `firstInput` is what the first one takes by default.
   llvm::LogicalResult run(const Value &layers, const Bindings &params, std::string firstInput,
@@ -57,14 +57,14 @@ private:
   llvm::LogicalResult bindParams(const Job &job, llvm::StringRef block, const Value *params,
                                  Bindings &bindings);
   llvm::LogicalResult expandLayer(const Job &job, const Member &op, std::string &value);
-  llvm::LogicalResult expandBody(const Value &layers, Layer &layer);
+  llvm::LogicalResult expandBody(const Value &layers, const Share *share, Layer &layer);
   llvm::LogicalResult shareTensors(const Share &share, Layer &layer);
 
   Symbols &symbols;
   Substitution &substitution;
   llvm::ArrayRef<llvm::StringRef> ops;
   Diagnostics &diagnostics;
-  llvm::StringMap<const Value *> blocks;
+  llvm::StringMap<const Member *> blocks;
   std::map<const Value *, Names> declared;
   std::vector<Layer> *out = nullptr;
   llvm::StringMap<unsigned> unnamed; ///< at the top level, by op or block

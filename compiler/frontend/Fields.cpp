@@ -10,6 +10,7 @@ namespace segc {
 
 static constexpr int64_t kLargestPadding = 1 << 16;
 static constexpr int64_t kLargestDenominator = 1 << 20;
+static constexpr int64_t kLargestExtent = INT32_MAX; ///< of a list for N, C, H, W
 
 const Member *Fields::member(llvm::StringRef key) const {
   for (const Member &member : members)
@@ -128,6 +129,23 @@ llvm::FailureOr<Fields::Padding> Fields::getPadding(llvm::StringRef key) {
     padding.amount[side] = *amount;
   }
   return padding;
+}
+
+llvm::FailureOr<std::array<int64_t, 4>> Fields::getExtents(llvm::StringRef key, int64_t low) {
+  const Value *found = value(key);
+  if (!found)
+    return missing(key);
+  if (found->kind != Value::Array || found->items.size() != 4)
+    return error(key,
+                 "\"" + key + "\" must be a list of four integers, for N, C, H, W, not " + found->describe());
+  std::array<int64_t, 4> extents;
+  for (auto [axis, item] : llvm::enumerate(found->items)) {
+    auto extent = integer(item, key, low, kLargestExtent);
+    if (failed(extent))
+      return llvm::failure();
+    extents[axis] = *extent;
+  }
+  return extents;
 }
 
 llvm::FailureOr<double> Fields::getNumber(llvm::StringRef key, std::optional<double> fallback) {

@@ -60,6 +60,8 @@ public:
   llvm::FailureOr<Pair> getPair(llvm::StringRef key, std::optional<Pair> fallback, int64_t low, int64_t high);
   /// A number, [h, w], [top, left, bottom, right] in 0..65536, "valid" or "same"; absent: 0.
   llvm::FailureOr<Padding> getPadding(llvm::StringRef key);
+  /// [n, c, h, w], each from `low` on.
+  llvm::FailureOr<std::array<int64_t, 4>> getExtents(llvm::StringRef key, int64_t low);
   llvm::FailureOr<double> getNumber(llvm::StringRef key, std::optional<double> fallback);
   llvm::FailureOr<double> getNumber(llvm::StringRef key, std::optional<double> fallback,
                                     const NumberRange &range);

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/frontend/Import.h"
 #include "compiler/frontend/Importer.h"
+#include "dialects/hourglass/Layer.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -163,12 +164,16 @@ std::vector<std::string> importableOps(MLIRContext &context) {
   for (RegisteredOperationName name : context.getRegisteredOperationsByDialect("hourglass"))
     if (name.hasInterface<hg::ImportableOp>())
       names.push_back(name.stripDialect().str());
+  for (StringRef layer : hg::composedLayers())
+    names.push_back(layer.str());
+  names.push_back(kSlidingWindow.str());
   llvm::sort(names);
   return names;
 }
 
 void report(Diagnostics &diagnostics, Diagnostic &diagnostic) {
-  if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+  bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
+  if (!isError && diagnostic.getSeverity() != DiagnosticSeverity::Warning)
     return;
   std::string text = diagnostic.str();
   StringRef message = text;
@@ -182,7 +187,11 @@ void report(Diagnostics &diagnostics, Diagnostic &diagnostic) {
   });
   llvm::SMLoc at =
       place ? diagnostics.at(place.getFilename(), place.getLine(), place.getColumn()) : llvm::SMLoc();
-  (void)diagnostics.error(at, message, hg::layerName(diagnostic.getLocation()));
+  std::string layer = hg::layerName(diagnostic.getLocation());
+  if (isError)
+    (void)diagnostics.error(at, message, layer);
+  else
+    diagnostics.warning(at, message, layer);
 }
 
 OwningOpRef<ModuleOp> importModel(MLIRContext &context, Diagnostics &diagnostics, const Model &model,

@@ -29,6 +29,9 @@ public:
       return mlir::failure();
     return hg::Padding{padding->same, padding->amount};
   }
+  mlir::FailureOr<std::array<int64_t, 4>> extents(llvm::StringRef key, int64_t low) override {
+    return fields.getExtents(key, low);
+  }
   mlir::FailureOr<double> number(llvm::StringRef key, std::optional<double> fallback) override {
     return fields.getNumber(key, fallback);
   }

@@ -38,25 +38,27 @@ public:
     return own.error("", layer.op + " takes " + wanted + " input(s), not " + Twine(operands.size()));
   }
 
-  FailureOr<Value> weight(StringRef suffix, ArrayRef<int64_t> shape, StringRef init, bool running) override {
+  FailureOr<Value> weight(StringRef suffix, ArrayRef<int64_t> shape, StringRef init, bool running,
+                          ArrayRef<int64_t> stored) override {
     std::string name = (layer.share.empty() ? layer.name : layer.share) + "." + weightPrefix + suffix.str();
     auto type = RankedTensorType::get(shape, importer.b.getF32Type());
     int64_t elements = 1;
     for (int64_t extent : shape)
       if (__builtin_mul_overflow(elements, extent, &elements) || elements > INT32_MAX)
         return own.error("", "tensor '" + name + "' would have more than 2^31 - 1 elements");
-    auto found = importer.weights.find(name);
-    if (!layer.share.empty() && found == importer.weights.end())
+    Value known = importer.knownWeight(name);
+    if (!layer.share.empty() && !known)
       return own.error("", "shares with '" + layer.share + "', which has no tensor '" + name + "'");
-    if (found != importer.weights.end()) {
-      if (found->second.getType() != type)
+    if (known) {
+      if (known.getType() != type)
         return own.error("", "shares '" + name + "' of extents " +
-                                 extents(cast<RankedTensorType>(found->second.getType()).getShape()) +
+                                 extents(cast<RankedTensorType>(known.getType()).getShape()) +
                                  ", but needs " + extents(shape));
-      return found->second;
+      return known;
     }
     auto op =
-        hg::WeightOp::create(importer.b, loc(), type, name, init, running, /*trainable=*/false, FloatAttr());
+        hg::WeightOp::create(importer.b, loc(), type, name, init, running, /*trainable=*/false, FloatAttr(),
+                             stored.empty() ? DenseI64ArrayAttr() : importer.b.getDenseI64ArrayAttr(stored));
     importer.weights[name] = op.getValue();
     return Value(op.getValue());
   }
@@ -132,8 +134,11 @@ Operation *Importer::create(Location loc, StringRef name, ValueRange operands,
 }
 
 bool Importer::importLayer(const Layer &layer) {
+  if (layer.op == kSlidingWindow)
+    return importSlidingWindow(layer);
+  hg::LayerImporter import = hg::findComposedLayer(layer.op);
   auto registered = RegisteredOperationName::lookup("hourglass." + layer.op, b.getContext());
-  if (!registered || !registered->hasInterface<hg::ImportableOp>()) {
+  if (!import && (!registered || !registered->hasInterface<hg::ImportableOp>())) {
     std::vector<std::string> names = importableOps(*b.getContext());
     std::vector<StringRef> known(names.begin(), names.end());
     (void)diagnostics.error(layer.opLoc, "unknown op " + quote(layer.op) + suggestion(layer.op, known),
@@ -151,7 +156,8 @@ bool Importer::importLayer(const Layer &layer) {
   }
   ImportFields fields(Fields(layer, diagnostics), [&](StringRef name) { return values.lookup(name); });
   Builder builder(*this, layer, fields, operands, "");
-  FailureOr<mlir::Value> value = registered->getInterface<hg::ImportableOp>()->importLayer(builder);
+  FailureOr<mlir::Value> value =
+      import ? import(builder) : registered->getInterface<hg::ImportableOp>()->importLayer(builder);
   if (failed(value) || failed(fields.fields.finish()))
     return false;
   values[layer.name] = *value;

@@ -53,7 +53,10 @@ bool Importer::importTraining() {
   main.setResultAttr(0, "hourglass.name", b.getStringAttr("loss"));
   main.setResultAttr(0, "hourglass.losses", b.getArrayAttr(names));
   describeTraining();
-  return markFrozen() && markTrainable();
+  if (!markFrozen() || !markTrainable())
+    return false;
+  warnOfEmptyNorms();
+  return true;
 }
 
 /// The target, or with `resize_target` the target at the loss's size.
@@ -133,6 +136,28 @@ bool Importer::markFrozen() {
     }
   }
   return true;
+}
+
+/// A value less its own mean is 0: a norm with one value in each mean cannot learn.
+void Importer::warnOfEmptyNorms() {
+  // `channels` of one image share a mean.
+  auto isEmpty = [](mlir::Value x, bool ofBatch, int64_t channels) {
+    auto type = cast<RankedTensorType>(x.getType());
+    return channels == 1 && type.getDimSize(2) == 1 && type.getDimSize(3) == 1 &&
+           (!ofBatch || type.getDimSize(0) == 1);
+  };
+  for (hg::NormOp norm : main.getOps<hg::NormOp>())
+    if (!norm.getFrozen() && isEmpty(norm.getX(), true, 1))
+      norm.emitWarning(
+          "has one value a channel, a batch of 1 with 1 x 1 pixels: in training this batch norm is "
+          "its bias whatever it reads; use a larger batch, or \"frozen\"");
+  for (hg::GroupNormOp norm : main.getOps<hg::GroupNormOp>())
+    if (isEmpty(norm.getX(), false,
+                cast<RankedTensorType>(norm.getX().getType()).getDimSize(1) /
+                    static_cast<int64_t>(norm.getGroups())))
+      norm.emitWarning(
+          "has one value in each group, a channel with 1 x 1 pixels: this norm is its bias whatever "
+          "it reads; use fewer groups");
 }
 
 /// All weights learn but running statistics, those of frozen norms, and what `freeze` names.

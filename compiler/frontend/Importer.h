@@ -5,9 +5,14 @@
 #include "compiler/frontend/Import.h"
 #include "dialects/hourglass/Hourglass.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "llvm/Support/GlobPattern.h"
 
 namespace segc {
+
+struct SlidingWindow; // OnePass.h
+/// The layer that has layers inside, and is no op.
+constexpr llvm::StringLiteral kSlidingWindow = "sliding_window";
 
 class Importer {
 public:
@@ -26,6 +31,8 @@ public:
                           llvm::ArrayRef<mlir::NamedAttribute> attributes,
                           llvm::ArrayRef<int32_t> segments = {});
   mlir::Location location(llvm::SMLoc loc, llvm::StringRef name);
+  /// The tensor if a layer before has made it; null otherwise.
+  mlir::Value knownWeight(llvm::StringRef name);
 
   Diagnostics &diagnostics;
   mlir::OpBuilder b;
@@ -42,6 +49,12 @@ private:
   void finish(mlir::ValueRange results, llvm::SMLoc loc);
   // ImportLayer.cpp
   bool importLayer(const Layer &layer);
+  // ImportSliding.cpp
+  bool importSlidingWindow(const Layer &layer);
+  void startBody(int64_t channels, llvm::ArrayRef<int64_t> kernel, llvm::SMLoc loc);
+  void adoptWeights(mlir::func::FuncOp body, mlir::IRMapping &mapping);
+  mlir::Value importEachWindow(const SlidingWindow &window, mlir::func::FuncOp body, mlir::Location loc,
+                               mlir::Value image, mlir::IRMapping &mapping);
   // ImportTraining.cpp
   bool checkTraining();
   bool importTraining();
@@ -49,11 +62,13 @@ private:
   mlir::Value resized(const Loss &loss, llvm::StringRef target, mlir::Value like);
   void markLabels(const Loss &loss, int64_t classes);
   bool markFrozen();
+  void warnOfEmptyNorms();
   bool markTrainable();
   void describeTraining();
 
   const Model &model;
   const ImportOptions &options;
+  Importer *outer = nullptr; ///< of the body of a sliding window: who imports the window
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp main;
 };

@@ -255,6 +255,18 @@ llvm::LogicalResult checkDescription(const Value &object, Diagnostics &diagnosti
   return diagnostics.error(text->loc, "\"description\" must be a string, not " + text->describe());
 }
 
+llvm::LogicalResult checkFormat(const Value &object, llvm::StringRef what, Diagnostics &diagnostics) {
+  static constexpr llvm::StringLiteral kFormat = "segc-model/1";
+  const Value *format = object.find("format");
+  if (!format)
+    return diagnostics.error(object.loc, what + " needs \"format\", the string \"" + kFormat + "\"");
+  if (format->isString() && format->text == kFormat)
+    return llvm::success();
+  return diagnostics.error(format->loc, "unknown format " +
+                                            (format->isString() ? quote(format->text) : format->describe()) +
+                                            "; write \"" + kFormat + "\"");
+}
+
 void printJson(llvm::raw_ostream &os, const Value &value) {
   switch (value.kind) {
   case Value::Null:

@@ -57,6 +57,8 @@ llvm::LogicalResult checkWords(const Value &object, llvm::StringRef what,
                                llvm::ArrayRef<llvm::StringRef> known, Diagnostics &diagnostics);
 /// Error if the object has a `description`, free text for people, that is no string.
 llvm::LogicalResult checkDescription(const Value &object, Diagnostics &diagnostics);
+/// Error if the object, `what` ("the model"), has no `format` or another one than this compiler reads.
+llvm::LogicalResult checkFormat(const Value &object, llvm::StringRef what, Diagnostics &diagnostics);
 /// Prints the value as JSON on one line.
 void printJson(llvm::raw_ostream &os, const Value &value);
 

@@ -7,26 +7,32 @@
 
 namespace segc {
 
-static constexpr llvm::StringRef kModelWords[] = {"format", "name",    "params",   "inputs",     "blocks",
-                                                  "layers", "outputs", "training", "description"};
+static constexpr llvm::StringRef kModelWords[] = {"format",  "name",     "params",     "inputs",
+                                                  "include", "blocks",   "layers",     "outputs",
+                                                  "heads",   "training", "description"};
 
 namespace {
 
 class Reader {
 public:
-  Reader(const Value &description, llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics)
-      : description(description), diagnostics(diagnostics), substitution(diagnostics), symbols(diagnostics),
-        expander(symbols, substitution, ops, diagnostics) {}
+  Reader(const Value &description, llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics,
+         const IncludeFolders &folders)
+      : description(description), diagnostics(diagnostics), includes(folders, diagnostics),
+        substitution(diagnostics), symbols(diagnostics), expander(symbols, substitution, ops, diagnostics) {}
 
   llvm::LogicalResult run(llvm::ArrayRef<Setting> settings, Model &model);
 
 private:
   llvm::FailureOr<const Value *> need(llvm::StringRef key, Value::Kind kind, llvm::StringRef what);
   llvm::LogicalResult readInput(const Value &given, Model &model);
+  llvm::LogicalResult readBlocks();
+  llvm::FailureOr<ModelOutput> readOutput(const Value &entry, llvm::StringRef what);
   llvm::LogicalResult readOutputs(const Value &given, Model &model);
+  llvm::LogicalResult readHeads(const Value &given, Model &model);
 
   const Value &description;
   Diagnostics &diagnostics;
+  Includes includes;
   Substitution substitution;
   Symbols symbols;
   Expander expander;
@@ -60,20 +66,51 @@ llvm::LogicalResult Reader::readInput(const Value &given, Model &model) {
   return llvm::success();
 }
 
+/// Those of included files, then the model's own.
+llvm::LogicalResult Reader::readBlocks() {
+  const Value *include = description.find("include"), *own = description.find("blocks");
+  if (include && failed(includes.read(*include)))
+    return llvm::failure();
+  for (const Value *blocks : includes.blocks())
+    if (failed(expander.addBlocks(*blocks)))
+      return llvm::failure();
+  return own ? expander.addBlocks(*own) : llvm::success();
+}
+
+/// The layer that an entry of `outputs` or `heads` names.
+llvm::FailureOr<ModelOutput> Reader::readOutput(const Value &entry, llvm::StringRef what) {
+  auto reference = substitution.apply(entry, params, 0);
+  if (failed(reference))
+    return llvm::failure();
+  auto producer = symbols.value(*reference, symbols.scopes[0], "");
+  if (failed(producer))
+    return llvm::failure();
+  if (symbols.find(*producer)->kind == Symbol::Input)
+    return diagnostics.error(entry.loc, what + " " + quote(*producer) + " is an input; it must be a layer");
+  return ModelOutput{reference->text, *producer, entry.loc};
+}
+
 llvm::LogicalResult Reader::readOutputs(const Value &given, Model &model) {
   for (const Value &entry : given.items) {
-    auto reference = substitution.apply(entry, params, 0);
-    if (failed(reference))
+    auto output = readOutput(entry, "output");
+    if (failed(output))
       return llvm::failure();
-    auto producer = symbols.value(*reference, symbols.scopes[0], "");
-    if (failed(producer))
+    if (llvm::any_of(model.outputs, [&](const ModelOutput &other) { return other.name == output->name; }))
+      return diagnostics.error(entry.loc, "output " + quote(output->name) + " is listed twice");
+    model.outputs.push_back(std::move(*output));
+  }
+  return llvm::success();
+}
+
+llvm::LogicalResult Reader::readHeads(const Value &given, Model &model) {
+  if (given.kind != Value::Object)
+    return diagnostics.error(given.loc,
+                             "\"heads\" must be an object of names and layers, not " + given.describe());
+  for (const Member &member : given.members) {
+    auto head = readOutput(member.value, "head");
+    if (failed(head))
       return llvm::failure();
-    if (symbols.find(*producer)->kind == Symbol::Input)
-      return diagnostics.error(entry.loc,
-                               "output " + quote(*producer) + " is an input; an output is a layer");
-    if (llvm::any_of(model.outputs, [&](const ModelOutput &other) { return other.name == reference->text; }))
-      return diagnostics.error(entry.loc, "output " + quote(reference->text) + " is listed twice");
-    model.outputs.push_back({reference->text, *producer, entry.loc});
+    model.heads.emplace_back(member.key, std::move(*head));
   }
   return llvm::success();
 }
@@ -82,14 +119,9 @@ llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) 
   if (description.kind != Value::Object)
     return diagnostics.error(description.loc, "a model must be an object, not " + description.describe());
   if (failed(checkWords(description, "a model", kModelWords, diagnostics)) ||
-      failed(checkDescription(description, diagnostics)))
+      failed(checkDescription(description, diagnostics)) ||
+      failed(checkFormat(description, "the model", diagnostics)))
     return llvm::failure();
-  auto format = need("format", Value::String, "the string \"segc-model/1\"");
-  if (failed(format))
-    return llvm::failure();
-  if ((*format)->text != "segc-model/1")
-    return diagnostics.error((*format)->loc,
-                             "unknown format " + quote((*format)->text) + "; write \"segc-model/1\"");
   auto name = need("name", Value::String, "a string");
   if (failed(name))
     return llvm::failure();
@@ -112,14 +144,16 @@ llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) 
   for (const Value &input : (*inputs)->items)
     if (failed(readInput(input, model)))
       return llvm::failure();
-  if (const Value *blocks = description.find("blocks"))
-    if (failed(expander.addBlocks(*blocks)))
-      return llvm::failure();
+  if (failed(readBlocks()))
+    return llvm::failure();
   auto layers = need("layers", Value::Array, "an array of at least one layer");
   if (failed(layers) || failed(expander.run(**layers, params, model.inputs[0].name, model.layers)))
     return llvm::failure();
   auto outputs = need("outputs", Value::Array, "an array of at least one layer name");
   if (failed(outputs) || failed(readOutputs(**outputs, model)))
+    return llvm::failure();
+  const Value *heads = description.find("heads");
+  if (heads && failed(readHeads(*heads, model)))
     return llvm::failure();
   if (const Value *training = description.find("training")) {
     auto section = substitution.apply(*training, params, 0);
@@ -137,9 +171,10 @@ llvm::LogicalResult Reader::run(llvm::ArrayRef<Setting> settings, Model &model) 
 }
 
 llvm::FailureOr<Model> expandModel(const Value &description, llvm::ArrayRef<Setting> settings,
-                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics) {
+                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics,
+                                   const IncludeFolders &folders) {
   Model model;
-  if (failed(Reader(description, ops, diagnostics).run(settings, model)))
+  if (failed(Reader(description, ops, diagnostics, folders).run(settings, model)))
     return llvm::failure();
   for (auto [index, layer] : llvm::enumerate(model.layers))
     model.index[layer.name] = index;
@@ -147,7 +182,8 @@ llvm::FailureOr<Model> expandModel(const Value &description, llvm::ArrayRef<Sett
 }
 
 llvm::FailureOr<Model> parseModel(llvm::StringRef text, llvm::ArrayRef<std::string> settings,
-                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics) {
+                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics,
+                                  const IncludeFolders &folders) {
   auto description = parseJson(text, diagnostics);
   if (failed(description))
     return llvm::failure();
@@ -158,7 +194,23 @@ llvm::FailureOr<Model> parseModel(llvm::StringRef text, llvm::ArrayRef<std::stri
       return llvm::failure();
     parsed.push_back(std::move(*one));
   }
-  return expandModel(*description, parsed, ops, diagnostics);
+  return expandModel(*description, parsed, ops, diagnostics, folders);
+}
+
+llvm::LogicalResult Model::prune(llvm::StringRef head, Diagnostics &diagnostics) {
+  llvm::SmallVector<llvm::StringRef> known;
+  for (auto &[name, output] : heads) {
+    if (name == head) {
+      outputs = {output};
+      return llvm::success();
+    }
+    known.push_back(name);
+  }
+  return diagnostics.error(
+      llvm::SMLoc(),
+      known.empty()
+          ? "-prune " + quote(head) + ": the model " + quote(name) + " has no \"heads\" to choose from"
+          : "-prune " + quote(head) + ": there is no such head" + suggestion(head, known));
 }
 
 const Layer *Model::find(llvm::StringRef name) const {

@@ -2,6 +2,7 @@
 /// resolved.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "compiler/frontend/Include.h"
 #include "compiler/frontend/Params.h"
 #include "compiler/frontend/Training.h"
 #include <optional>
@@ -40,6 +41,7 @@ struct Model {
   std::vector<ModelInput> inputs;
   std::vector<Layer> layers; ///< in order: every layer stands behind its inputs
   std::vector<ModelOutput> outputs;
+  std::vector<std::pair<std::string, ModelOutput>> heads; ///< under the names of -prune
   std::optional<Training> training;
   /// From every name that may be used outside (inputs, layers, instances, repeats) to the input's or layer's.
   llvm::StringMap<std::string> producers;
@@ -47,6 +49,8 @@ struct Model {
   /// The layer that `name` (full, or of an instance or a repeat) stands for; null for inputs and unknown
   /// names.
   const Layer *find(llvm::StringRef name) const;
+  /// Makes a head the only output; what only the others need is then dead.
+  llvm::LogicalResult prune(llvm::StringRef head, Diagnostics &diagnostics);
   /// For each layer: does any of the named values need it?
   std::vector<bool> liveLayers(llvm::ArrayRef<std::string> names) const;
   /// The same for the model's outputs.
@@ -54,17 +58,20 @@ struct Model {
 
 private:
   friend llvm::FailureOr<Model> expandModel(const Value &, llvm::ArrayRef<Setting>,
-                                            llvm::ArrayRef<llvm::StringRef>, Diagnostics &);
+                                            llvm::ArrayRef<llvm::StringRef>, Diagnostics &,
+                                            const IncludeFolders &);
   llvm::StringMap<unsigned> index; ///< of each layer by its full name
 };
 
 /// Expands a parsed description. Reports the first error. `ops` are the known op names; an empty list leaves
-/// them unchecked.
+/// them unchecked. `folders` are where included files may lie.
 llvm::FailureOr<Model> expandModel(const Value &description, llvm::ArrayRef<Setting> settings,
-                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics);
+                                   llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics,
+                                   const IncludeFolders &folders = {});
 /// The same from a text that was added to `diagnostics`, with settings as given on the command line.
 llvm::FailureOr<Model> parseModel(llvm::StringRef text, llvm::ArrayRef<std::string> settings,
-                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics);
+                                  llvm::ArrayRef<llvm::StringRef> ops, Diagnostics &diagnostics,
+                                  const IncludeFolders &folders = {});
 /// One line a layer: name = op(inputs) {fields}, with `share` and the body's layers behind it.
 void printModel(llvm::raw_ostream &os, const Model &model);
 

@@ -48,7 +48,8 @@ public:
 private:
   //===-- what training means --===//
 
-  /// mean, variance = those of the batch; the running ones follow them.
+  /// mean, variance = those of the batch; the running ones follow them. Norms of each image share their
+  /// statistics with their gradients.
   LogicalResult expandNorms() {
     for (hg::NormOp norm : llvm::make_early_inc_range(main.getOps<hg::NormOp>())) {
       if (norm.getFrozen())
@@ -83,6 +84,14 @@ private:
       }
       norm.getMeanMutable().assign(batch.getMean());
       norm.getVarianceMutable().assign(batch.getVariance());
+    }
+    for (hg::GroupNormOp norm : main.getOps<hg::GroupNormOp>()) {
+      b.setInsertionPoint(norm);
+      hg::FinishGroupStatsOp statistics = norm.makeStatistics(b);
+      if (!statistics)
+        return failure();
+      norm.getScaleMutable().assign(statistics.getScale());
+      norm.getShiftMutable().assign(statistics.getShift());
     }
     return success();
   }

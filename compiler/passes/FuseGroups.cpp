@@ -1,4 +1,5 @@
-/// \file Forms the groups: each anchor with the pointwise ops that read nothing but its result.
+/// \file Forms the groups: each anchor with the pointwise ops that read nothing but its result. The attribute
+/// `end` of a group says why it is not larger, for the report.
 // SPDX-License-Identifier: MIT
 #include "compiler/passes/Passes.h"
 #include "llvm/ADT/SetVector.h"
@@ -11,18 +12,20 @@ namespace segc {
 
 namespace {
 
-bool isView(Operation &op) { return isa<hg::ConcatOp, hg::InterleaveOp, hg::SliceOp>(op); }
+bool isView(Operation &op) { return isa<hg::ConcatOp, hg::InterleaveOp, hg::SliceOp, hg::PositionsOp>(op); }
 
 bool isWeightOp(Operation &op) { return op.hasTrait<hg::OnWeights>() || isa<hg::StepSeedOp>(op); }
 
 /// Ops that may follow an anchor in its kernel.
 bool isEpilogue(Operation &op) {
-  return isa<hg::ActivationOp, hg::AffineOp, hg::AddOp, hg::ActivationGradOp, hg::NormGradOp, hg::DropOp>(op);
+  return isa<hg::ActivationOp, hg::AffineOp, hg::AddOp, hg::MulOp, hg::SubOp, hg::ScaleOp,
+             hg::ActivationGradOp, hg::NormGradOp, hg::DropOp>(op);
 }
 
 /// Anchors whose kernels take epilogues (docs/kernels.md).
 bool takesEpilogue(Operation &op) {
   return isa<hg::ConvOp, hg::MaxPoolOp, hg::UnpoolOp, hg::TakeOp, hg::UpsampleOp, hg::UpsampleTransposeOp,
+             hg::AvgPoolOp, hg::AvgPoolTransposeOp, hg::AdaptiveAvgPoolOp, hg::AdaptiveAvgPoolTransposeOp,
              hg::PadTransposeOp>(op) ||
          isEpilogue(op);
 }
@@ -30,59 +33,122 @@ bool takesEpilogue(Operation &op) {
 struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    for (Operation &op : getOperation().getBody().front().without_terminator())
+    for (Operation &op : getOperation().getBody().front().without_terminator()) {
+      // The kernel starts from the operand that has all extents.
+      if (isa<hg::AddOp, hg::MulOp>(op) && absorbable(op.getOperand(0)) && !absorbable(op.getOperand(1)))
+        op.setOperands({op.getOperand(1), op.getOperand(0)});
       if (!isView(op) && !isWeightOp(op) && !isa<hg::GroupOp>(op))
         ops.push_back(&op);
+    }
+    llvm::erase_if(ops, vanishes);
     DenseSet<Operation *> taken;
     for (Operation *op : ops) {
       if (taken.contains(op))
         continue;
-      SmallVector<Operation *> chain = chainFrom(*op);
+      std::string end;
+      SmallVector<Operation *> chain = chainFrom(*op, end);
       taken.insert(chain.begin(), chain.end());
       fused += chain.size() - 1;
-      makeGroup(chain);
+      makeGroup(chain)->setAttr("end", StringAttr::get(&getContext(), end));
     }
+    for (hg::BroadcastOp broadcast :
+         llvm::make_early_inc_range(getOperation().getBody().front().getOps<hg::BroadcastOp>()))
+      if (broadcast.use_empty())
+        broadcast.erase();
   }
 
-  /// The only op that reads the pixels of `value`, or null.
-  static Operation *soleReader(Value value) {
-    Operation *reader = nullptr;
-    for (OpOperand &use : value.getUses()) {
-      if (hg::isShapeOnly(use))
-        continue;
-      if (reader || isa<func::ReturnOp>(use.getOwner()))
-        return nullptr;
-      reader = use.getOwner();
-    }
-    return reader;
+  /// A broadcast along N, H, W is how a kernel reads an operand; channels lie side by side in its vectors.
+  static bool absorbable(Value value) {
+    auto broadcast = value.getDefiningOp<hg::BroadcastOp>();
+    return broadcast && cast<RankedTensorType>(broadcast.getX().getType()).getDimSize(1) ==
+                            cast<RankedTensorType>(broadcast.getY().getType()).getDimSize(1);
   }
 
-  static SmallVector<Operation *> chainFrom(Operation &anchor) {
-    SmallVector<Operation *> chain{&anchor};
+  static bool isAbsorbed(OpOperand &use) {
+    return isa<hg::AddOp, hg::MulOp, hg::SubOp>(use.getOwner()) && use.getOperandNumber() == 1 &&
+           absorbable(use.get());
+  }
+
+  /// Is the op a broadcast that no kernel computes, since all its readers absorb it?
+  static bool vanishes(Operation *op) {
+    return isa<hg::BroadcastOp>(op) && llvm::all_of(op->getUses(), [](OpOperand &use) {
+             return hg::isShapeOnly(use) || isAbsorbed(use);
+           });
+  }
+
+  /// The ops that read the pixels of `value`.
+  static SmallVector<Operation *> readersOf(Value value) {
+    SmallVector<Operation *> readers;
+    for (OpOperand &use : value.getUses())
+      if (!hg::isShapeOnly(use))
+        readers.push_back(use.getOwner());
+    return readers;
+  }
+
+  static std::string nameOf(Operation *op) {
+    if (isa<func::ReturnOp>(op))
+      return "an output";
+    std::string layer = hg::layerName(op->getLoc()), kind = op->getName().stripDialect().str();
+    return layer.empty() ? kind : layer + " (" + kind + ")";
+  }
+
+  /// Why the kernel that ends with `last` does not go on, or "" if it does, with `next`.
+  static std::string whyItEnds(ArrayRef<Operation *> chain, Operation *&next) {
+    Operation &anchor = *chain.front();
+    Value value = chain.back()->getResult(0);
+    SmallVector<Operation *> readers = readersOf(value);
+    if (readers.empty())
+      return "nothing reads it";
+    if (readers.size() > 1) {
+      std::string names;
+      for (Operation *reader : llvm::reverse(readers)) // uses are listed from the last to the first
+        names += (names.empty() ? "" : ", ") + nameOf(reader);
+      return std::to_string(readers.size()) + " readers: " + names;
+    }
+    next = readers[0];
+    if (isa<func::ReturnOp>(next))
+      return "it is an output";
+    if (isView(*next))
+      return "it lies in " + nameOf(next) + ", where others read it";
+    if (!isEpilogue(*next))
+      return nameOf(next) + " has a kernel of its own";
     if (!takesEpilogue(anchor))
-      return chain;
+      return "the kernel of " + nameOf(&anchor) + " takes nothing behind it";
     // A second result that is read (a pool's index) pins the anchor to its place.
     if (llvm::any_of(llvm::drop_begin(anchor.getResults()), [](Value extra) { return !extra.use_empty(); }))
-      return chain;
+      return "the index of " + nameOf(&anchor) + " is read too";
+    if (next->getBlock() != anchor.getBlock())
+      return nameOf(next) + " lies elsewhere";
+    // Random numbers belong to elements of a whole tensor: kernels that compute tiles do not know which
+    // those are.
+    if (isa<hg::DropOp>(next) && !isEpilogue(anchor))
+      return nameOf(next) + " numbers the elements of the whole tensor";
+    // x + x reads the value twice: the chain ends before it. Only sums and products take it from either side.
+    if (llvm::count(next->getOperands(), value) != 1 ||
+        (!isa<hg::AddOp, hg::MulOp>(next) && next->getOperand(0) != value))
+      return nameOf(next) + " does not start from it";
+    // The group stands where `next` stands: nobody may ask for the extents of what vanishes in it before.
+    for (Operation *op : chain)
+      for (OpOperand &use : op->getResult(0).getUses())
+        if (hg::isShapeOnly(use) && !vanishes(use.getOwner()) && use.getOwner()->isBeforeInBlock(next))
+          return nameOf(use.getOwner()) + " needs its extents before " + nameOf(next);
+    return "";
+  }
+
+  /// The ops of the kernel of `anchor`, and why they are not more.
+  static SmallVector<Operation *> chainFrom(Operation &anchor, std::string &end) {
+    SmallVector<Operation *> chain{&anchor};
     while (true) {
-      Value value = chain.back()->getResult(0);
-      Operation *next = soleReader(value);
-      if (!next || !isEpilogue(*next) || next->getBlock() != anchor.getBlock())
-        return chain;
-      // Random numbers belong to elements of a whole tensor: kernels that compute tiles do not know which
-      // those are.
-      if (isa<hg::DropOp>(next) && !isEpilogue(anchor))
-        return chain;
-      // x + x reads the value twice: the chain ends before it. Only a sum can take it from either side.
-      if (llvm::count(next->getOperands(), value) != 1 ||
-          (!isa<hg::AddOp>(next) && next->getOperand(0) != value))
+      Operation *next = nullptr;
+      end = whyItEnds(chain, next);
+      if (!end.empty())
         return chain;
       chain.push_back(next);
     }
   }
 
   /// Replaces the chain by a group at the place of its last op, where all operands are known.
-  static void makeGroup(ArrayRef<Operation *> chain) {
+  static hg::GroupOp makeGroup(ArrayRef<Operation *> chain) {
     Operation *last = chain.back();
     OpBuilder b(last);
     DenseSet<Operation *> inside(chain.begin(), chain.end());
@@ -92,8 +158,10 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     // One input for each use: in x + conv(x) the convolution reads x with its padding, the addition without.
     SmallVector<Value> inputs;
     for (Operation *op : chain)
-      llvm::copy_if(op->getOperands(), std::back_inserter(inputs),
-                    [&](Value operand) { return !comesFromInside(operand); });
+      for (OpOperand &operand : op->getOpOperands())
+        if (!comesFromInside(operand.get()))
+          inputs.push_back(isAbsorbed(operand) ? operand.get().getDefiningOp<hg::BroadcastOp>().getX()
+                                               : operand.get());
     // Results: the last op's, then the index of a pool if somebody reads it.
     SmallVector<Value> outputs{last->getResult(0)};
     for (Value extra : llvm::drop_begin(chain.front()->getResults()))
@@ -111,10 +179,25 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
                                      inputs, StringAttr());
     Block *body = b.createBlock(&group.getBody());
     IRMapping mapping;
-    for (Operation *op : chain)
-      for (OpOperand &operand : b.clone(*op, mapping)->getOpOperands())
-        if (!comesFromInside(op->getOperand(operand.getOperandNumber())))
-          operand.set(body->addArgument(operand.get().getType(), operand.get().getLoc()));
+    auto addArgument = [&](Value of) { return body->addArgument(of.getType(), of.getLoc()); };
+    for (Operation *op : chain) {
+      Operation *copy = b.clone(*op, mapping);
+      for (OpOperand &operand : op->getOpOperands()) {
+        unsigned index = operand.getOperandNumber();
+        if (comesFromInside(operand.get()))
+          continue;
+        if (!isAbsorbed(operand)) {
+          copy->setOperand(index, addArgument(operand.get()));
+          continue;
+        }
+        // Repeated to the extents of what the kernel has by then.
+        auto broadcast = operand.get().getDefiningOp<hg::BroadcastOp>();
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(copy);
+        copy->setOperand(index, hg::BroadcastOp::create(b, broadcast.getLoc(), broadcast.getY().getType(),
+                                                        addArgument(broadcast.getX()), copy->getOperand(0)));
+      }
+    }
     SmallVector<Value> yielded;
     for (Value output : outputs)
       yielded.push_back(mapping.lookup(output));
@@ -123,6 +206,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
       output.replaceAllUsesWith(result);
     for (Operation *op : llvm::reverse(chain))
       op->erase();
+    return group;
   }
 };
 

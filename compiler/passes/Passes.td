@@ -34,6 +34,12 @@ def ChooseSaved : Pass<"hg-choose-saved", "::mlir::ModuleOp"> {
   let dependentDialects = ["::segc::hg::HourglassDialect"];
 }
 
+def SplitNorms : Pass<"hg-split-norms", "::mlir::func::FuncOp"> {
+  let summary = "Writes instance, group and layer norms out: sums over pixels, a scale and a shift for each image.";
+  let description = [{ Afterwards no hourglass.group_norm is left. }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+}
+
 def SplitDeconv : Pass<"hg-split-deconv", "::mlir::func::FuncOp"> {
   let summary = "Turns each deconvolution into plain convolutions whose results interleave.";
   let description = [{ Afterwards no hourglass.deconv is left. }];

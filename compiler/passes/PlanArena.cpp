@@ -19,21 +19,39 @@ struct PlanArenaPass : impl::PlanArenaBase<PlanArenaPass> {
 
   static void place(plan::ProgramOp program) {
     SmallVector<plan::Lifetime> lives = plan::lifetimes(program);
-    std::vector<int64_t> sizes = plan::parseSizes(program.getSizes())->evaluate();
+    hg::SizeTable sizes = *plan::parseSizes(program.getSizes());
+    Builder b(program.getContext());
+    std::vector<uint64_t> offsets(lives.size());
+    auto arena = arenaBytes(lives, sizes.evaluate(), offsets);
+    // For the largest shape only the size matters: where the buffers lie is decided when the library gets it.
+    if (auto bounds = program->getAttrOfType<ArrayAttr>("max_extents")) {
+      SmallVector<SmallVector<int64_t, 4>> largest;
+      for (auto extents : bounds.getAsRange<DenseI64ArrayAttr>())
+        largest.emplace_back(extents.asArrayRef());
+      std::vector<uint64_t> unused(lives.size());
+      if (auto most = arenaBytes(lives, sizes.evaluate(largest), unused))
+        program->setAttr("max_arena_bytes", b.getI64IntegerAttr(static_cast<int64_t>(*most)));
+    }
+    if (!arena)
+      return;
+    for (auto [life, offset] : llvm::zip(lives, offsets))
+      life.alloc.setOffsetAttr(b.getI64IntegerAttr(static_cast<int64_t>(offset)));
+    program->setAttr("arena_bytes", b.getI64IntegerAttr(static_cast<int64_t>(*arena)));
+  }
+
+  /// Places all buffers; nothing where some extent is only known at run time.
+  static std::optional<uint64_t> arenaBytes(MutableArrayRef<plan::Lifetime> lives,
+                                            const std::vector<int64_t> &sizes,
+                                            std::vector<uint64_t> &offsets) {
     std::vector<rt::Interval> intervals;
     for (plan::Lifetime &life : lives) {
       int64_t bytes = plan::bufferBytes(life.alloc, sizes);
       if (bytes < 0)
-        return; // some extent is only known at run time
+        return std::nullopt;
       intervals.push_back({life.first, life.last, life.used ? static_cast<uint64_t>(bytes) : 0});
     }
-    std::vector<uint64_t> offsets(intervals.size());
     std::vector<uint32_t> scratch(2 * intervals.size());
-    uint64_t arena = rt::planArena(intervals.data(), intervals.size(), offsets.data(), scratch.data());
-    Builder b(program.getContext());
-    for (auto [life, offset] : llvm::zip(lives, offsets))
-      life.alloc.setOffsetAttr(b.getI64IntegerAttr(static_cast<int64_t>(offset)));
-    program->setAttr("arena_bytes", b.getI64IntegerAttr(static_cast<int64_t>(arena)));
+    return rt::planArena(intervals.data(), intervals.size(), offsets.data(), scratch.data());
   }
 };
 

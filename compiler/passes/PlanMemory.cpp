@@ -55,6 +55,7 @@ public:
     // Sizes grow while steps are emitted: written last.
     program.setSizesAttr(plan::printSizes(b, table));
     program.setChecksAttr(plan::printChecks(b, table));
+    setMaxExtents(program);
     program->setAttr("concats", b.getI64IntegerAttr(placement.concats));
     program->setAttr("concats_elided", b.getI64IntegerAttr(placement.concatsElided));
     return success();
@@ -66,6 +67,21 @@ private:
   DenseI64ArrayAttr ids(ArrayRef<hg::Size> sizes) {
     SmallVector<int64_t> values(sizes.begin(), sizes.end());
     return b.getDenseI64ArrayAttr(values);
+  }
+
+  /// The largest extents of each input, where there are bounds: the arena is planned for them too.
+  void setMaxExtents(plan::ProgramOp program) {
+    SmallVector<Attribute> all;
+    bool isBounded = false;
+    for (BlockArgument argument : main.getArguments()) {
+      if (main.getArgAttr(argument.getArgNumber(), "hourglass.prepared"))
+        continue;
+      auto most = main.getArgAttrOfType<DenseI64ArrayAttr>(argument.getArgNumber(), "hourglass.max");
+      isBounded |= most != nullptr;
+      all.push_back(most ? most : b.getDenseI64ArrayAttr({}));
+    }
+    if (isBounded)
+      program->setAttr("max_extents", b.getArrayAttr(all));
   }
 
   void makeBuffers() {
@@ -100,6 +116,27 @@ private:
     return plan::ViewOp::create(b, loc, type, buffers[place.buffer], place.channel, info.channels,
                                 ids({shape.dims[0], w.h, w.w}), ids({y0, x0}),
                                 b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded);
+  }
+
+  /// Is the value's `axis` of extent 1 repeated to that of `full`?
+  bool isRepeated(Value value, Value full, unsigned axis) {
+    auto small = cast<RankedTensorType>(value.getType()), large = cast<RankedTensorType>(full.getType());
+    return table.constantValue(placement.shape(value).dims[axis]) == 1 ||
+           (small.getDimSize(axis) == 1 && large.getDimSize(axis) != 1);
+  }
+
+  /// The value repeated along its axes of extent 1 to the extents of `full`.
+  Value broadcastView(Value value, Value full) {
+    Place place = placement.place(value);
+    hg::Shape shape = placement.shape(value);
+    for (unsigned axis : {0u, 2u, 3u}) {
+      if (!isRepeated(value, full, axis))
+        continue;
+      shape.dims[axis] = placement.shape(full).dims[axis];
+      if (axis)
+        (axis == 2 ? place.stepY : place.stepX) = 0;
+    }
+    return view(place, shape, std::nullopt);
   }
 
   /// Distance of neighbouring pixels of the value, in elements.
@@ -146,10 +183,15 @@ private:
         reads.push_back(*vector);
         continue;
       }
+      int stride = read.broadcast && isRepeated(operand, result, 3) ? 0 : pixelStride(operand);
       if (read.epilogue >= 0)
-        kernel->spec.epilogues[read.epilogue].stride = pixelStride(operand);
+        kernel->spec.epilogues[read.epilogue].stride = stride;
       else if (!read.field.empty())
-        kernel->spec.fields[read.field] = {pixelStride(operand)};
+        kernel->spec.fields[read.field] = {stride};
+      if (read.broadcast) {
+        reads.push_back(broadcastView(operand, result));
+        continue;
+      }
       // A weight gradient's window is that of dy's pixels.
       bool isWeightGrad = isa<hg::ConvWeightGradOp>(kernel->anchor);
       Value pixels = isWeightGrad ? group.getInputs()[kernel->reads[1].operand] : result;
@@ -179,7 +221,15 @@ private:
     std::string label = hg::layerName(group.getLoc());
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
                                      *group.getSchedule(), FlatSymbolRefAttr());
+    if (Attribute end = group->getAttr("end"))
+      op->setAttr("end", end);
     return copyBody(group, *kernel, op);
+  }
+
+  /// Views repeat along all axes but the channels.
+  static bool describesAllPixels(hg::BroadcastOp broadcast) {
+    return cast<RankedTensorType>(broadcast.getX().getType()).getDimSize(1) ==
+           cast<RankedTensorType>(broadcast.getY().getType()).getDimSize(1);
   }
 
   /// The group's body on what the views show: a convolution's padding is inside its view.
@@ -208,6 +258,11 @@ private:
       } else if (auto crop = dyn_cast<hg::CropOp>(copy)) {
         copy->getResult(0).replaceAllUsesWith(crop.getX()); // the view is the crop
         mapping.map(inner.getResult(0), crop.getX());
+        copy->erase();
+        continue;
+      } else if (auto broadcast = dyn_cast<hg::BroadcastOp>(copy);
+                 broadcast && describesAllPixels(broadcast)) {
+        mapping.map(inner.getResult(0), broadcast.getX()); // the view is the broadcast
         copy->erase();
         continue;
       }

@@ -7,6 +7,8 @@ using namespace mlir;
 
 namespace segc {
 
+static bool isVector(hg::WeightOp weight) { return cast<RankedTensorType>(weight.getType()).getRank() == 1; }
+
 LogicalResult planPrepare(func::FuncOp prepare, ModuleOp module, schedules::Isa target) {
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
   auto program =
@@ -16,12 +18,12 @@ LogicalResult planPrepare(func::FuncOp prepare, ModuleOp module, schedules::Isa 
   DenseMap<Value, int64_t> slots;
   for (auto [index, value] : llvm::enumerate(block.getTerminator()->getOperands())) {
     slots[value] = index;
-    if (auto weight = value.getDefiningOp<hg::WeightOp>())
+    if (auto weight = value.getDefiningOp<hg::WeightOp>(); weight && !isVector(weight))
       return weight.emitOpError("must be packed before @main reads it");
   }
   int64_t nextSlot = block.getTerminator()->getNumOperands();
-  VectorLowering lowering(b, target, [&](Value value, bool, bool flat) -> FailureOr<Value> {
-    if (auto weight = value.getDefiningOp<hg::WeightOp>())
+  VectorLowering lowering(b, target, [&](Value value, bool write, bool flat) -> FailureOr<Value> {
+    if (auto weight = value.getDefiningOp<hg::WeightOp>(); weight && !write)
       return VectorLowering::weightView(b, weight, /*padded=*/false, flat);
     auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(value.getType()));
     auto [slot, isNew] = slots.try_emplace(value, nextSlot);
@@ -30,6 +32,12 @@ LogicalResult planPrepare(func::FuncOp prepare, ModuleOp module, schedules::Isa 
   });
   for (Operation &op : block.without_terminator())
     if (failed(lowering.lower(op)))
+      return failure();
+  // Vectors that kernels on vectors read as they are.
+  schedules::KernelSpec copy;
+  copy.op = "copy_vector";
+  for (Value value : block.getTerminator()->getOperands())
+    if (value.getDefiningOp<hg::WeightOp>() && failed(lowering.launch({}, value, value, copy)))
       return failure();
   return success();
 }

@@ -10,8 +10,8 @@ namespace segc {
 Value VectorLowering::weightView(OpBuilder &b, hg::WeightOp weight, bool padded, bool flat) {
   auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(weight.getType()));
   return plan::WeightOp::create(b, weight.getLoc(), type, weight.getName(), weight.getInit(),
-                                weight.getRunning(), weight.getTrainable(), weight.getLrScaleAttr(), padded,
-                                flat);
+                                weight.getRunning(), weight.getTrainable(), weight.getLrScaleAttr(),
+                                weight.getStoredAttr(), padded, flat);
 }
 
 LogicalResult VectorLowering::lower(Operation &op) {

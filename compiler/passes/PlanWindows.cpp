@@ -34,6 +34,8 @@ std::optional<Window> readWindow(hg::SizeTable &table, Operation *anchor, const 
     return covered(table, grad, in, out);
   if (auto pool = dyn_cast<hg::MaxPoolOp>(anchor))
     return padded(table, pool, in);
+  if (auto pool = dyn_cast<hg::AvgPoolOp>(anchor))
+    return padded(table, pool, in);
   if (auto take = dyn_cast<hg::TakeOp>(anchor))
     return padded(table, take, in);
   if (auto crop = dyn_cast<hg::CropOp>(anchor))
@@ -48,6 +50,8 @@ std::optional<Window> readWindow(hg::SizeTable &table, Operation *anchor, const 
 std::optional<Window> writeWindow(hg::SizeTable &table, Operation *anchor, const hg::Shape &out) {
   if (auto unpool = dyn_cast<hg::UnpoolOp>(anchor))
     return padded(table, unpool, out);
+  if (auto pool = dyn_cast<hg::AvgPoolTransposeOp>(anchor))
+    return padded(table, pool, out);
   return std::nullopt;
 }
 

@@ -14,7 +14,7 @@ bool isWeightOp(Operation *op) { return op->hasTrait<hg::OnWeights>() || isa<hg:
 
 LogicalResult verifyFolded(ModuleOp module) {
   WalkResult result = module.walk([](Operation *op) {
-    if (!isa<hg::NormOp, hg::DropoutOp, hg::DeconvOp>(op))
+    if (!isa<hg::NormOp, hg::GroupNormOp, hg::DropoutOp, hg::DeconvOp>(op))
       return WalkResult::advance();
     op->emitOpError("must be gone after folding");
     return WalkResult::interrupt();
@@ -25,7 +25,7 @@ LogicalResult verifyFolded(ModuleOp module) {
 LogicalResult verifyGrouped(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     for (Operation &op : function.getBody().front().without_terminator())
-      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp, hg::SliceOp>(op) && !isWeightOp(&op))
+      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp, hg::SliceOp, hg::PositionsOp>(op) && !isWeightOp(&op))
         return op.emitOpError("must be in a group");
   return success();
 }

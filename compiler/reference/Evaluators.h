@@ -38,12 +38,15 @@ template <auto Function> void enter(EvaluatorTable &table) {
 
 void enterWindowOps(EvaluatorTable &table);
 void enterPoolOps(EvaluatorTable &table);
+void enterMeanPoolOps(EvaluatorTable &table);
 void enterResizeOps(EvaluatorTable &table);
 void enterPointwiseOps(EvaluatorTable &table);
 void enterShapeOps(EvaluatorTable &table);
+void enterLayoutOps(EvaluatorTable &table);
 void enterWeightOps(EvaluatorTable &table);
 void enterGradientOps(EvaluatorTable &table);
 void enterSumOps(EvaluatorTable &table);
+void enterGroupNormOps(EvaluatorTable &table);
 void enterLossOps(EvaluatorTable &table);
 void enterLossGradientOps(EvaluatorTable &table);
 

@@ -13,12 +13,15 @@ static const EvaluatorTable &evaluators() {
     EvaluatorTable entries;
     enterWindowOps(entries);
     enterPoolOps(entries);
+    enterMeanPoolOps(entries);
     enterResizeOps(entries);
     enterPointwiseOps(entries);
     enterShapeOps(entries);
+    enterLayoutOps(entries);
     enterWeightOps(entries);
     enterGradientOps(entries);
     enterSumOps(entries);
+    enterGroupNormOps(entries);
     enterLossOps(entries);
     enterLossGradientOps(entries);
     return entries;

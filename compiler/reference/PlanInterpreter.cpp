@@ -145,7 +145,7 @@ private:
     for (unsigned axis = 0; axis < 2; ++axis) {
       origin[axis] = view.getBounded() ? 0 : sizes[view.getOrigin()[axis]];
       int64_t last = origin[axis] + (extents[2 + axis] - 1) * view.getStep()[axis];
-      if (extents[2 + axis] < 1 || extents[0] > buffer[0] ||
+      if (extents[2 + axis] < 1 || (extents[0] > buffer[0] && buffer[0] != 1) ||
           origin[axis] < -apronFactor * alloc.getApron()[axis] ||
           last >= buffer[1 + axis] + apronFactor * alloc.getApron()[axis + 2])
         return step->emitOpError("has a view that leaves buffer ") << alloc.getName();
@@ -156,7 +156,7 @@ private:
         for (int64_t y = 0; y < extents[2]; ++y)
           for (int64_t x = 0; x < extents[3]; ++x) {
             int64_t byte =
-                byteOf(alloc, n, origin[0] + y * view.getStep()[0], origin[1] + x * view.getStep()[1]);
+                byteOf(alloc, std::min(n, buffer[0] - 1), origin[0] + y * view.getStep()[0], origin[1] + x * view.getStep()[1]);
             if (!element(index++, byte + (static_cast<int64_t>(view.getChannel()) + c) * size, size))
               return step->emitOpError("reads what no step wrote: buffer ")
                      << alloc.getName() << ", image " << n << ", channel " << c << ", pixel " << y << ", "

@@ -1,7 +1,9 @@
 /// \file Upsampling, cropping, padding, the transposes, interleaving.
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/Evaluators.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 using namespace mlir;
@@ -27,28 +29,52 @@ template <typename PlaneT> static void forEachPlane(const Tensor &x, PlaneT plan
 //===-- upsample --===//
 
 namespace {
-/// A result row (column) is a weighted mean of two operand rows (columns).
+/// A result row (column) is a weighted sum of up to four operand rows (columns).
 struct Blend {
-  int64_t index[2];
-  double weight[2];
+  SmallVector<int64_t, 4> index;
+  SmallVector<double, 4> weight;
 };
 } // namespace
 
+/// Keys' cubic convolution kernel with a = -0.75 (Keys 1981; the a of OpenCV and PyTorch): 1 at 0, 0 at the
+/// other whole numbers and beyond 2.
+static double cubicKernel(double distance) {
+  constexpr double a = -0.75;
+  double t = std::abs(distance);
+  if (t <= 1)
+    return ((a + 2) * t - (a + 3)) * t * t + 1;
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0;
+}
+
 /// Where each of `out` pixels reads an axis of `in` pixels. Coordinates are exact fractions: nearest
-/// floor(i * in / out); bilinear (i + 1/2) * in / out - 1/2, or i * (in - 1) / (out - 1) with aligned
-/// corners; both neighbours are clamped to the axis.
+/// floor(i * in / out), zeros the same if that is another pixel than i - 1 reads; bilinear and bicubic
+/// (i + 1/2) * in / out - 1/2, or i * (in - 1) / (out - 1) with aligned corners; neighbours are clamped to
+/// the axis.
 static std::vector<Blend> blends(StringRef mode, bool alignCorners, int64_t in, int64_t out) {
-  std::vector<Blend> result;
+  bool interpolates = mode == "bilinear" || mode == "bicubic";
+  std::vector<Blend> result(out);
   for (int64_t i = 0; i < out; ++i) {
     int64_t numerator = i * in, denominator = out;
-    if (mode == "bilinear") {
+    if (interpolates) {
       numerator = alignCorners ? i * (in - 1) : (2 * i + 1) * in - out;
       denominator = alignCorners ? std::max<int64_t>(out - 1, 1) : 2 * out;
     }
     int64_t low = hg::floorDiv(numerator, denominator);
-    double fraction = mode == "bilinear" ? double(numerator - low * denominator) / double(denominator) : 0;
-    auto clamped = [&](int64_t index) { return std::clamp<int64_t>(index, 0, in - 1); };
-    result.push_back({{clamped(low), clamped(low + 1)}, {1 - fraction, fraction}});
+    double fraction = double(numerator - low * denominator) / double(denominator);
+    auto read = [&](int64_t pixel, double weight) {
+      result[i].index.push_back(std::clamp<int64_t>(pixel, 0, in - 1));
+      result[i].weight.push_back(weight);
+    };
+    if (mode == "bilinear") {
+      read(low, 1 - fraction);
+      read(low + 1, fraction);
+    } else if (mode == "bicubic") {
+      for (int64_t neighbour = -1; neighbour <= 2; ++neighbour)
+        read(low + neighbour, cubicKernel(fraction - static_cast<double>(neighbour)));
+    } else {
+      bool isFirst = i == 0 || hg::floorDiv((i - 1) * in, out) != low;
+      read(low, mode == "nearest" || isFirst ? 1 : 0);
+    }
   }
   return result;
 }
@@ -62,10 +88,10 @@ static void forEachBlend(StringRef mode, bool alignCorners, ArrayRef<int64_t> in
                      columns = blends(mode, alignCorners, in[1], out[1]);
   for (int64_t i = 0; i < out[0]; ++i)
     for (int64_t j = 0; j < out[1]; ++j)
-      for (int a = 0; a < 2; ++a)
-        for (int b = 0; b < 2; ++b)
-          if (double weight = rows[i].weight[a] * columns[j].weight[b]; weight != 0)
-            at(i * out[1] + j, rows[i].index[a] * in[1] + columns[j].index[b], weight);
+      for (auto [row, vertical] : llvm::zip(rows[i].index, rows[i].weight))
+        for (auto [column, horizontal] : llvm::zip(columns[j].index, columns[j].weight))
+          if (double weight = vertical * horizontal; weight != 0)
+            at(i * out[1] + j, row * in[1] + column, weight);
 }
 
 static ArrayRef<int64_t> spatial(const Tensor &x) { return ArrayRef<int64_t>(x.shape).drop_front(2); }

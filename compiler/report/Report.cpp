@@ -196,6 +196,8 @@ static Json describePlan(ModuleOp planned) {
   Json root;
   auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes");
   root["arena_bytes"] = arena ? Json(arena.getInt()) : Json(nullptr);
+  if (auto most = run->getAttrOfType<IntegerAttr>("max_arena_bytes"))
+    root["max_arena_bytes"] = most.getInt();
   root["liveness_bound_bytes"] = reporter.bound();
   root["prepared_bytes"] = reporter.prepared();
   int64_t elidedBytes = 0;
@@ -232,12 +234,17 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
   return root.dump(1) + "\n";
 }
 
+int64_t livenessBound(ModuleOp planned) { return Reporter(planned).bound(); }
+
 std::string optimisationReport(ModuleOp planned) {
   std::string text;
   auto run = planned.lookupSymbol<plan::ProgramOp>("run");
-  for (plan::LaunchOp launch : run.getBody().front().getOps<plan::LaunchOp>())
+  for (plan::LaunchOp launch : run.getBody().front().getOps<plan::LaunchOp>()) {
     text += launch.getLabel().str() + ": " + launch.getProblem().str() + " by " + launch.getSchedule().str() +
             "\n";
+    if (auto end = launch->getAttrOfType<StringAttr>("end"))
+      text += "  fuses no further: " + end.str() + "\n";
+  }
   int64_t bytes = 0;
   Reporter reporter(planned);
   unsigned elided = reporter.elided(bytes);

@@ -13,6 +13,8 @@ namespace segc {
 /// and made. `training`, the plan of the training step in a library that does both, may be null.
 std::string report(mlir::ModuleOp planned, llvm::StringRef name, const Summary &summary,
                    mlir::ModuleOp training = {});
+/// The most bytes of buffers alive in one step: no arena can be smaller.
+int64_t livenessBound(mlir::ModuleOp planned);
 /// The same as sentences for -opt-report: one line a kernel, one a remaining copy.
 std::string optimisationReport(mlir::ModuleOp planned);
 

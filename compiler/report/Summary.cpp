@@ -56,6 +56,10 @@ Summary summarise(ModuleOp graph, const llvm::StringMap<std::string> &kernels) {
                                                  ? cast<hg::ActivationOp>(op).getFunction().str()
                                                  : op.getName().stripDialect().str());
   }
+  for (auto [index, value] : llvm::enumerate(main.getBody().front().getTerminator()->getOperands())) {
+    auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
+    summary.outputs.push_back({name ? name.str() : "", fields.lookup(value)});
+  }
   for (const LayerRow &row : summary.rows) {
     summary.parameters += row.parameters;
     summary.macs += row.macs;

@@ -14,8 +14,15 @@ struct LayerRow {
   hg::ReceptiveField field;
 };
 
+/// What a pixel of a result of @main stands for.
+struct OutputField {
+  std::string name;
+  hg::ReceptiveField field;
+};
+
 struct Summary {
   std::vector<LayerRow> rows;
+  std::vector<OutputField> outputs;
   int64_t parameters = 0, macs = 0;
 };
 

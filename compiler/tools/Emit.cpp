@@ -41,7 +41,8 @@ int showSummary(LoadedModel &input) {
   print(summarise(*input.graph, kernelsByLayer(*planned)), llvm::outs());
   auto run = planned->lookupSymbol<plan::ProgramOp>("run");
   if (auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes"))
-    llvm::outs() << "peak memory of activations: " << arena.getInt() << " bytes\n";
+    llvm::outs() << "peak memory of activations: " << arena.getInt()
+                 << " bytes (the least possible: " << livenessBound(*planned) << ")\n";
   hg::SizeTable table = plan::sizeTable(run);
   SmallVector<SmallVector<int64_t, 4>> defaults;
   for (const ModelInput &model : input.model->inputs)

@@ -20,7 +20,7 @@ std::optional<files::TensorFile> initialWeights(ModuleOp graph, uint64_t seed) {
     }
     files::Tensor tensor;
     tensor.name = weight.getName().str();
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(weight.getValue().getType()).getShape();
+    ArrayRef<int64_t> shape = weight.storedShape();
     tensor.shape.assign(shape.begin(), shape.end());
     const auto *bytes = reinterpret_cast<const uint8_t *>(values->data());
     tensor.bytes.assign(bytes, bytes + values->size() * sizeof(float));

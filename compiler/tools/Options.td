@@ -22,11 +22,14 @@ defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "name=value", "sets a parameter of the model; may be repeated">;
+defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
 defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
 defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "N", "worker processes (default: one a core)">;
 defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "BYTES",
   "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
+defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxCxHxW",
+  "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
@@ -34,6 +37,8 @@ defm emit : Value<"emit", [SegcTool], "KIND",
 defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
+def warning : Option<["-", "--"], "W", KIND_JOINED>, Visibility<[SegcTool]>, MetaVarName<"NAME">,
+  HelpText<"gives a warning: -Wasymmetric (fewer steps up than down); -Wno-NAME takes it back">;
 defm verbose : Flag<"v", [SegcTool], "says what is done and how long it took">;
 
 // Running.

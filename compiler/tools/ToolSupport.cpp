@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/ToolSupport.h"
 #include "compiler/Pipeline.h"
+#include "compiler/analysis/MaxShape.h"
 #include "compiler/codegen/Cache.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -33,6 +34,13 @@ static std::string compilerExecutable() {
   SmallString<256> path(llvm::sys::path::parent_path(self));
   llvm::sys::path::append(path, "segc");
   return path.str().str();
+}
+
+/// The example models, which any model may include blocks from: where they are installed, and in the build.
+static std::string zooFolder() {
+  SmallString<256> folder(llvm::sys::path::parent_path(llvm::sys::path::parent_path(compilerExecutable())));
+  llvm::sys::path::append(folder, "share", "segc", "models");
+  return llvm::sys::fs::is_directory(folder) ? folder.str().str() : "";
 }
 
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
@@ -99,8 +107,13 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
     return nullptr;
   std::vector<std::string> names = importableOps(*loaded->context);
   std::vector<StringRef> ops(names.begin(), names.end());
-  auto model = parseModel(*text, options.all(options::OPT_set_eq), ops, *loaded->diagnostics);
+  std::string folder = llvm::sys::path::parent_path(path).str();
+  auto model = parseModel(*text, options.all(options::OPT_set_eq), ops, *loaded->diagnostics,
+                          {folder.empty() ? "." : folder, zooFolder()});
   if (failed(model))
+    return nullptr;
+  if (options.has(options::OPT_prune_eq) &&
+      failed(model->prune(options.value(options::OPT_prune_eq), *loaded->diagnostics)))
     return nullptr;
   loaded->model = std::move(*model);
   ImportOptions importing{tensors, everything};
@@ -115,6 +128,14 @@ std::unique_ptr<LoadedModel> loadModel(const ToolOptions &options, const std::st
     if (!loaded->training)
       return nullptr;
   }
+  for (const std::string &bound : options.all(options::OPT_max_shape_eq))
+    for (ModuleOp graph : {loaded->graph.get(), loaded->training.get()}) {
+      std::string problem = graph ? setMaxShape(graph, bound) : "";
+      if (problem.empty())
+        continue;
+      fail(problem);
+      return nullptr;
+    }
   Diagnostics *diagnostics = loaded->diagnostics.get();
   loaded->handler =
       std::make_unique<ScopedDiagnosticHandler>(loaded->context.get(), [diagnostics](Diagnostic &diagnostic) {

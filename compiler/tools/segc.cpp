@@ -4,6 +4,7 @@
 #include "compiler/tools/Emit.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
+#include "compiler/tools/Warnings.h"
 
 using namespace segc;
 
@@ -18,6 +19,7 @@ int main(int argc, char **argv) {
   auto input = loadModel(*options, {}, /*everything=*/false, exitCode);
   if (!input)
     return exitCode;
+  giveWarnings(*options, *input);
   if (options->has(options::OPT_summary))
     return showSummary(*input);
   if (options->has(options::OPT_emit_eq))

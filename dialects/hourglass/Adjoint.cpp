@@ -64,6 +64,17 @@ SmallVector<Value> MaxPoolOp::adjoint(OpBuilder &b, ArrayRef<Value> gradients, A
   return {back.getY()};
 }
 
+//===-- mul: y = a b --===//
+
+SmallVector<Value> MulOp::adjoint(OpBuilder &b, ArrayRef<Value> gradients, ArrayRef<bool> wanted) {
+  SmallVector<Value> result(2);
+  for (unsigned side : {0u, 1u})
+    if (wanted[side])
+      result[side] =
+          createInferred<MulOp>(b, getLoc(), getY().getType(), gradients[0], getOperand(1 - side)).getY();
+  return result;
+}
+
 //===-- activation: y = f(x) --===//
 
 /// f' from f(x), which most functions allow: x then needs no memory.
@@ -113,6 +124,40 @@ SmallVector<Value> NormOp::adjoint(OpBuilder &b, ArrayRef<Value> gradients, Arra
     result[0] = createInferred<NormGradOp>(b, getLoc(), g.getType(), g, getX(), finish.getA(), finish.getB(),
                                            finish.getC())
                     .getDx();
+  return result;
+}
+
+/// x times a value for each image and channel.
+static Value timesPerImage(OpBuilder &b, Location loc, Value x, Value factors) {
+  auto wide = createInferred<BroadcastOp>(b, loc, x.getType(), factors, x);
+  return createInferred<MulOp>(b, loc, x.getType(), x, wide.getY()).getY();
+}
+
+/// The statistics depend on x too; hourglass.finish_group_norm_grad has the formula.
+SmallVector<Value> GroupNormOp::adjoint(OpBuilder &b, ArrayRef<Value> gradients, ArrayRef<bool> wanted) {
+  auto statistics = getScale().getDefiningOp<FinishGroupStatsOp>(); // written out by differentiation
+  Value g = gradients[0], x = getX();
+  SmallVector<Value> result(getNumOperands());
+  unsigned beta = getGamma() ? 2 : 1;
+  Type perImage = getScale().getType(),
+       perChannel =
+           RankedTensorType::get({cast<RankedTensorType>(x.getType()).getDimSize(1)}, b.getF32Type());
+  auto finish = createInferred<FinishGroupNormGradOp>(
+      b, getLoc(), TypeRange{perChannel, perChannel, perImage, perImage, perImage},
+      sums(b, getLoc(), g, x, "product"), statistics.getMean(), statistics.getRstd(), getGamma(),
+      getGroupsAttr());
+  if (getGamma() && wanted[1])
+    result[1] = finish.getDgamma();
+  if (getBeta() && wanted[beta])
+    result[beta] = finish.getDbeta();
+  if (!wanted[0])
+    return result;
+  Value ofX = timesPerImage(b, getLoc(), x, finish.getB());
+  auto constant = createInferred<BroadcastOp>(b, getLoc(), x.getType(), finish.getC(), x);
+  auto rest = createInferred<AddOp>(b, getLoc(), x.getType(), ofX, constant.getY());
+  result[0] = createInferred<AddOp>(b, getLoc(), x.getType(), timesPerImage(b, getLoc(), g, finish.getA()),
+                                    rest.getY())
+                  .getY();
   return result;
 }
 

@@ -66,6 +66,9 @@ namespace segc::hg {
 /// that a norm of this function updates do not.
 bool isConstant(WeightOp weight);
 
+/// What a reshape to [N, C*H*W, 1, 1] made `value` from; null for all other values.
+mlir::Value flattenedFrom(mlir::Value value);
+
 /// Creates an op with inferred result types; null after an error.
 template <typename OpT, typename... Args>
 OpT createInferred(mlir::OpBuilder &builder, mlir::Location loc, Args &&...args) {

@@ -31,6 +31,8 @@ public:
   virtual mlir::FailureOr<Pair> pair(llvm::StringRef key, std::optional<Pair> fallback, int64_t low,
                                      int64_t high) = 0;
   virtual mlir::FailureOr<Padding> padding(llvm::StringRef key) = 0; ///< absent: 0
+  /// Four integers, one for each of N, C, H, W, from `low` on.
+  virtual mlir::FailureOr<std::array<int64_t, 4>> extents(llvm::StringRef key, int64_t low) = 0;
   virtual mlir::FailureOr<double> number(llvm::StringRef key, std::optional<double> fallback) = 0;
   /// A number or a pair of numbers as exact fractions with denominators up to 2^20.
   virtual mlir::FailureOr<std::array<Pair, 2>> ratios(llvm::StringRef key) = 0;
@@ -55,9 +57,10 @@ public:
   virtual mlir::Location loc() = 0;
   /// The layer's operands; `count` says how many the op takes (error otherwise).
   virtual mlir::FailureOr<llvm::SmallVector<mlir::Value>> inputs(unsigned least, unsigned most) = 0;
-  /// The tensor `<layer>.<suffix>` of the weights file.
+  /// The tensor `<layer>.<suffix>` of the weights file, which has the shape `stored` there if that is given.
   virtual mlir::FailureOr<mlir::Value> weight(llvm::StringRef suffix, llvm::ArrayRef<int64_t> shape,
-                                              llvm::StringRef init, bool running = false) = 0;
+                                              llvm::StringRef init, bool running = false,
+                                              llvm::ArrayRef<int64_t> stored = {}) = 0;
   /// Creates an op and infers its result types; errors point at the layer.
   virtual mlir::FailureOr<mlir::Operation *> create(llvm::StringRef name, mlir::ValueRange operands,
                                                     llvm::ArrayRef<mlir::NamedAttribute> attributes,
@@ -67,5 +70,13 @@ public:
   /// Appends the layer's inline `norm` and `activation`.
   virtual mlir::FailureOr<mlir::Value> finish(mlir::Value value) = 0;
 };
+
+/// Imports a layer that is no op of its own but made of others ("dense"); null if `name` is none.
+using LayerImporter = mlir::FailureOr<mlir::Value> (*)(LayerBuilder &layer);
+LayerImporter findComposedLayer(llvm::StringRef name);
+llvm::SmallVector<llvm::StringRef> composedLayers();
+// Those that are made of ops of one family.
+mlir::FailureOr<mlir::Value> importFlatten(LayerBuilder &layer);
+mlir::FailureOr<mlir::Value> importSlice(LayerBuilder &layer);
 
 } // namespace segc::hg

@@ -1,7 +1,11 @@
 // All ops of the dialect, family by family.
 include "dialects/hourglass/Window.td"
+include "dialects/hourglass/MeanPool.td"
 include "dialects/hourglass/Resize.td"
 include "dialects/hourglass/Pointwise.td"
+include "dialects/hourglass/Broadcast.td"
+include "dialects/hourglass/Norm.td"
+include "dialects/hourglass/Layout.td"
 include "dialects/hourglass/Weights.td"
 include "dialects/hourglass/Gradient.td"
 include "dialects/hourglass/Loss.td"

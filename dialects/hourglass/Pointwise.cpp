@@ -1,4 +1,4 @@
-/// \file Sums, norms and activations: shapes, folds, import.
+/// \file Elementwise ops, norms and activations: shapes, folds, import.
 // SPDX-License-Identifier: MIT
 #include "dialects/hourglass/Activation.h"
 #include "dialects/hourglass/Hourglass.h"
@@ -25,35 +25,100 @@ static LogicalResult checkVectors(Operation *op, SizeTable &table, ArrayRef<Shap
   return success();
 }
 
-//===-- add --===//
+//===-- add, sub, mul, scale --===//
 
-LogicalResult AddOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
-                                 SmallVectorImpl<Shape> &results) {
+static LogicalResult elementwiseShape(Operation *op, SizeTable &table, ArrayRef<Shape> operands,
+                                      SmallVectorImpl<Shape> &results) {
   static const char *const axes[] = {"batch", "channels", "height", "width"};
   const Shape &a = operands[0], &b = operands[1];
   if (a.dims.size() != 4 || b.dims.size() != 4)
-    return emitOpError("needs rank-4 operands");
+    return op->emitOpError("needs rank-4 operands");
   for (unsigned axis = 0; axis < 4; ++axis)
-    if (failed(requireEqual(*this, table, a.dims[axis], b.dims[axis],
-                            Twine("operands differ in ") + axes[axis])))
+    if (failed(
+            requireEqual(op, table, a.dims[axis], b.dims[axis], Twine("operands differ in ") + axes[axis])))
       return failure();
   return passThrough(operands, results);
 }
 
-SmallVector<Value> AddOp::transpose(OpBuilder &, Value cotangent) { return {cotangent, cotangent}; }
+LogicalResult AddOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                 SmallVectorImpl<Shape> &results) {
+  return elementwiseShape(*this, table, operands, results);
+}
 
-FailureOr<Value> AddOp::importLayer(LayerBuilder &layer) {
+LogicalResult SubOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                 SmallVectorImpl<Shape> &results) {
+  return elementwiseShape(*this, table, operands, results);
+}
+
+LogicalResult MulOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                 SmallVectorImpl<Shape> &results) {
+  return elementwiseShape(*this, table, operands, results);
+}
+
+/// Does `x` have an axis of extent 1 where `like` has another?
+static bool needsBroadcast(Value x, Value like) {
+  auto from = cast<RankedTensorType>(x.getType()), to = cast<RankedTensorType>(like.getType());
+  for (unsigned axis = 0; axis < 4 && from.getRank() == 4 && to.getRank() == 4; ++axis)
+    if (from.getDimSize(axis) == 1 && to.getDimSize(axis) != 1)
+      return true;
+  return false;
+}
+
+/// Any number of inputs, from the left to the right; an axis of extent 1 is repeated to the other side's.
+static FailureOr<Value> importElementwise(LayerBuilder &layer, StringRef op) {
   auto inputs = layer.inputs(2, 1 << 16);
   if (failed(inputs))
     return failure();
-  Value sum = (*inputs)[0];
+  Value result = (*inputs)[0];
   for (Value next : ArrayRef<Value>(*inputs).drop_front()) {
-    auto op = layer.create("hourglass.add", {sum, next}, {});
-    if (failed(op))
+    Value sides[2] = {result, next};
+    // The second side is repeated to what the first one is by then.
+    for (unsigned side : {0u, 1u}) {
+      if (!needsBroadcast(sides[side], sides[1 - side]))
+        continue;
+      auto full = layer.create("hourglass.broadcast", {sides[side], sides[1 - side]}, {});
+      if (failed(full))
+        return failure();
+      sides[side] = (*full)->getResult(0);
+    }
+    auto combined = layer.create(op, sides, {});
+    if (failed(combined))
       return failure();
-    sum = (*op)->getResult(0);
+    result = (*combined)->getResult(0);
   }
-  return layer.finish(sum);
+  return layer.finish(result);
+}
+
+FailureOr<Value> AddOp::importLayer(LayerBuilder &layer) {
+  return importElementwise(layer, getOperationName());
+}
+FailureOr<Value> SubOp::importLayer(LayerBuilder &layer) {
+  return importElementwise(layer, getOperationName());
+}
+FailureOr<Value> MulOp::importLayer(LayerBuilder &layer) {
+  return importElementwise(layer, getOperationName());
+}
+
+SmallVector<Value> AddOp::transpose(OpBuilder &, Value cotangent) { return {cotangent, cotangent}; }
+
+SmallVector<Value> SubOp::transpose(OpBuilder &b, Value cotangent) {
+  auto negative = createInferred<ScaleOp>(b, getLoc(), cotangent.getType(), cotangent, b.getF64FloatAttr(-1));
+  return {cotangent, negative ? negative.getY() : Value()};
+}
+
+LogicalResult ScaleOp::checkAttributes() {
+  return std::isfinite(getFactor().convertToDouble()) ? success() : emitOpError("factor must be finite");
+}
+
+LogicalResult ScaleOp::inferShapes(SizeTable &, ArrayRef<Shape> operands, SmallVectorImpl<Shape> &results) {
+  if (operands[0].dims.size() != 4)
+    return emitOpError("needs a rank-4 operand");
+  return passThrough(operands, results);
+}
+
+SmallVector<Value> ScaleOp::transpose(OpBuilder &b, Value cotangent) {
+  auto scaled = createInferred<ScaleOp>(b, getLoc(), cotangent.getType(), cotangent, getFactorAttr());
+  return {scaled ? scaled.getY() : Value()};
 }
 
 //===-- activation --===//
@@ -157,45 +222,6 @@ LogicalResult NormOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
   if (failed(checkVectors(*this, table, operands, 1)))
     return failure();
   return passThrough(operands, results);
-}
-
-FailureOr<Value> NormOp::importLayer(LayerBuilder &layer) {
-  LayerFields &fields = layer.fields();
-  OpBuilder &b = layer.builder();
-  auto inputs = layer.inputs(1, 1);
-  auto type = fields.word("type", "batch", {"batch"});
-  auto eps = fields.number("eps", 1e-5);
-  auto momentum = fields.number("momentum", 0.1);
-  auto affine = fields.boolean("affine", true);
-  auto frozen = fields.boolean("frozen", false);
-  if (failed(inputs) || failed(type) || failed(eps) || failed(momentum) || failed(affine) || failed(frozen))
-    return failure();
-  auto operand = cast<RankedTensorType>((*inputs)[0].getType());
-  if (operand.getRank() < 2)
-    return fields.error("", "needs an input with channels");
-  int64_t channels = operand.getDimSize(1);
-  SmallVector<Value> operands = *inputs;
-  if (*affine)
-    for (auto [suffix, init] : {std::pair("weight", "one"), std::pair("bias", "zero")}) {
-      auto vector = layer.weight(suffix, {channels}, init, *frozen);
-      if (failed(vector))
-        return failure();
-      operands.push_back(*vector);
-    }
-  for (auto [suffix, init] : {std::pair("running_mean", "zero"), std::pair("running_var", "one")}) {
-    auto vector = layer.weight(suffix, {channels}, init, /*running=*/true);
-    if (failed(vector))
-      return failure();
-    operands.push_back(*vector);
-  }
-  SmallVector<NamedAttribute> attributes = {b.getNamedAttr("eps", b.getF64FloatAttr(*eps)),
-                                            b.getNamedAttr("momentum", b.getF64FloatAttr(*momentum))};
-  if (*frozen)
-    attributes.push_back(b.getNamedAttr("frozen", b.getUnitAttr()));
-  auto op = layer.create("hourglass.norm", operands, attributes, {1, *affine, *affine, 1, 1});
-  if (failed(op))
-    return failure();
-  return (*op)->getResult(0);
 }
 
 LogicalResult AffineOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,

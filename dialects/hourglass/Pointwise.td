@@ -9,6 +9,24 @@ def AddOp : Hourglass_Layer<"add", [DeclareOpInterfaceMethods<LinearOpInterface>
   let results = (outs Activation:$y);
 }
 
+def SubOp : Hourglass_Layer<"sub", [DeclareOpInterfaceMethods<LinearOpInterface>]> {
+  let summary = "Elementwise difference a - b of two values of equal extents. ONNX: Sub.";
+  let arguments = (ins Activation:$a, Activation:$b);
+  let results = (outs Activation:$y);
+}
+
+def MulOp : Hourglass_Layer<"mul", [DeclareOpInterfaceMethods<DifferentiableOpInterface>, Commutative]> {
+  let summary = "Elementwise product of two values of equal extents. ONNX: Mul.";
+  let arguments = (ins Activation:$a, Activation:$b);
+  let results = (outs Activation:$y);
+}
+
+def ScaleOp : Hourglass_Op<"scale", [DeclareOpInterfaceMethods<LinearOpInterface>], ["checkAttributes"]> {
+  let summary = "y = factor * x.";
+  let arguments = (ins Activation:$x, F64Attr:$factor);
+  let results = (outs Activation:$y);
+}
+
 def ActivationOp : Hourglass_Layer<"activation", [DeclareOpInterfaceMethods<DifferentiableOpInterface>], ["checkAttributes"]> {
   let summary = "A function of each element.";
   let description = [{

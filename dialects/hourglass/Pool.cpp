@@ -1,37 +1,15 @@
 /// \file Max-pooling with argmax, its inverse, and the inverse's transpose.
 // SPDX-License-Identifier: MIT
-#include "dialects/hourglass/Hourglass.h"
-#include "dialects/hourglass/Layer.h"
+#include "dialects/hourglass/PoolWindow.h"
 
 using namespace mlir;
 
 namespace segc::hg {
 
-template <typename OpT> static WindowMap poolWindow(OpT op, unsigned axis, bool ceil) {
-  WindowMap map;
-  map.kernel = op.getKernel()[axis];
-  map.stride = op.getStride()[axis];
-  map.dilation = op.getDilation()[axis];
-  map.before = op.getPadding()[axis];
-  map.after = op.getPadding()[axis + 2];
-  map.same = op.getSame();
-  map.ceil = ceil;
-  return map;
-}
-
+/// The window of a pool whose index has one byte.
 template <typename OpT> static LogicalResult verifyPool(OpT op) {
-  if (op.getKernel().size() != 2 || op.getStride().size() != 2 || op.getDilation().size() != 2 ||
-      op.getPadding().size() != 4)
-    return op.emitOpError("needs two kernel extents, strides and dilations and four paddings");
-  for (unsigned axis = 0; axis < 2; ++axis) {
-    WindowMap map = op.window(axis);
-    if (map.kernel < 1 || map.stride < 1 || map.dilation < 1)
-      return op.emitOpError("kernel, stride and dilation must be positive");
-    // A window must never lie wholly in the padding (PyTorch asks the same).
-    if (!map.same && (map.before < 0 || map.after < 0 || 2 * std::max(map.before, map.after) > map.reach()))
-      return op.emitOpError("padding must lie between 0 and half of what the window spans (")
-             << map.reach() << " pixels)";
-  }
+  if (failed(verifyPoolWindow(op, op.getDilation())))
+    return failure();
   if (op.getKernel()[0] * op.getKernel()[1] > 256)
     return op.emitOpError("the window has ")
            << op.getKernel()[0] * op.getKernel()[1] << " pixels; its one-byte index reaches 256";
@@ -40,26 +18,16 @@ template <typename OpT> static LogicalResult verifyPool(OpT op) {
 
 //===-- maxpool --===//
 
-WindowMap MaxPoolOp::window(unsigned axis) { return poolWindow(*this, axis, getCeil()); }
+WindowMap MaxPoolOp::window(unsigned axis) { return poolWindow(*this, axis, getCeil(), getDilation()); }
 LogicalResult MaxPoolOp::checkAttributes() { return verifyPool(*this); }
 
 LogicalResult MaxPoolOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                      SmallVectorImpl<Shape> &results) {
-  const Shape &x = operands[0];
-  if (x.dims.size() != 4)
-    return emitOpError("needs a rank-4 operand");
-  Shape y{{x.dims[0], x.dims[1]}, x.element};
-  for (unsigned axis = 0; axis < 2; ++axis) {
-    WindowMap map = window(axis);
-    Size extent = map.result(table, x.dims[2 + axis]);
-    if (failed(requireAtLeast(*this, table, extent, 1,
-                              Twine("the window spans ") + Twine(map.reach()) +
-                                  " pixels, more than the padded " + (axis ? "width" : "height") +
-                                  " of its operand")))
-      return failure();
-    y.dims.push_back(extent);
-  }
-  results.push_back(y);
+  auto pooled = pooledShape(*this, table, operands[0]);
+  if (failed(pooled))
+    return failure();
+  results.push_back(*pooled);
+  Shape y = *pooled;
   y.element = IntegerType::get(getContext(), 8);
   results.push_back(y);
   return success();
@@ -69,32 +37,38 @@ ReceptiveField MaxPoolOp::receptiveField(ArrayRef<ReceptiveField> operands) {
   return operands[0].through(window(0));
 }
 
-FailureOr<Value> MaxPoolOp::importLayer(LayerBuilder &layer) {
+FailureOr<SmallVector<NamedAttribute>> importPoolWindow(LayerBuilder &layer, int64_t largest) {
   LayerFields &fields = layer.fields();
   OpBuilder &b = layer.builder();
-  auto inputs = layer.inputs(1, 1);
-  if (failed(inputs))
-    return failure();
-  auto kernel = fields.pair("kernel", std::nullopt, 1, 256);
+  auto kernel = fields.pair("kernel", std::nullopt, 1, largest);
   if (failed(kernel))
     return failure();
   auto stride = fields.pair("stride", *kernel, 1, 1 << 16);
-  auto dilation = fields.pair("dilation", LayerFields::Pair{1, 1}, 1, 1 << 16);
   auto padding = fields.padding("padding");
   auto ceil = fields.boolean("ceil", false);
-  if (failed(stride) || failed(dilation) || failed(padding) || failed(ceil))
+  if (failed(stride) || failed(padding) || failed(ceil))
     return failure();
   SmallVector<NamedAttribute> attributes = {
       b.getNamedAttr("kernel", b.getDenseI64ArrayAttr(*kernel)),
       b.getNamedAttr("stride", b.getDenseI64ArrayAttr(*stride)),
-      b.getNamedAttr("dilation", b.getDenseI64ArrayAttr(*dilation)),
       b.getNamedAttr("padding", b.getDenseI64ArrayAttr(padding->amount)),
   };
   if (padding->same)
     attributes.push_back(b.getNamedAttr("same", b.getUnitAttr()));
   if (*ceil)
     attributes.push_back(b.getNamedAttr("ceil", b.getUnitAttr()));
-  auto op = layer.create("hourglass.maxpool", *inputs, attributes);
+  return attributes;
+}
+
+FailureOr<Value> MaxPoolOp::importLayer(LayerBuilder &layer) {
+  OpBuilder &b = layer.builder();
+  auto inputs = layer.inputs(1, 1);
+  auto attributes = importPoolWindow(layer, 256);
+  auto dilation = layer.fields().pair("dilation", LayerFields::Pair{1, 1}, 1, 1 << 16);
+  if (failed(inputs) || failed(attributes) || failed(dilation))
+    return failure();
+  attributes->push_back(b.getNamedAttr("dilation", b.getDenseI64ArrayAttr(*dilation)));
+  auto op = layer.create("hourglass.maxpool", *inputs, *attributes);
   if (failed(op))
     return failure();
   return (*op)->getResult(0);
@@ -102,7 +76,7 @@ FailureOr<Value> MaxPoolOp::importLayer(LayerBuilder &layer) {
 
 //===-- unpool --===//
 
-WindowMap UnpoolOp::window(unsigned axis) { return poolWindow(*this, axis, false); }
+WindowMap UnpoolOp::window(unsigned axis) { return poolWindow(*this, axis, false, getDilation()); }
 LogicalResult UnpoolOp::checkAttributes() { return verifyPool(*this); }
 unsigned UnpoolOp::firstShapeOperand() { return 2; }
 
@@ -160,7 +134,7 @@ FailureOr<Value> UnpoolOp::importLayer(LayerBuilder &layer) {
 
 //===-- take --===//
 
-WindowMap TakeOp::window(unsigned axis) { return poolWindow(*this, axis, false); }
+WindowMap TakeOp::window(unsigned axis) { return poolWindow(*this, axis, false, getDilation()); }
 
 LogicalResult TakeOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                   SmallVectorImpl<Shape> &results) {

@@ -16,15 +16,25 @@ static LogicalResult needRank4(Operation *op, ArrayRef<Shape> operands) {
 
 //===-- upsample --===//
 
+static bool interpolates(StringRef mode) { return mode == "bilinear" || mode == "bicubic"; }
+
+/// What upsampling and its transpose have in common.
+template <typename OpT> static LogicalResult checkMode(OpT op) {
+  StringRef mode = op.getMode();
+  if (mode != "nearest" && mode != "zeros" && !interpolates(mode))
+    return op.emitOpError("mode must be nearest, bilinear, bicubic or zeros, not ") << mode;
+  if (op.getAlignCorners() && !interpolates(mode))
+    return op.emitOpError("align_corners needs mode bilinear or bicubic");
+  return success();
+}
+
 LogicalResult UpsampleOp::checkAttributes() {
-  if (getMode() != "nearest" && getMode() != "bilinear")
-    return emitOpError("mode must be nearest or bilinear, not ") << getMode();
+  if (failed(checkMode(*this)))
+    return failure();
   if ((getLike() != nullptr) + getSize().has_value() + getScaleNum().has_value() != 1)
     return emitOpError("needs exactly one of a like operand, size and scale");
   if (getScaleNum().has_value() != getScaleDen().has_value())
     return emitOpError("scale_num and scale_den come together");
-  if (getAlignCorners() && getMode() == "nearest")
-    return emitOpError("align_corners needs mode bilinear");
   return success();
 }
 
@@ -52,8 +62,8 @@ LogicalResult UpsampleOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands
 ReceptiveField UpsampleOp::receptiveField(ArrayRef<ReceptiveField> operands) {
   auto in = cast<RankedTensorType>(getX().getType()), out = cast<RankedTensorType>(getY().getType());
   ReceptiveField field = operands[0];
-  if (getMode() == "bilinear") // reads two neighbours
-    field.field += field.jump;
+  if (interpolates(getMode())) // reads two neighbours, or four
+    field.field += (getMode() == "bilinear" ? 1 : 3) * field.jump;
   double step = 1; // operand pixels from one result pixel to the next
   if (auto num = getScaleNum())
     step = static_cast<double>((*getScaleDen())[0]) / static_cast<double>((*num)[0]);
@@ -76,14 +86,14 @@ FailureOr<Value> UpsampleOp::importLayer(LayerBuilder &layer) {
   LayerFields &fields = layer.fields();
   OpBuilder &b = layer.builder();
   auto inputs = layer.inputs(1, 1);
-  auto mode = fields.word("mode", "nearest", {"nearest", "bilinear"});
+  auto mode = fields.word("mode", "nearest", {"nearest", "bilinear", "bicubic", "zeros"});
   auto align = fields.boolean("align_corners", false);
   if (failed(inputs) || failed(mode) || failed(align))
     return failure();
   if (fields.has("scale") + fields.has("size") + fields.has("like") != 1)
     return fields.error("", "needs exactly one of \"scale\", \"size\" and \"like\"");
-  if (*align && *mode == "nearest")
-    return fields.error("align_corners", "aligned corners need \"mode\": \"bilinear\"");
+  if (*align && !interpolates(*mode))
+    return fields.error("align_corners", "aligned corners need \"mode\": \"bilinear\" or \"bicubic\"");
   SmallVector<Value> operands = *inputs;
   SmallVector<NamedAttribute> attributes = {b.getNamedAttr("mode", b.getStringAttr(*mode))};
   if (*align)
@@ -113,6 +123,7 @@ FailureOr<Value> UpsampleOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
+LogicalResult UpsampleTransposeOp::checkAttributes() { return checkMode(*this); }
 unsigned UpsampleTransposeOp::firstShapeOperand() { return 1; }
 
 LogicalResult UpsampleTransposeOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,

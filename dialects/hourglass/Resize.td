@@ -7,8 +7,9 @@ def UpsampleOp : Hourglass_Layer<"upsample", [DeclareOpInterfaceMethods<LinearOp
   let summary = "Resizes height and width.";
   let description = [{
     The result has floor(in * scale) rows (scale = scale_num / scale_den), or `size`, or the extents of `like`;
-    coordinates come from the ratio of the extents. `nearest` reads floor(i * in / out); `bilinear` uses half-pixel
-    centres, or corner to corner with `align_corners`, edges clamped. ONNX: Resize.
+    coordinates come from the ratio of the extents. `nearest` reads floor(i * in / out); `bilinear` and `bicubic` (Keys'
+    kernel with a = -0.75) use half-pixel centres, or corner to corner with `align_corners`, edges clamped; `zeros` puts
+    each value at the first pixel of the cell for which `nearest` reads it, zeros elsewhere. ONNX: Resize.
   }];
   let arguments = (ins Activation:$x, Optional<Activation>:$like, StrAttr:$mode,
     OptionalAttr<DenseI64ArrayAttr>:$size, OptionalAttr<DenseI64ArrayAttr>:$scale_num,
@@ -16,7 +17,7 @@ def UpsampleOp : Hourglass_Layer<"upsample", [DeclareOpInterfaceMethods<LinearOp
   let results = (outs Activation:$y);
 }
 
-def UpsampleTransposeOp : Hourglass_Op<"upsample_transpose", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand"]> {
+def UpsampleTransposeOp : Hourglass_Op<"upsample_transpose", [DeclareOpInterfaceMethods<LinearOpInterface>], ["firstShapeOperand", "checkAttributes"]> {
   let summary = "The transpose of upsample: every pixel goes back where it was read from, weighted alike.";
   let arguments = (ins Activation:$x, Activation:$like, StrAttr:$mode, UnitAttr:$align_corners);
   let results = (outs Activation:$y);

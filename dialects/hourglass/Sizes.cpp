@@ -1,6 +1,7 @@
 /// \file Interning, folding, evaluation and printing of extent expressions.
 // SPDX-License-Identifier: MIT
 #include "dialects/hourglass/Sizes.h"
+#include "llvm/ADT/STLExtras.h"
 #include <algorithm>
 
 namespace segc::hg {
@@ -119,6 +120,50 @@ Size SizeTable::max(Size a, Size b) {
   return a == b ? a : intern({Kind::Max, std::min(a, b), std::max(a, b), 0});
 }
 
+SizeTable::Factors SizeTable::factorsOf(llvm::ArrayRef<Size> sizes) {
+  Factors result;
+  llvm::SmallVector<Size> left(sizes.begin(), sizes.end());
+  while (!left.empty()) {
+    Size size = left.pop_back_val();
+    const Node &node = table[size];
+    bool isProduct = node.kind == Kind::Product;
+    if (node.kind == Kind::Constant || node.kind == Kind::Mul)
+      overflow |= __builtin_mul_overflow(result.number, node.value, &result.number);
+    if (isProduct)
+      left.push_back(node.b);
+    if (isProduct || node.kind == Kind::Mul)
+      left.push_back(node.a);
+    else if (node.kind != Kind::Constant)
+      result.others.push_back(size);
+  }
+  llvm::sort(result.others);
+  return result;
+}
+
+Size SizeTable::multiply(const Factors &factors) {
+  if (factors.others.empty())
+    return constant(factors.number);
+  Size result = factors.others[0];
+  for (Size next : llvm::ArrayRef<Size>(factors.others).drop_front())
+    result = intern({Kind::Product, result, next, 0});
+  return mul(result, factors.number);
+}
+
+Size SizeTable::product(llvm::ArrayRef<Size> factors) { return multiply(factorsOf(factors)); }
+
+std::optional<Size> SizeTable::quotient(llvm::ArrayRef<Size> numerator, llvm::ArrayRef<Size> denominator) {
+  Factors above = factorsOf(numerator), below = factorsOf(denominator);
+  for (Size factor : below.others) {
+    auto *found = llvm::find(above.others, factor);
+    if (found == above.others.end())
+      return std::nullopt;
+    above.others.erase(found);
+  }
+  if (below.number < 1)
+    return std::nullopt;
+  return div(multiply(above), below.number);
+}
+
 void SizeTable::require(Requirement requirement) {
   for (const Requirement &known : required)
     if (known.a == requirement.a && known.b == requirement.b && known.equal == requirement.equal &&
@@ -165,6 +210,9 @@ std::vector<int64_t> SizeTable::evaluate(llvm::ArrayRef<llvm::SmallVector<int64_
     case Kind::Max:
       value = std::max(a, b);
       break;
+    case Kind::Product:
+      value = a * b;
+      break;
     }
     values.push_back(isKnown ? value : 0);
     known.push_back(isKnown);
@@ -192,6 +240,8 @@ std::string SizeTable::print(Size size) const {
     return "min(" + print(node.a) + ", " + print(node.b) + ")";
   case Kind::Max:
     return "max(" + print(node.a) + ", " + print(node.b) + ")";
+  case Kind::Product:
+    return print(node.a) + " * " + print(node.b);
   }
   return "";
 }

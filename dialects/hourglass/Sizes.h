@@ -20,8 +20,9 @@ using Size = uint32_t;
 
 class SizeTable {
 public:
-  enum class Kind : uint32_t { Constant, Symbol, Add, Sub, Mul, Div, Min, Max };
+  enum class Kind : uint32_t { Constant, Symbol, Add, Sub, Mul, Div, Min, Max, Product };
   /// Constant: value. Symbol: axis b of input a, default in value (0: none). Mul, Div: size[a] op value.
+  /// Product: size[a] * size[b].
   struct Node {
     Kind kind;
     uint32_t a = 0, b = 0;
@@ -38,6 +39,11 @@ public:
   Size div(Size a, int64_t k); ///< rounds towards minus infinity; k > 0
   Size min(Size a, Size b);
   Size max(Size a, Size b);
+  /// The product of all, in a normal form: equal products are one node.
+  Size product(llvm::ArrayRef<Size> factors);
+  /// product(numerator) / product(denominator), rounded down if it is no whole number; none where it would
+  /// divide by what is no constant.
+  std::optional<Size> quotient(llvm::ArrayRef<Size> numerator, llvm::ArrayRef<Size> denominator);
 
   /// Adds a node as it is, unfolded: for reading a table back. Returns its index.
   Size append(Node node) { return intern(node); }
@@ -65,6 +71,13 @@ public:
 private:
   Size intern(Node node);
   Size checked(bool overflowHappened, int64_t value);
+  /// A product taken apart: a number and what is none, in order.
+  struct Factors {
+    int64_t number = 1;
+    llvm::SmallVector<Size> others;
+  };
+  Factors factorsOf(llvm::ArrayRef<Size> sizes);
+  Size multiply(const Factors &factors);
   std::vector<Node> table;
   std::map<std::tuple<Kind, uint32_t, uint32_t, int64_t>, Size> known;
   std::vector<Requirement> required;

@@ -20,10 +20,18 @@ bool isConstant(WeightOp weight) {
   });
 }
 
+ArrayRef<int64_t> WeightOp::storedShape() {
+  return getStored() ? *getStored() : cast<RankedTensorType>(getValue().getType()).getShape();
+}
+
 LogicalResult WeightOp::inferShapes(SizeTable &table, ArrayRef<Shape>, SmallVectorImpl<Shape> &results) {
   auto type = dyn_cast<RankedTensorType>(getValue().getType());
   if (!type || !type.hasStaticShape() || type.getRank() < 1 || type.getRank() > 4)
     return emitOpError("must be a tensor of rank 1 to 4 with known extents");
+  if (std::optional<ArrayRef<int64_t>> stored = getStored())
+    if (stored->empty() || stored->size() > 4 || llvm::any_of(*stored, [](int64_t e) { return e < 1; }) ||
+        ShapedType::getNumElements(*stored) != type.getNumElements())
+      return emitOpError("`stored` must have as many elements as the tensor");
   results.push_back(constantShape(table, type.getShape(), type.getElementType()));
   return success();
 }

@@ -9,15 +9,20 @@ def WeightOp : Hourglass_Op<"weight", [OnWeights]> {
   let description = [{
     `init` says how training starts and what `-emit weights` writes: he, xavier, zero, one, bilinear, identity,
     normal:s, constant:v. `trainable` weights change from step to step, at `lr_scale` times the learning rate; running
-    statistics change where a norm trains with those of the batch. All others are constants, in training too.
+    statistics change where a norm trains with those of the batch. All others are constants, in training too. `stored`
+    is the file's shape where it is another one: a dense layer's [units, C*H*W] is read as [units, C, H, W].
     ```mlir
     %w = hourglass.weight "enc1.0.weight" init "he" : tensor<64x3x3x3xf32>
     ```
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running, UnitAttr:$trainable,
-    OptionalAttr<F64Attr>:$lr_scale);
+    OptionalAttr<F64Attr>:$lr_scale, OptionalAttr<DenseI64ArrayAttr>:$stored);
   let results = (outs Weight:$value);
   let assemblyFormat = "$name `init` $init attr-dict `:` type($value)";
+  let extraClassDeclaration = [{
+    /// The shape of the tensor in the weights file.
+    ::llvm::ArrayRef<int64_t> storedShape();
+  }];
 }
 
 def NormScaleOp : Hourglass_Op<"norm_scale", [OnWeights]> {

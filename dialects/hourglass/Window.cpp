@@ -84,7 +84,11 @@ LogicalResult ConvOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                   " pixels, more than the padded " + axisName(axis) +
                                   " of its operand: result " + axisName(axis) + " is too small")))
       return failure();
-    y.dims.push_back(extent);
+    if (getWhole() && failed(requireEqual(*this, table, extent, table.constant(1),
+                                          Twine("a dense layer has weights for a ") + axisName(axis) +
+                                              " of " + Twine(map.reach()) + ": result " + axisName(axis))))
+      return failure();
+    y.dims.push_back(getWhole() ? table.constant(1) : extent);
   }
   results.push_back(y);
   return success();

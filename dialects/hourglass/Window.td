@@ -9,7 +9,8 @@ def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterfac
     y[n,k,o,p] = b[k] + sum over c,i,j of w[k,c,i,j] * x[n, g(c), o*s - pt + i*d, p*s - pl + j*d], x = 0 outside.
     w is [out, in/groups, kh, kw]. `padding` is [top, left, bottom, right], negative values crop; with `same` the
     result is ceil(in / stride) and the odd pixel of padding lies at the end. With a `like` operand (the transpose of a
-    deconvolution) the result has its height and width. ONNX: Conv.
+    deconvolution) the result has its height and width. With `whole` (a dense layer) the window must cover the operand:
+    the result is 1 x 1. ONNX: Conv.
     ```mlir
     %y = hourglass.conv %x, %w, %b {padding = array<i64: 1, 1, 1, 1>} : (...) -> tensor<1x64x32x32xf32>
     ```
@@ -17,7 +18,8 @@ def ConvOp : Hourglass_Layer<"conv", [DeclareOpInterfaceMethods<LinearOpInterfac
   let arguments = (ins Activation:$x, Weight:$weight, Optional<Weight>:$bias, Optional<Activation>:$like,
     DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$stride,
     DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding, UnitAttr:$same,
-    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, DefaultValuedAttr<I64Attr, "1">:$groups);
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilation, DefaultValuedAttr<I64Attr, "1">:$groups,
+    UnitAttr:$whole);
   let results = (outs Activation:$y);
   let hasCanonicalizer = 1;
   let extraClassDeclaration = [{

@@ -30,7 +30,7 @@ void PlanDialect::initialize() {
 
 //===-- sizes as text --===//
 
-static const char *const kKinds[] = {"const", "input", "add", "sub", "mul", "div", "min", "max"};
+static const char *const kKinds[] = {"const", "input", "add", "sub", "mul", "div", "min", "max", "product"};
 
 ArrayAttr printSizes(Builder &builder, const hg::SizeTable &table) {
   using Kind = hg::SizeTable::Kind;
@@ -41,7 +41,7 @@ ArrayAttr printSizes(Builder &builder, const hg::SizeTable &table) {
     if (node.kind != Kind::Constant)
       append(node.a);
     if (node.kind == Kind::Symbol || node.kind == Kind::Add || node.kind == Kind::Sub ||
-        node.kind == Kind::Min || node.kind == Kind::Max)
+        node.kind == Kind::Min || node.kind == Kind::Max || node.kind == Kind::Product)
       append(node.b);
     if (node.kind == Kind::Constant || node.kind == Kind::Symbol || node.kind == Kind::Mul ||
         node.kind == Kind::Div)
@@ -68,7 +68,7 @@ FailureOr<hg::SizeTable> parseSizes(ArrayAttr sizes) {
       numbers.push_back(number);
     }
     hg::SizeTable::Node node{static_cast<Kind>(kind - kKinds)};
-    static const unsigned kCounts[] = {1, 3, 2, 2, 2, 2, 2, 2};
+    static const unsigned kCounts[] = {1, 3, 2, 2, 2, 2, 2, 2, 2};
     if (numbers.size() != kCounts[kind - kKinds])
       return failure();
     bool isLeaf = node.kind == Kind::Constant || node.kind == Kind::Symbol;

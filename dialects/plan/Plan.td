@@ -12,7 +12,7 @@ def Plan_Dialect : Dialect {
   let summary = "Memory and launches of a compiled network.";
   let description = [{
     A `plan.program` is a straight list of steps. Extents are indices into its `sizes`, one expression a line in the
-    syntax of SizeTable: `const 3`, `input 0 2 256` (input, axis, extent in the model), `add 1 2`, `sub 1 2`, `mul 1 3`,
+    syntax of SizeTable: `const 3`, `input 0 2 256` (input, axis, extent in the model), `add 1 2`, `sub 1 2`, `product 1 2`, `mul 1 3`,
     `div 1 2`, `min 1 2`, `max 1 2`; the numbers after add, sub, min, max and first after mul, div are earlier lines.
   }];
   let cppNamespace = "::segc::plan";
@@ -58,7 +58,8 @@ def AllocOp : Plan_Op<"alloc"> {
 def ViewOp : Plan_Op<"view", [Pure]> {
   let summary = "A window of a buffer.";
   let description = [{
-    Pixel (y, x) of the view is pixel (origin_y + step_y * y, origin_x + step_x * x) of the buffer; negative pixels lie in
+    Pixel (y, x) of the view is pixel (origin_y + step_y * y, origin_x + step_x * x) of the buffer; a step of 0 shows one
+    row or column everywhere, and a buffer of one image shows it for every n (broadcasting). Negative pixels lie in
     the apron. A `bounded` view starts at pixel (0, 0) instead and its origin tells the kernel where its coordinates
     start: the kernel may not leave it.
   }];
@@ -138,9 +139,9 @@ def OutputOp : Plan_Op<"output", [Pure]> {
 
 def WeightOp : Plan_Op<"weight", [Pure]> {
   let summary = "A tensor of the weights file. In training @run reads the trainable ones and updates running statistics.";
-  let description = [{ `padded` and `flat` as in plan.dense. }];
+  let description = [{ `padded` and `flat` as in plan.dense; `stored` as in hourglass.weight. }];
   let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running, UnitAttr:$trainable,
-    OptionalAttr<F64Attr>:$lr_scale, UnitAttr:$padded, UnitAttr:$flat);
+    OptionalAttr<F64Attr>:$lr_scale, OptionalAttr<DenseI64ArrayAttr>:$stored, UnitAttr:$padded, UnitAttr:$flat);
   let results = (outs Plan_View:$view);
   let assemblyFormat = "$name `init` $init (`padded` $padded^)? (`flat` $flat^)? attr-dict `:` type($view)";
 }

@@ -61,7 +61,7 @@ bool reachOf(const Header &table, const ViewDesc &view, const int64_t *sizes, Re
 
 /// True if [origin, origin + (extent - 1) * step] lies within [-before, size + after).
 bool inside(int64_t origin, int64_t extent, int64_t step, int64_t size, int64_t before, int64_t after) {
-  return extent >= 1 && extent <= kMaxExtent && step >= 1 && step <= kMaxExtent && origin >= -before &&
+  return extent >= 1 && extent <= kMaxExtent && step >= 0 && step <= kMaxExtent && origin >= -before &&
          origin <= kMaxExtent && origin + (extent - 1) * step < size + after;
 }
 
@@ -140,10 +140,12 @@ bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, b
     return count > 0 && denseViewFits(table, view, sizes, count, read);
   }
   Reach reach;
-  if (view.rank != 4 || !reachOf(table, view, sizes, reach))
+  const bool repeats = view.stepX == 0 || view.stepY == 0; // one row or column for all: to be read only
+  if (view.rank != 4 || !reachOf(table, view, sizes, reach) ||
+      (repeats && (!read || view.space != Space::Arena)))
     return false;
   if (!inside(view.channelOffset, extents[0], 1, reach.channels, 0, 0) ||
-      !inside(0, extents[3], 1, reach.n, 0, 0))
+      !inside(0, extents[3], view.space == Space::Arena && reach.n == 1 ? 0 : 1, reach.n, 0, 0))
     return false;
   if (view.bounded)
     return view.stepX == 1 && view.stepY == 1;

@@ -28,6 +28,7 @@ enum class SizeOp : uint32_t {
   Div,    ///< floor(size[a] / value), value > 0, rounding towards minus infinity
   Min,    ///< min(size[a], size[b])
   Max,    ///< max(size[a], size[b])
+  Product, ///< size[a] * size[b]
 };
 struct SizeNode {
   SizeOp op;

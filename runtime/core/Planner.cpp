@@ -1,9 +1,9 @@
-/// \file Greedy by size with best fit: the largest buffer first, each into the smallest gap left by those it
-/// meets.
+/// \file Places buffers one after another, each into the smallest gap left by those it meets, in several
+/// orders; the best is taken.
 ///
-/// Algorithm: Y. Pisarchyk, J. Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020),
-/// "Greedy by Size for Offset Calculation", as in TensorFlow Lite's and XNNPACK's memory planners. O(n^2), n
-/// about a hundred.
+/// By size: Y. Pisarchyk, J. Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), "Greedy
+/// by Size for Offset Calculation", as in TensorFlow Lite's and XNNPACK's memory planners. The other orders
+/// help where buffers live long beside larger ones. O(n^2) each, n some hundreds.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Planner.h"
 #include "runtime/core/Table.h"
@@ -13,8 +13,33 @@ namespace {
 
 bool meet(const Interval &a, const Interval &b) { return a.first <= b.last && b.first <= a.last; }
 
-/// Larger first; then earlier, so that the order never depends on how it was sorted.
-bool before(const Interval *intervals, uint32_t a, uint32_t b) {
+/// What comes first: the largest buffer, the one that lives longest, both together, the first or the last
+/// one.
+enum class Order { Size, Length, Area, Start, End };
+constexpr Order kOrders[] = {Order::Size, Order::Length, Order::Area, Order::Start, Order::End};
+
+uint64_t rank(const Interval &interval, Order order) {
+  const uint64_t length = uint64_t(interval.last) - interval.first + 1;
+  switch (order) {
+  case Order::Size:
+    return interval.bytes;
+  case Order::Length:
+    return length;
+  case Order::Area:
+    return interval.bytes * length;
+  case Order::Start:
+    return UINT32_MAX - interval.first;
+  case Order::End:
+    return interval.last;
+  }
+  return 0;
+}
+
+/// Of equal ones the larger first; then the earlier, so that the order never depends on how it was sorted.
+bool before(const Interval *intervals, uint32_t a, uint32_t b, Order order) {
+  const uint64_t rankA = rank(intervals[a], order), rankB = rank(intervals[b], order);
+  if (rankA != rankB)
+    return rankA > rankB;
   if (intervals[a].bytes != intervals[b].bytes)
     return intervals[a].bytes > intervals[b].bytes;
   return a < b;
@@ -42,13 +67,12 @@ uint64_t bestFit(const Interval *intervals, const uint64_t *offsets, const uint3
   return bestGap == UINT64_MAX ? end : best;
 }
 
-} // namespace
-
-uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch) {
+uint64_t placeAll(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch,
+                  Order rule) {
   uint32_t *order = scratch, *placed = scratch + count;
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t at = i;
-    for (; at > 0 && before(intervals, i, order[at - 1]); --at)
+    for (; at > 0 && before(intervals, i, order[at - 1], rule); --at)
       order[at] = order[at - 1];
     order[at] = i;
   }
@@ -64,6 +88,24 @@ uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets,
     arena = offsets[next] + bytes > arena ? offsets[next] + bytes : arena;
   }
   return arena;
+}
+
+} // namespace
+
+uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch) {
+  const uint64_t least = livenessBound(intervals, count);
+  uint64_t best = UINT64_MAX;
+  Order bestOrder = Order::Size;
+  for (Order order : kOrders) {
+    const uint64_t arena = placeAll(intervals, count, offsets, scratch, order);
+    if (arena == least)
+      return arena;
+    if (arena < best) {
+      best = arena;
+      bestOrder = order;
+    }
+  }
+  return placeAll(intervals, count, offsets, scratch, bestOrder);
 }
 
 bool verifyArena(const Interval *intervals, uint32_t count, const uint64_t *offsets, uint64_t arenaBytes,

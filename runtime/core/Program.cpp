@@ -53,7 +53,8 @@ void bindArena(const Header &table, const ViewDesc &view, const int64_t *sizes, 
                char *arena, halide_buffer_t &buffer) {
   const BufferDesc &desc = elements<BufferDesc>(table, table.buffers)[view.index];
   const BufferShape shape = shapeOf(desc, sizes);
-  const int64_t strides[4] = {1, desc.channels, shape.rowElements, shape.rows * shape.rowElements};
+  const int64_t image = shape.n == 1 ? 0 : shape.rows * shape.rowElements; // one image is every image's
+  const int64_t strides[4] = {1, desc.channels, shape.rowElements, image};
   setExtents(view, sizes, shape.w, shape.h, buffer.dim);
   const int64_t first = desc.top * shape.rowElements + int64_t(desc.left) * desc.channels;
   const int64_t at = place(view, sizes, strides, first, buffer.dim);

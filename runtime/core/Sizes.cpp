@@ -43,8 +43,8 @@ int64_t floorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 /// One node from its operands; false on overflow or a malformed node.
 bool evaluate(const SizeNode &node, uint32_t index, const int64_t *values, int64_t &result) {
-  bool binary =
-      node.op == SizeOp::Add || node.op == SizeOp::Sub || node.op == SizeOp::Min || node.op == SizeOp::Max;
+  bool binary = node.op == SizeOp::Add || node.op == SizeOp::Sub || node.op == SizeOp::Min ||
+                node.op == SizeOp::Max || node.op == SizeOp::Product;
   if (node.a >= index || (binary && node.b >= index))
     return false;
   const int64_t a = values[node.a], b = binary ? values[node.b] : 0;
@@ -64,6 +64,8 @@ bool evaluate(const SizeNode &node, uint32_t index, const int64_t *values, int64
   case SizeOp::Max:
     result = a > b ? a : b;
     return true;
+  case SizeOp::Product:
+    return !__builtin_mul_overflow(a, b, &result);
   default:
     return false;
   }

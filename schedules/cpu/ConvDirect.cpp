@@ -1,11 +1,11 @@
-/// \file Direct convolution: a register tile of channel vectors x pixels, summed over the whole filter.
+/// \file Direct convolution: register tiles of channel vectors x pixels, each with its epilogues and one
+/// store.
 ///
-/// For every tile: sums start with the bias, one broadcast input value times `cv` weight vectors for each of
-/// `px` pixels per step, the epilogues act on the registers, one store. Weights are panels of cv vectors of
-/// output channels, streamed from the L2 cache once per tile; a task is `rows` image rows of one panel.
+/// Weights are streamed from the L2 cache once per tile; a task is `rows` image rows of one panel.
 // SPDX-License-Identifier: MIT
-#include "schedules/Epilogue.h"
+#include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Rows.h"
 #include <algorithm>
 
 using namespace Halide;
@@ -13,46 +13,21 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-/// Output channels of one group.
-int groupChannels(const KernelSpec &spec) { return spec.get("k") / spec.get("g"); }
-
-/// Lanes of a vector: all of the machine's without groups (the last vector is stored under a mask); with
-/// groups the largest power of two that divides a group's channels, so that no vector straddles two groups.
-int vectorLanes(const KernelSpec &spec, Isa isa) {
-  if (spec.get("g") == 1)
-    return lanes(isa);
-  int vector = lanes(isa);
-  while (groupChannels(spec) % vector)
-    vector /= 2;
-  return vector;
-}
-
-/// Channel vectors a register tile may have: panels must not straddle groups, and what they read of
-/// per-channel vectors must exist.
-std::vector<int> legalVectors(const KernelSpec &spec, Isa isa) {
-  std::vector<int> legal;
-  const int vector = vectorLanes(spec, isa), k = spec.get("k");
-  for (int cv : {1, 2, 3, 4}) {
-    const int panel = cv * vector;
-    const bool fits = spec.get("g") > 1
-                          ? groupChannels(spec) % panel == 0
-                          : ceilDiv(k, panel) * panel <= paddedChannels(k) && (cv - 1) * vector < k;
-    if (fits)
-      legal.push_back(cv);
-  }
-  return legal;
-}
+bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
 
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
-  if (spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g"))
-    return "the groups do not divide the channels";
-  return "";
+  if (const std::string why = whyNotReduced(spec); !why.empty())
+    return why;
+  const bool isPointwise = spec.get("r") == 1 && spec.get("r", 1) == 1 && spec.get("g") == 1;
+  if (isScaled(spec) && !isPointwise)
+    return "it scales what it reads for 1x1 filters without groups only";
+  return whyNoGroups(spec);
 }
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  return {{"cv", "channel vectors of the register tile", legalVectors(spec, isa)},
+  return {{"cv", "channel vectors of the register tile", legalConvVectors(spec, isa)},
           {"px", "pixels of the register tile", {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14}},
           {"rows", "image rows of a task", {1, 2, 4, 8, 16}}};
 }
@@ -60,7 +35,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 /// The widest tile that fits the registers: 32 with AVX-512, else 16; two or more are left for weights and
 /// inputs.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const std::vector<int> legal = legalVectors(spec, isa);
+  const std::vector<int> legal = legalConvVectors(spec, isa);
   const int registers = isa == Isa::Avx512 ? 28 : 12, most = isa == Isa::Avx512 ? 4 : 2;
   int cv = 1;
   for (int v : legal)
@@ -79,35 +54,30 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int panel = schedule.params.at("cv") * vectorLanes(spec, isa), groups = spec.get("g");
-  KernelSpec pack;
-  pack.op = "pack_conv";
-  pack.fields = {{"panel", {panel}}, {"g", {groups}}, {"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
-  pack.words = {{"from", "conv"}};
-  return {pack.print(),
-          {panel, spec.get("c") / groups, spec.get("r", 1), spec.get("r"),
-           groups * ceilDiv(groupChannels(spec), panel)}};
+  return convPacking(spec, schedule.params.at("cv"), isa);
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int k = spec.get("k"), groups = spec.get("g"), groupC = spec.get("c") / groups;
-  const int px = schedule.params.at("px"), rows = schedule.params.at("rows"), vector = vectorLanes(spec, isa);
-  const Packing pack = packing(spec, schedule, isa);
-  const int panel = pack.extents[0], panelsPerGroup = pack.extents[4] / groups;
-  const bool masked = k % panel != 0; // only without groups
-
-  const ImageParam in = activation("x", spec.get("c"), spec.get("in")), w = denseParam("w", pack.extents);
-  const Epilogues epilogues(spec, k);
+  const int k = spec.get("k"), px = schedule.params.at("px"), rows = schedule.params.at("rows");
   Var c("c"), x("x"), y("y"), n("n"), xi("xi"), yi("yi"), yb("yb"), co("co"), ci("ci"), cl("cl"),
       task("task");
-  RDom r(0, groupC, 0, spec.get("r", 1), 0, spec.get("r"), "r");
-  Func sum("sum"), out("y");
-  const Expr firstC = groups == 1 ? Expr(0) : c / panel / panelsPerGroup * groupC;
-  sum(c, x, y, n) = epilogues.initial(c);
-  sum(c, x, y, n) +=
-      w(c % panel, r.x, r.y, r.z, c / panel) * in(firstC + r.x, x * spec.get("s", 1) + r.y * spec.get("d", 1),
-                                                  y * spec.get("s") + r.z * spec.get("d"), n);
-  out(c, x, y, n) = epilogues.apply(sum(c, x, y, n), c, x, y, n, true, masked);
+  const ImageParam in = activation("x", spec.get("c"), spec.get("in"));
+  const Epilogues epilogues(spec, k);
+  std::vector<ImageParam> factors;
+  Func scaled("scaled");
+  Source source = in;
+  if (isScaled(spec)) {
+    factors.push_back(activation("s", spec.get("c"), 0));
+    factors[0].dim(2).set_stride(0);
+    scaled(c, x, y, n) = in(c, x, y, n) * factors[0](c, 0, 0, n);
+    source = scaled;
+  }
+  ConvTile tile(spec, schedule.params.at("cv"), isa, source,
+                [&](const Expr &c) { return epilogues.initial(c); });
+  const int vector = tile.vector, panel = tile.panel;
+  const bool masked = k % panel != 0; // only without groups
+  Func out("y");
+  out(c, x, y, n) = epilogues.apply(tile.sum(c, x, y, n), c, x, y, n, true, masked);
 
   // Loops: task (image, block of rows, panel) > row > tile > registers. Only stores are masked: whole vectors
   // are computed, the weights' panels end in zeros.
@@ -129,17 +99,15 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         .reorder(cl, ci, xi, x, yi)
         .unroll(xi);
   }
-  sum.compute_at(out, x)
-      .store_in(MemoryType::Register)
-      .bound_extent(c, panel)
-      .vectorize(c, vector)
-      .unroll(c)
-      .unroll(x);
-  sum.update().reorder(c, x, y, n, r.x, r.y, r.z).vectorize(c, vector).unroll(c).unroll(x);
-
-  KernelBuild result{{in, w}, Pipeline(out)};
-  result.inputs.insert(result.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
-  return result;
+  tile.schedule(LoopLevel(out, x));
+  // The tile's pixels are multiplied once, as vectors over their channels.
+  if (isScaled(spec))
+    scaled.compute_at(out, x)
+        .store_in(MemoryType::Stack)
+        .vectorize(c, std::min(lanes(isa), powerOfTwoBelow(spec.get("c"))), TailStrategy::ShiftInwards);
+  std::vector<ImageParam> inputs = {in, tile.w};
+  inputs.insert(inputs.end(), factors.begin(), factors.end());
+  return kernelBuild(Pipeline(out), inputs, epilogues.operands());
 }
 
 } // namespace

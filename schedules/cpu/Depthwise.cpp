@@ -1,24 +1,20 @@
 /// \file Depthwise convolution: every channel has its own filter, vectors run over channels.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
+#include "schedules/cpu/DepthwiseTile.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Rows.h"
 
 using namespace Halide;
 
 namespace segc::schedules {
 namespace {
 
-/// The machine's vector, or the largest power of two that the channels fill.
-int vectorLanes(const KernelSpec &spec, Isa isa) {
-  int vector = lanes(isa);
-  while (vector > spec.get("c"))
-    vector /= 2;
-  return vector;
-}
-
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
+  if (const std::string why = whyNotReduced(spec) + whyNotScaled(spec); !why.empty())
+    return why;
   const int c = spec.get("c");
   return spec.get("g") == c && spec.get("k") == c
              ? ""
@@ -28,7 +24,7 @@ std::string whyNot(const KernelSpec &spec, Isa) {
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   std::vector<int> vectors;
   for (int cv : {1, 2, 4})
-    if (cv * vectorLanes(spec, isa) <= spec.get("c"))
+    if (cv * depthwiseLanes(spec, isa) <= spec.get("c"))
       vectors.push_back(cv);
   return {{"cv", "channel vectors of the register tile", vectors},
           {"px", "pixels of the register tile", {1, 2, 4, 6, 8}},
@@ -36,33 +32,23 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 }
 
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int cv = 2 * vectorLanes(spec, isa) <= spec.get("c") && isa == Isa::Avx512 ? 2 : 1;
+  const int cv = 2 * depthwiseLanes(spec, isa) <= spec.get("c") && isa == Isa::Avx512 ? 2 : 1;
   return {"depthwise", {{"cv", cv}, {"px", isa == Isa::Avx512 ? 8 / cv : 4}, {"rows", 2}}};
 }
 
-Packing packing(const KernelSpec &spec, const Schedule &, Isa) {
-  KernelSpec pack;
-  pack.op = "pack_depthwise";
-  pack.fields = {{"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
-  pack.words = {{"from", "conv"}};
-  return {pack.print(), {paddedChannels(spec.get("c")), spec.get("r", 1), spec.get("r")}};
-}
+Packing packing(const KernelSpec &spec, const Schedule &, Isa) { return depthwisePacking(spec); }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int channels = spec.get("c"), vector = vectorLanes(spec, isa),
+  const int channels = spec.get("c"), vector = depthwiseLanes(spec, isa),
             panel = vector * schedule.params.at("cv");
-  const int px = schedule.params.at("px"), rw = spec.get("r", 1), rh = spec.get("r");
+  const int px = schedule.params.at("px");
   const ImageParam in = activation("x", channels, spec.get("in"));
-  const ImageParam w = denseParam("w", packing(spec, schedule, isa).extents);
   const Epilogues epilogues(spec, channels);
+  DepthwiseTile tile(spec, in, "w", [&](const Expr &c) { return epilogues.initial(c); });
   Var c("c"), x("x"), y("y"), n("n"), co("co"), ci("ci"), cl("cl"), xi("xi"), yi("yi"), yb("yb"),
       task("task");
-  RDom r(0, rw, 0, rh, "r");
-  Func sum("sum"), out("y");
-  sum(c, x, y, n) = epilogues.initial(c);
-  sum(c, x, y, n) += w(c, r.x, r.y) * in(c, x * spec.get("s", 1) + r.x * spec.get("d", 1),
-                                         y * spec.get("s") + r.y * spec.get("d"), n);
-  out(c, x, y, n) = epilogues.apply(sum(c, x, y, n), c, x, y, n, true);
+  Func out("y");
+  out(c, x, y, n) = epilogues.apply(tile.sum(c, x, y, n), c, x, y, n, true);
 
   // Loops: task (image, block of rows) > row > tile of pixels > panel of channels > registers. The last panel
   // moves down to end with the channels, so that nothing beyond them is read or written.
@@ -81,20 +67,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         .split(x, x, xi, px, TailStrategy::ShiftInwards)
         .reorder(cl, ci, xi, co, x)
         .unroll(xi);
-  sum.compute_at(out, co)
-      .store_in(MemoryType::Register)
-      .bound_extent(c, panel)
-      .vectorize(c, vector)
-      .unroll(c)
-      .unroll(x);
-  sum.update().reorder(c, x, r.x, r.y, y, n).vectorize(c, vector).unroll(c).unroll(x);
-  // Taps of one row share input vectors between neighbouring pixels once they are unrolled.
-  if (rw <= 7)
-    sum.update().unroll(r.x);
-
-  KernelBuild result{{in, w}, Pipeline(out)};
-  result.inputs.insert(result.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
-  return result;
+  tile.schedule(LoopLevel(out, co), panel, vector);
+  return kernelBuild(Pipeline(out), {in, tile.w}, epilogues.operands());
 }
 
 } // namespace

@@ -5,10 +5,17 @@
 
 namespace segc::schedules {
 
+/// Why a family that stores all channels refuses a spec that ends in a reduction of them; empty for others.
+std::string whyNotReduced(const KernelSpec &spec);
+/// Why a family that reads its operand as it is refuses a convolution that scales it; empty for others.
+std::string whyNotScaled(const KernelSpec &spec);
+
 // Convolutions.
 Family depthwiseFamily();
 Family winogradFamily();
 Family directConvFamily();
+Family headFamily();
+Family separableFamily();
 Family packConvFamily();
 Family wgradWinogradFamily();
 Family wgradDirectFamily();
@@ -18,12 +25,14 @@ Family unpackWgradFamily();
 Family poolFamily();
 Family unpoolFamily();
 Family upsampleFamily();
-Family upsampleTransposeFamily();
+Family gatherFamily();
 Family pointwiseFamily();
+Family reduceSumFamily();
 Family softmaxFamily();
 Family softmaxGradFamily();
 Family takeFamily();
 Family argmaxFamily();
+Family relayoutFamily();
 Family padFamily();
 Family padTransposeFamily();
 Family convertFamily();
@@ -32,6 +41,7 @@ Family prepareFamily();
 // Training: sums over pixels and what is made of them.
 Family channelSumsFamily();
 Family finishSumsFamily();
+Family finishGroupsFamily();
 Family lossSumsFamily();
 Family finishLossFamily();
 Family lossGradFamily();

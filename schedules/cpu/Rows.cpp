@@ -84,9 +84,17 @@ OutputImageParam Rows::declare(Func out, int pixel) const {
   return result;
 }
 
-void Rows::scheduleValues(Func out) const {
+void Rows::scheduleValues(Func out, const std::vector<Func> &stages) const {
   out.bound(c, 0, channels);
-  schedule(out.update(), out.output_buffer());
+  if (overChannels || stages.empty()) {
+    schedule(out.update(), out.output_buffer());
+    for (Func f : stages)
+      stage(f, out);
+    return;
+  }
+  parallelRows(out.update());
+  for (Func f : stages)
+    f.compute_at(out, c).store_in(MemoryType::Register);
 }
 
 void Rows::stage(Func stage, Func out) const {

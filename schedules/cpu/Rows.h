@@ -26,7 +26,8 @@ public:
   /// by scheduleValues(). Rows must be made with `inPlace`: updates never compute an element twice. The
   /// minima of x and y are free.
   Halide::OutputImageParam declare(Halide::Func out, int pixel) const;
-  void scheduleValues(Halide::Func out) const;
+  /// `stages` are what the values are made of, as for scheduleStaged().
+  void scheduleValues(Halide::Func out, const std::vector<Halide::Func> &stages = {}) const;
   /// Schedules `stage`, a function of c, x, y, n with updates over `stage`'s reductions, as values in
   /// registers beside one vector of `out`. Not for in-place rows across pixels.
   void stage(Halide::Func stage, Halide::Func out) const;

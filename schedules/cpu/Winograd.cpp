@@ -28,6 +28,8 @@ using namespace winograd;
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
+  if (const std::string why = whyNotReduced(spec) + whyNotScaled(spec); !why.empty())
+    return why;
   const bool plain = spec.get("r") == 3 && spec.get("r", 1) == 3 && spec.get("s") == 1 &&
                      spec.get("s", 1) == 1 && spec.get("d") == 1 && spec.get("d", 1) == 1 &&
                      spec.get("g") == 1;

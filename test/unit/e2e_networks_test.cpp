@@ -58,3 +58,47 @@ TEST(Networks, MirroredConvolutions) {
     {"name": "e", "op": "add", "inputs": ["x", "d"]})",
               "e"));
 }
+
+// Elements elsewhere, at every size that the shapes allow; pictures change places, too.
+TEST(Networks, ElementsElsewhere) {
+  expectAgreement(network("[2, 3, 8, 6]",
+                          R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "padding": "same"},
+    {"name": "b", "op": "reshape", "shape": [0, 16, -1, 0]},
+    {"name": "c", "op": "slice", "offset": [0, 3, 1, 0], "size": [0, 7, 2, 0]},
+    {"name": "d", "op": "conv", "channels": 5, "kernel": 3, "padding": "same"},
+    {"name": "e", "op": "flatten"}, {"name": "f", "op": "activation", "type": "relu"},
+    {"name": "g", "op": "dense", "units": 4})",
+                          "g"));
+  expectAgreement(network("[3, 4, 5, 6]", R"({"name": "a", "op": "transpose", "perm": [3, 2, 0, 1]},
+    {"name": "b", "op": "conv", "channels": 9, "kernel": [3, 4]},
+    {"name": "c", "op": "slice", "offset": [2, 0, 0, 0], "size": [3, 0, 0, 0]},
+    {"name": "d", "op": "reshape", "shape": [1, 27, 1, 1]})",
+                          "d"));
+}
+
+// A classifier of windows as one pass, and where its padding forbids that, as a batch of windows.
+TEST(Networks, SlidingWindows) {
+  for (const char *padding : {"", R"(, "padding": "same")"})
+    for (const char *where : {"", R"(, "padding": "center")"})
+      expectAgreement(network("[2, 3, 17, 14]",
+                              R"({"name": "s", "op": "sliding_window", "window": [9, 8], "stride": [2, 1])" +
+                                  std::string(where) +
+                                  R"(, "layers": [{"op": "conv", "channels": 9, "kernel": 3)" + padding +
+                                  R"(, "norm": "batch", "activation": "relu"},
+    {"op": "maxpool", "kernel": 2}, {"op": "conv", "channels": 6, "kernel": 2}, {"op": "dense", "units": 5}]})",
+                              "s"));
+}
+
+// Norms of every type inside convolutions, deconvolutions, sums and dense layers, and on their own.
+TEST(Networks, NormsOfEachImage) {
+  expectAgreement(network(
+      "[2, 3, 13, 9]",
+      R"({"name": "a", "op": "conv", "channels": 20, "kernel": 3, "norm": "instance", "activation": "relu"},
+    {"name": "b", "op": "deconv", "channels": 24, "kernel": 2, "stride": 2, "norm": {"type": "group", "groups": 4},
+     "activation": "silu"},
+    {"name": "c", "op": "add", "inputs": ["b", "b"], "norm": {"type": "layer", "affine": false}},
+    {"name": "d", "op": "concat", "inputs": ["c", "b"], "norm": {"type": "group", "groups": 3, "eps": 0.01}},
+    {"name": "e", "op": "maxpool", "kernel": 2}, {"name": "f", "op": "norm", "type": "layer"},
+    {"name": "g", "op": "dense", "units": 6, "norm": {"type": "group", "groups": 2}})",
+      "g"));
+}

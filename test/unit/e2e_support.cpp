@@ -38,6 +38,7 @@ std::string differences(mlir::MLIRContext &context, const std::string &json, con
   auto result = checkModel(context, diagnostics, *model, compile, options);
   if (!result)
     return text + "the compiler or the interpreter failed\n";
+  text.clear(); // warnings
   for (const std::string &problem : result->problems)
     out << problem << "\n";
   for (const CheckRow &row : result->layers)

@@ -162,7 +162,8 @@ TEST(GradientNetworks, PoolsAndResizing) {
     {"name": "c", "op": "conv", "channels": 4, "kernel": 1}, {"name": "u", "op": "unpool", "pool": "p"})",
               "u", "[2, 4, 6, 8]"));
   for (const char *fields : {R"("scale": 2, "mode": "nearest")", R"("size": [12, 16], "mode": "bilinear")",
-                             R"("size": [12, 16], "mode": "bilinear", "align_corners": true)"})
+                             R"("size": [12, 16], "mode": "bilinear", "align_corners": true)",
+                             R"("size": [12, 16], "mode": "bicubic")", R"("scale": 2, "mode": "zeros")"})
     expectGradients(
         regress(kConv + R"(, {"name": "u", "op": "upsample", )" + fields + "}", "u", "[2, 4, 12, 16]"));
   for (const char *mode : {"zero", "reflect", "replicate"})
@@ -170,6 +171,23 @@ TEST(GradientNetworks, PoolsAndResizing) {
                                 std::string(mode) +
                                 R"("}, {"name": "c", "op": "crop", "size": [5, 9], "offset": [1, 2]})",
                             "c", "[2, 4, 5, 9]"));
+}
+
+TEST(GradientNetworks, Means) {
+  expectGradients(
+      regress(kConv + R"(, {"name": "p", "op": "avgpool", "kernel": 3, "stride": [2, 1], "padding": "same"})",
+              "p", "[2, 4, 3, 8]"));
+  expectGradients(
+      regress(kConv + R"(, {"name": "p", "op": "avgpool", "kernel": [2, 3], "stride": 2, "padding": 1,
+    "ceil": true, "count_include_pad": true}, {"name": "c", "op": "conv", "channels": 3, "kernel": 1})",
+              "c", "[2, 3, 4, 5]"));
+  expectGradients(regress(kConv + R"(, {"name": "p", "op": "adaptive_avgpool", "size": [4, 3]},
+    {"name": "c", "op": "conv", "channels": 4, "kernel": 1, "activation": "tanh"},
+    {"name": "u", "op": "upsample", "like": "a", "mode": "bilinear"}, {"name": "s", "op": "add", "inputs": ["a", "u"]})",
+                          "s", "[2, 4, 6, 8]"));
+  expectGradients(regress(kConv + R"(, {"name": "p", "op": "global_avgpool"},
+    {"name": "c", "op": "conv", "channels": 3, "kernel": 1})",
+                          "c", "[2, 3, 1, 1]"));
 }
 
 TEST(GradientNetworks, JunctionsNormsAndDropout) {
@@ -193,6 +211,23 @@ TEST(GradientNetworks, JunctionsNormsAndDropout) {
   expectGradients(regress(kConv + R"(, {"name": "s", "op": "softmax"},
     {"name": "b", "op": "conv", "channels": 3, "kernel": 1}, {"name": "l", "op": "log_softmax"})",
                           "l", "[2, 3, 6, 8]"));
+}
+
+TEST(GradientNetworks, NormsOfEachImage) {
+  expectGradients(regress(
+      R"({"name": "a", "op": "conv", "channels": 4, "kernel": 3, "padding": "same", "norm": "instance",
+    "activation": "silu"}, {"name": "b", "op": "conv", "channels": 6, "kernel": 3,
+    "norm": {"type": "group", "groups": 3, "eps": 0.01}, "activation": "relu"},
+    {"name": "c", "op": "conv", "channels": 3, "kernel": 1, "norm": "layer"})",
+      "c", "[2, 3, 4, 6]"));
+  // Behind other ops, read twice, without vectors, frozen, shared.
+  expectGradients(
+      regress(kConv + R"(, {"name": "n", "op": "norm", "type": "group", "groups": 2, "affine": false},
+    {"name": "s", "op": "add", "inputs": ["a", "n"], "norm": "layer"},
+    {"name": "up", "op": "deconv", "channels": 4, "kernel": 2, "stride": 2, "norm": {"type": "instance", "frozen": true}},
+    {"name": "b", "op": "conv", "channels": 4, "kernel": 1, "norm": "layer"},
+    {"name": "c", "op": "conv", "channels": 4, "kernel": 1, "norm": "layer", "share": "b"})",
+              "c", "[2, 4, 12, 16]"));
 }
 
 TEST(GradientNetworks, Losses) {
@@ -236,7 +271,7 @@ TEST(GradientNetworks, FrozenPartsPassGradientsOn) {
 }
 
 TEST(GradientNetworks, FirstStepsAgreeWithPyTorch) {
-  for (std::string name : {"small_sgd", "single_sgd"}) {
+  for (std::string name : {"small_sgd", "norms_sgd", "single_sgd"}) {
     SCOPED_TRACE(name);
     std::string path = std::string(SEGC_TRAINING_GOLDENS) + "/" + name;
     auto text = llvm::MemoryBuffer::getFile(path + ".json");
@@ -281,6 +316,6 @@ TEST(GradientNetworks, FirstStepsAgreeWithPyTorch) {
       for (size_t i = 0; i < expected.data.size(); ++i)
         EXPECT_NEAR(result.data[i], expected.data[i], 1e-6 * largest) << weight.str(); // the file has f32
     }
-    EXPECT_EQ(gradients, name == "small_sgd" ? 10u : 2u);
+    EXPECT_EQ(gradients, name == "small_sgd" ? 10u : name == "norms_sgd" ? 11u : 2u);
   }
 }

@@ -128,12 +128,22 @@ private:
     return "\"type\": \"" + type + "\"" + (alpha ? ", \"alpha\": 0.3" : "");
   }
 
+  /// Groups that do not divide the channels are thrown away with their layer.
+  std::string normFields() {
+    std::string type = oneOf({"batch", "batch", "batch", "batch", "instance", "group", "layer"});
+    std::string text = "\"type\": \"" + type + "\"";
+    if (type == "group")
+      text += ", \"groups\": " + std::to_string(oneOf<int64_t>({1, 2, 3, 4, 8, 16}));
+    if (chance(20))
+      text += ", \"eps\": 0.01, \"affine\": false";
+    return text;
+  }
+
   /// What may stand behind a convolution, concat or addition in the same layer.
   std::string tail(bool norm) {
     std::string text;
     if (norm && chance(35))
-      text += chance(80) ? ", \"norm\": \"batch\""
-                         : ", \"norm\": {\"type\": \"batch\", \"eps\": 0.01, \"affine\": false}";
+      text += ", \"norm\": {" + normFields() + "}";
     if (chance(50))
       text += ", \"activation\": {" + activation() + "}";
     return text;
@@ -168,11 +178,63 @@ private:
     return text + tail(true);
   }
 
+  /// Elements elsewhere. Reshapes exchange small factors between the axes.
+  std::string relayout(const Known &x) {
+    std::vector<int64_t> shape = x.shape, offset(4), size(4);
+    std::string field;
+    switch (between(0, 3)) {
+    case 0:
+      return layer("flatten", x.name, "");
+    case 1:
+      for (int i = 0; i < 3; ++i) {
+        int64_t from = between(0, 3), to = between(0, 3), factor = oneOf<int64_t>({2, 3, shape[from]});
+        if (shape[from] % factor == 0) {
+          shape[from] /= factor;
+          shape[to] *= factor;
+        }
+      }
+      if (chance(40))
+        shape[between(0, 3)] = -1;
+      return layer("reshape", x.name, ", \"shape\": " + list(shape));
+    case 2:
+      shape = {0, 1, 2, 3};
+      std::shuffle(shape.begin() + (chance(60) ? 1 : 0), shape.end(), random);
+      return layer("transpose", x.name, ", \"perm\": " + list(shape));
+    }
+    for (size_t axis = 0; axis < 4; ++axis)
+      if (chance(axis ? 60 : 25)) {
+        offset[axis] = between(0, shape[axis] - 1);
+        size[axis] = between(1, shape[axis] - offset[axis]);
+      }
+    return layer("slice", x.name, ", \"offset\": " + list(offset) + ", \"size\": " + list(size));
+  }
+
+  /// A classifier on windows, most of the time one that is one pass.
+  std::string slidingWindow(const Known &x) {
+    std::vector<int64_t> window = {std::min<int64_t>(x.shape[2], between(2, 12)),
+                                   std::min<int64_t>(x.shape[3], between(2, 12))};
+    std::string fields =
+        ", \"window\": " + list(window) + ", \"stride\": " + pair([&] { return between(1, 4); });
+    if (chance(30))
+      fields += ", \"padding\": \"center\"";
+    if (chance(20))
+      fields += ", \"border\": \"image\"";
+    std::string body;
+    for (int64_t i = 0, count = between(0, 2); i < count; ++i)
+      body += chance(60) ? "{\"op\": \"conv\", \"channels\": " + std::to_string(between(1, 20)) +
+                               ", \"kernel\": " + pair([&] { return between(1, 3); }) +
+                               (chance(25) ? ", \"padding\": \"same\"" : "") + tail(true) + "}, "
+                         : "{\"op\": \"maxpool\", \"kernel\": 2}, ";
+    return layer("sliding_window", x.name,
+                 fields + ", \"layers\": [" + body +
+                     "{\"op\": \"dense\", \"units\": " + std::to_string(between(1, 20)) + tail(true) + "}]");
+  }
+
   void throwLayer() {
     const Known x = some();
     auto name = [&] { return "l" + std::to_string(layers.size()); };
     Known known{name(), {}, false, false, x.name};
-    switch (between(0, 15)) {
+    switch (between(0, 17)) {
     default: // also 0 to 3
       known.isConv = true;
       accept(layer("conv", x.name, convolution(x, false)), known);
@@ -191,18 +253,28 @@ private:
       break;
     }
     case 6: {
-      known.isPool = true;
+      if (chance(30)) {
+        accept(chance(40)
+                   ? layer("global_avgpool", x.name, "")
+                   : layer("adaptive_avgpool", x.name, ", \"size\": " + pair([&] { return between(1, 8); })),
+               known);
+        break;
+      }
+      bool mean = chance(50);
+      known.isPool = !mean;
       int64_t kernel = between(2, 3);
       std::string fields = ", \"kernel\": " + pair([&] { return chance(80) ? kernel : between(1, 4); });
       if (chance(40))
         fields += ", \"stride\": " + pair([&] { return between(1, 3); });
       if (chance(40))
         fields += ", \"padding\": " + padding(1, true);
-      if (chance(15))
+      if (chance(15) && !mean)
         fields += ", \"dilation\": " + pair([&] { return between(1, 2); });
       if (chance(30))
         fields += ", \"ceil\": true";
-      accept(layer("maxpool", x.name, fields), known);
+      if (mean && chance(50))
+        fields += ", \"count_include_pad\": true";
+      accept(layer(mean ? "avgpool" : "maxpool", x.name, fields), known);
       break;
     }
     case 7:
@@ -226,15 +298,18 @@ private:
       break;
     }
     case 10: {
-      std::string names;
+      std::string names, op = oneOf({"add", "add", "sub", "mul"});
       int count = 0;
-      for (const Known &other : values)
-        if (other.shape == x.shape && chance(70)) {
+      for (const Known &other : values) {
+        bool fits = other.shape.size() == x.shape.size();
+        for (size_t axis = 0; fits && axis < x.shape.size(); ++axis) // extents of 1 are repeated
+          fits = other.shape[axis] == x.shape[axis] || other.shape[axis] == 1 || x.shape[axis] == 1;
+        if (fits && chance(70))
           names += (count++ ? ", \"" : "\"") + other.name + "\"";
-        }
+      }
       if (count > 1)
-        accept("{\"name\": \"" + name() + "\", \"op\": \"add\", \"inputs\": [" + names + "]" + tail(true) +
-                   "}",
+        accept("{\"name\": \"" + name() + "\", \"op\": \"" + op + "\", \"inputs\": [" + names + "]" +
+                   tail(true) + "}",
                known);
       break;
     }
@@ -247,8 +322,9 @@ private:
             (chance(60) ? std::string("2") : oneOf<std::string>({"3", "1.5", "0.5", "[2, 1]", "[1.25, 3]"}));
       else if (chance(50))
         target = "\"size\": " + list({between(1, 40), between(1, 40)});
-      std::string mode = chance(50) ? ", \"mode\": \"nearest\"" : ", \"mode\": \"bilinear\"";
-      if (mode.find("bilinear") != std::string::npos && chance(40))
+      std::string mode =
+          ", \"mode\": \"" + oneOf<std::string>({"nearest", "bilinear", "bicubic", "zeros"}) + "\"";
+      if (mode.find("bi") != std::string::npos && chance(40))
         mode += ", \"align_corners\": true";
       accept(layer("upsample", x.name, ", " + target + mode), known);
       break;
@@ -271,14 +347,25 @@ private:
     }
     case 13:
       accept(chance(50) ? layer("activation", x.name, ", " + activation())
-                        : layer("norm", x.name, ", \"type\": \"batch\""),
+                        : layer("norm", x.name, ", " + normFields()),
              known);
       break;
     case 14:
+      if (chance(30) && x.shape[1] * x.shape[2] * x.shape[3] < 4000) {
+        accept(layer("dense", x.name, ", \"units\": " + std::to_string(channels()) + tail(true)), known);
+        break;
+      }
       accept(layer(chance(70) ? oneOf({"softmax", "log_softmax"}) : "dropout", x.name, ""), known);
       break;
     case 15:
-      accept(layer("argmax", x.name, ""), known);
+      if (mostMacs != kMostTrainingMacs) // what only an argmax reads has no loss
+        accept(layer("argmax", x.name, ""), known);
+      break;
+    case 16:
+      accept(relayout(x), known);
+      break;
+    case 17:
+      accept(slidingWindow(x), known);
       break;
     }
   }

@@ -56,6 +56,19 @@ const std::vector<OpCase> kCases = {
     {"upsample", "mode = \"bilinear\"", {"1x2x3x4xf32", "1x1x4x9xf32"}},
     {"upsample_transpose", "mode = \"bilinear\"", {"1x2x6x5xf32", "1x2x3x4xf32"}},
     {"upsample_transpose", "mode = \"nearest\"", {"1x2x6x5xf32", "1x2x4x5xf32"}},
+    {"upsample", "mode = \"bicubic\", size = array<i64: 7, 5>", {"1x2x3x4xf32"}},
+    {"upsample", "mode = \"bicubic\", align_corners, size = array<i64: 2, 9>", {"1x1x5x3xf32"}},
+    {"upsample", "mode = \"zeros\", size = array<i64: 6, 2>", {"1x2x3x5xf32"}},
+    {"upsample_transpose", "mode = \"bicubic\"", {"1x2x6x5xf32", "1x2x3x4xf32"}},
+    {"upsample_transpose", "mode = \"zeros\"", {"1x2x6x8xf32", "1x2x3x4xf32"}},
+    {"avgpool", kPool, {"2x2x5x7xf32"}},
+    {"avgpool", kPool + ", padding = array<i64: 1, 1, 1, 0>, ceil, count_include_pad", {"1x2x6x6xf32"}},
+    {"avgpool", "kernel = array<i64: 3, 2>, stride = array<i64: 1, 3>, same", {"1x2x5x7xf32"}},
+    {"avgpool_transpose", kPool + ", padding = array<i64: 1, 1, 1, 1>, ceil", {"1x2x4x4xf32", "1x2x6x6xf32"}},
+    {"adaptive_avgpool", "size = array<i64: 3, 2>", {"1x2x7x9xf32"}},
+    {"adaptive_avgpool", "size = array<i64: 0, 5>", {"1x2x3x3xf32"}},
+    {"adaptive_avgpool", "", {"1x2x7x9xf32", "1x1x1x4xf32"}},
+    {"adaptive_avgpool_transpose", "", {"1x2x3x4xf32", "1x2x7x9xf32"}},
     {"crop", "size = array<i64: 2, 3>, offset = array<i64: 1, 2>", {"1x2x5x6xf32"}},
     {"crop", "size = array<i64: 2, 3>", {"1x2x5x6xf32"}},
     {"crop", "", {"1x2x5x6xf32", "1x1x4x6xf32", "1x3x5x3xf32"}},
@@ -63,8 +76,24 @@ const std::vector<OpCase> kCases = {
     {"pad", "", {"1x2x3x4xf32", "1x2x6x8xf32"}},
     {"concat", "", {"2x1x3x3xf32", "2x3x3x3xf32", "2x2x3x3xf32"}},
     {"slice", "offset = 1 : i64, size = 2 : i64", {"2x4x3x3xf32"}},
+    {"reshape", "shape = array<i64: 0, 6, -1, 2>", {"2x4x3x3xf32"}},
+    {"reshape", "", {"2x4x3x3xf32", "6x3x2x2xf32"}},
+    {"transpose", "perm = array<i64: 0, 1, 3, 2>", {"2x4x3x5xf32"}},
+    {"transpose", "perm = array<i64: 3, 2, 0, 1>, channels = 3 : i64", {"2x4x3x5xf32"}},
+    {"windows", "kernel = array<i64: 3, 2>, stride = array<i64: 1, 2>", {"2x2x5x6xf32"}},
+    {"windows",
+     "kernel = array<i64: 3, 4>, stride = array<i64: 2, 1>, padding = array<i64: 1, 0, 2, 1>",
+     {"1x2x5x4xf32"}},
+    {"windows_transpose", "kernel = array<i64: 2, 2>", {"24x2x2x2xf32", "2x2x4x5xf32"}},
+    {"windows_transpose", "kernel = array<i64: 1, 1>", {"12x3x1x1xf32", "2x1x2x3xf32"}},
     {"embed", "offset = 1 : i64, channels = 5 : i64", {"2x2x3x3xf32"}},
     {"add", "", {"1x2x3x3xf32", "1x2x3x3xf32"}},
+    {"sub", "", {"1x2x3x3xf32", "1x2x3x3xf32"}},
+    {"scale", "factor = -2.5", {"1x2x3x3xf32"}},
+    {"broadcast", "", {"2x3x1x1xf32", "2x3x4x5xf32"}},
+    {"broadcast", "", {"1x1x4x5xf32", "2x3x1x5xf32"}},
+    {"reduce_sum", "axes = array<i64: 2, 3>", {"2x3x4x5xf32"}},
+    {"reduce_sum", "axes = array<i64: 0, 1, 3>", {"2x3x4x5xf32"}},
 };
 
 /// Counted operands, but indices below the window's pixels.
@@ -171,7 +200,7 @@ TEST(Adjoint, InnerProductsAgree) {
 
 TEST(Adjoint, TransposingTwiceGivesTheOpBack) {
   for (const OpCase &test : kCases) {
-    if (test.op == "add" || test.op == "concat")
+    if (test.op == "add" || test.op == "sub" || test.op == "concat")
       continue; // several operands: their transposes are no single op
     SCOPED_TRACE(test.op + " {" + test.attributes + "}");
     Transposer t(test);

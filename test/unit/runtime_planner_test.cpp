@@ -119,6 +119,7 @@ TEST(Sizes, OperatorsAndRounding) {
   const uint32_t times = t.node(SizeOp::Mul, h, 0, -2);
   const uint32_t low = t.node(SizeOp::Min, h, w, 0), high = t.node(SizeOp::Max, h, w, 0);
   const uint32_t sum = t.node(SizeOp::Add, low, high, 0);
+  const uint32_t product = t.node(SizeOp::Product, h, minus, 0);
   std::vector<int64_t> v;
   ASSERT_EQ(sizesOf(t, nullptr, v), SEGC_MODEL_OK);
   EXPECT_EQ(v[minus], -4);
@@ -127,6 +128,7 @@ TEST(Sizes, OperatorsAndRounding) {
   EXPECT_EQ(v[low], 5);
   EXPECT_EQ(v[high], 7);
   EXPECT_EQ(v[sum], 12);
+  EXPECT_EQ(v[product], -28);
   const int64_t other[4] = {2, 3, 10, 20};
   ASSERT_EQ(sizesOf(t, other, v), SEGC_MODEL_OK);
   EXPECT_EQ(v[half], -3);
@@ -135,7 +137,7 @@ TEST(Sizes, OperatorsAndRounding) {
 
 TEST(Sizes, OverflowAndMalformedNodesAreErrors) {
   const int64_t shape[4] = {1, 1, kMaxExtent, kMaxExtent};
-  for (SizeOp op : {SizeOp::Add, SizeOp::Sub, SizeOp::Mul}) {
+  for (SizeOp op : {SizeOp::Add, SizeOp::Sub, SizeOp::Mul, SizeOp::Product}) {
     TableBuilder t;
     const uint32_t n = t.symbol(0, 0, 1), one = t.constant(1), h = t.symbol(0, 2, 1), w = t.symbol(0, 3, 1);
     t.inputs.push_back({t.str("x"), DType::F32, 4, {n, one, h, w}});

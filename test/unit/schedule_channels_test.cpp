@@ -1,6 +1,6 @@
 /// \file Softmax, its logarithm and argmax against double-precision loops, with NaN, infinities and ties.
 // SPDX-License-Identifier: MIT
-#include "test/unit/schedule_memory_support.h"
+#include "test/unit/schedule_scores_support.h"
 
 using namespace Halide;
 
@@ -12,35 +12,6 @@ std::string problem(const std::string &op, int c, int in, int out) {
 }
 
 const Extents kSizes[] = {{0, 1, 1, 1}, {0, 5, 3, 2}, {0, 37, 2, 1}};
-
-/// The largest error of one run over what f32 allows: a difference d to the maximum is rounded by up to
-/// |d| * 2^-24, which is the relative error of its exponential and the absolute one of its logarithm, the
-/// result likewise; 1e-6 for everything else. NaNs and infinities must agree; values below 1e-30 may vanish.
-double softmaxError(const Buffer<float> &x, const Buffer<float> &y, bool logarithm) {
-  double worst = 0;
-  const int c = x.dim(0).extent();
-  Buffer<float> pixels = y.sliced(0);
-  pixels.for_each_element([&](int px, int py, int n) {
-    double top = -INFINITY, sum = 0;
-    for (int i = 0; i < c; i++)
-      top = std::max<double>(top, x(i, px, py, n));
-    for (int i = 0; i < c; i++)
-      sum += std::exp(x(i, px, py, n) - top);
-    for (int i = 0; i < c; i++) {
-      const double d = x(i, px, py, n) - top, want = logarithm ? d - std::log(sum) : std::exp(d) / sum;
-      const double got = y(i, px, py, n);
-      if (std::isnan(want) || std::isinf(want)) {
-        worst = same(got, want) ? worst : INFINITY;
-        continue;
-      }
-      const double allowed =
-          (1e-6 + (std::fabs(d) + std::fabs(want)) * 0x1p-23) * (logarithm ? 1 : std::max(want, 1e-30));
-      const double off = std::fabs(got - want) / allowed;
-      worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
-    }
-  });
-  return worst;
-}
 
 TEST(MemoryKernels, Softmax) {
   std::mt19937 random(6);
@@ -113,18 +84,8 @@ TEST(MemoryKernels, Argmax) {
           else
             x.fill([&] { return Values{random, kind == 1 && random() % 8 == 0}(); });
           kernel.run({x.view}, {y.view});
-          int wrong = 0;
-          y.view.for_each_element([&](int, int px, int py, int n) {
-            int best = 0;
-            for (int i = 1; i < c; i++) {
-              const float v = x.view(i, px, py, n), soFar = x.view(best, px, py, n);
-              if (!std::isnan(soFar) && (std::isnan(v) || v > soFar))
-                best = i;
-            }
-            wrong += y.view(0, px, py, n) != best;
-          });
-          EXPECT_EQ(wrong, 0) << kernel.spec.print() << " " << name(isa) << " kind " << kind << " width "
-                              << e.w;
+          EXPECT_EQ(wrongClasses(x.view, y.view), 0)
+              << kernel.spec.print() << " " << name(isa) << " kind " << kind << " width " << e.w;
           EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
         }
     }

@@ -146,20 +146,13 @@ TEST(MemoryKernels, Unpooling) {
   }
 }
 
-/// PyTorch's bilinear interpolation in double.
-double bilinear(const Buffer<float> &in, int c, int x, int y, int n, int outW, int outH, bool align) {
-  auto locate = [&](int i, int size, int out, int &low, int &high) {
-    const double at = align ? (out > 1 ? double(i) * (size - 1) / (out - 1) : 0)
-                            : std::max((i + 0.5) * size / out - 0.5, 0.0);
-    low = std::min(int(at), size - 1);
-    high = std::min(low + 1, size - 1);
-    return at - low;
-  };
-  int x0, x1, y0, y1;
-  const double u = locate(x, in.dim(1).extent(), outW, x0, x1),
-               v = locate(y, in.dim(2).extent(), outH, y0, y1);
-  return (1 - v) * ((1 - u) * in(c, x0, y0, n) + u * in(c, x1, y0, n)) +
-         v * ((1 - u) * in(c, x0, y1, n) + u * in(c, x1, y1, n));
+double resized(const Buffer<float> &in, int c, int x, int y, int n, int outW, int outH,
+               const std::string &mode, bool align) {
+  double sum = 0;
+  for (const auto &[py, v] : resizeReads(y, in.dim(2).extent(), outH, mode, align))
+    for (const auto &[px, h] : resizeReads(x, in.dim(1).extent(), outW, mode, align))
+      sum += v * h * in(c, px, py, n);
+  return sum;
 }
 
 void checkUpsample(int c, const std::string &mode, bool align, const std::string &epilogues, Isa isa,
@@ -183,14 +176,13 @@ void checkUpsample(int c, const std::string &mode, bool align, const std::string
     kernel.run(inputs, {y.view});
     double worst = 0;
     y.view.for_each_element([&](int ch, int px, int py, int n) {
-      const float value = mode == "nearest"
-                              ? x.view(ch, int64_t(px) * e.w / outW, int64_t(py) * e.h / outH, n)
-                              : bilinear(x.view, ch, px, py, n, outW, outH, align);
+      const float value = float(resized(x.view, ch, px, py, n, outW, outH, mode, align));
       const double off = std::fabs(y.view(ch, px, py, n) - steps.apply(value, ch, px, py, n));
       worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
     });
-    EXPECT_LE(worst, mode == "nearest" ? 1e-6 : 2e-5) << kernel.spec.print() << " " << name(isa) << " " << e.h
-                                                      << "x" << e.w << " to " << outH << "x" << outW;
+    EXPECT_LE(worst, mode == "nearest" || mode == "zeros" ? 1e-6 : 2e-5)
+        << kernel.spec.print() << " " << name(isa) << " " << e.h << "x" << e.w << " to " << outH << "x"
+        << outW;
     EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
   }
 }
@@ -201,6 +193,8 @@ TEST(MemoryKernels, Upsampling) {
     for (int c : {1, 2, 5, 16, 21, 64}) {
       const std::vector<Extents> sizes = {{c, 1, 1, 1}, {c, 7, 5, 2}, {c, 30, 17, 1}};
       checkUpsample(c, "nearest", false, "", isa, sizes, random);
+      checkUpsample(c, "zeros", false, c == 2 ? " +bias" : "", isa, sizes, random);
+      checkUpsample(c, "bicubic", c % 2, c == 5 ? " +relu" : "", isa, sizes, random);
       checkUpsample(c, "bilinear", c % 2, "", isa, sizes, random);
       checkUpsample(c, "bilinear", c % 2 == 0, c > 5 ? " +add(70) +relu" : " +bias", isa, sizes, random);
     }
@@ -286,6 +280,89 @@ TEST(MemoryKernels, Pointwise) {
       checkPointwise(c, c, c, " +bias +add(" + std::to_string(c) + ")", 1, isa, random);
       checkPointwise(c, c, c, " +relu +add(" + std::to_string(c) + ")", 2, isa, random);
       checkPointwise(c, c + 3, c + 3, " +prelu +add(" + std::to_string(c + 1) + ")", 1, isa, random);
+    }
+}
+
+/// y = v * s + b with one pixel of s for each image and one row of b for all.
+TEST(MemoryKernels, RepeatedOperands) {
+  std::mt19937 random(6);
+  for (Isa isa : isasHere())
+    for (int c : {1, 3, 16, 21, 64}) {
+      if (skipped(isa, random))
+        continue;
+      MemoryKernel kernel("pointwise" + field("c", c) + field("in", c) + field("out", c) + " +mul(0) +add(" +
+                              std::to_string(c) + ") +times(-2) : f32",
+                          isa);
+      if (!kernel)
+        continue;
+      const Extents e{c, 19, 3, 2};
+      Activation<float> x(e, c, NAN), y(e, c, 77.f);
+      Guarded<float> s({c, 1, 1, 2}, {1, c, c, c + 3}, NAN), b({c, 19, 1, 1}, {1, c, 19 * c, 19 * c}, NAN);
+      for (Guarded<float> *each : std::initializer_list<Guarded<float> *>{&x, &s, &b})
+        each->fill(Values{random});
+      auto repeated = [&](Guarded<float> &of, int strideX, int strideN) {
+        halide_dimension_t dims[] = {{0, c, 1, 0}, {0, 19, strideX, 0}, {0, 3, 0, 0}, {0, 2, strideN, 0}};
+        return Buffer<float>(of.view.data(), 4, dims);
+      };
+      kernel.run({x.view, repeated(s, 0, c + 3), repeated(b, c, 0)}, {y.view});
+      int wrong = 0;
+      y.view.for_each_element([&](int ch, int px, int py, int n) {
+        wrong += y.view(ch, px, py, n) !=
+                 (x.view(ch, px, py, n) * s.view(ch, 0, 0, n) + b.view(ch, px, 0, 0)) * -2;
+      });
+      EXPECT_EQ(wrong, 0) << kernel.spec.print() << " " << name(isa);
+      EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
+    }
+}
+
+TEST(MemoryKernels, SumsOverAxes) {
+  std::mt19937 random(7);
+  for (Isa isa : isasHere())
+    for (int c : {1, 3, 16, 21, 70})
+      for (const std::string axes : {"n", "c", "hw", "chw", "nch", "nchw"}) {
+        if (skipped(isa, random))
+          continue;
+        auto sums = [&](char axis) { return axes.find(axis) != std::string::npos; };
+        const Extents e{c, 13, 6, 2},
+            r{sums('c') ? 1 : c, sums('w') ? 1 : 13, sums('h') ? 1 : 6, sums('n') ? 1 : 2};
+        MemoryKernel kernel("reduce_sum" + field("c", c) + field("in", c + 1) + field("out", r.c + 2) +
+                                " axes=" + axes + " : f32",
+                            isa);
+        if (!kernel)
+          continue;
+        Activation<float> x(e, c + 1, NAN), y(r, r.c + 2, 77.f);
+        x.fill(Values{random});
+        kernel.run({x.view}, {y.view});
+        Buffer<double> want(std::vector<int>{r.c, r.w, r.h, r.n});
+        want.fill(0);
+        x.view.for_each_element([&](int ch, int px, int py, int n) {
+          want(sums('c') ? 0 : ch, sums('w') ? 0 : px, sums('h') ? 0 : py, sums('n') ? 0 : n) +=
+              x.view(ch, px, py, n);
+        });
+        int wrong = 0;
+        want.for_each_element(
+            [&](int ch, int px, int py, int n) { wrong += y.view(ch, px, py, n) != want(ch, px, py, n); });
+        EXPECT_EQ(wrong, 0) << kernel.spec.print() << " " << name(isa);
+        EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
+      }
+}
+
+TEST(MemoryKernels, RepeatedChannel) {
+  std::mt19937 random(8);
+  for (Isa isa : isasHere())
+    for (int c : {2, 16, 21}) {
+      MemoryKernel kernel("repeat" + field("c", c) + field("in", 3) + field("out", c + 1) + " : f32", isa);
+      if (!kernel)
+        continue;
+      Activation<float> x({1, 9, 4, 2}, 3, NAN), y({c, 9, 4, 2}, c + 1, 77.f);
+      x.fill(Values{random, true});
+      kernel.run({x.view}, {y.view});
+      int wrong = 0;
+      y.view.for_each_element([&](int ch, int px, int py, int n) {
+        wrong += !same(y.view(ch, px, py, n), x.view(0, px, py, n));
+      });
+      EXPECT_EQ(wrong, 0) << kernel.spec.print() << " " << name(isa);
+      EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
     }
 }
 

@@ -7,20 +7,6 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-/// What a pixel of the large side reads of an axis of the small one: two pixels and the second one's share.
-struct Read {
-  int low, high;
-  double share;
-};
-Read readOf(int o, int in, int out, const std::string &mode, bool align) {
-  if (mode == "nearest")
-    return {int(int64_t(o) * in / out), 0, 0};
-  double at = align ? (out > 1 ? double(o) * (in - 1) / (out - 1) : 0) : (o + 0.5) * in / out - 0.5;
-  at = std::min(std::max(at, 0.), in - 1.);
-  const int low = int(at);
-  return {low, std::min(low + 1, in - 1), at - low};
-}
-
 void checkUpsampleTranspose(int c, const std::string &mode, bool align, bool add, Isa isa,
                             std::mt19937 &random) {
   const int in = c + random() % 3, out = c + random() % 3;
@@ -30,22 +16,20 @@ void checkUpsampleTranspose(int c, const std::string &mode, bool align, bool add
                       isa);
   if (!kernel)
     return;
-  const int sizes[][4] = {{1, 1, 1, 1}, {5, 3, 10, 6}, {7, 4, 30, 13},
-                          {9, 8, 4, 3}, {1, 2, 5, 9},  {6, 5, 1, 1}};
-  for (const auto &[w, h, largeW, largeH] : sizes) {
+  const int sizes[][4] = {{1, 1, 1, 1}, {5, 3, 10, 6}, {7, 4, 30, 13}, {9, 8, 4, 3},
+                          {1, 2, 5, 9}, {6, 5, 1, 1},  {1, 1, 60, 60}, {6, 2, 60, 61}};
+  for (const auto &[w, height, largeW, largeH] : sizes) {
     const int images = 1 + random() % 2;
-    Activation<float> x({c, largeW, largeH, images}, in, NAN), y({c, w, h, images}, out, 77.f);
+    Activation<float> x({c, largeW, largeH, images}, in, NAN), y({c, w, height, images}, out, 77.f);
     x.fill([&] { return uniform(random, -1, 1); });
     y.fill([&] { return uniform(random, -1, 1); });
-    Buffer<double> want(std::vector<int>{c, w, h, images});
+    Buffer<double> want(std::vector<int>{c, w, height, images});
     want.for_each_element(
         [&](int ch, int px, int py, int n) { want(ch, px, py, n) = add ? y.view(ch, px, py, n) : 0; });
     x.view.for_each_element([&](int ch, int px, int py, int n) {
-      const Read a = readOf(px, w, largeW, mode, align), b = readOf(py, h, largeH, mode, align);
-      for (int i : {0, 1})
-        for (int j : {0, 1})
-          if (const double weight = (i ? a.share : 1 - a.share) * (j ? b.share : 1 - b.share); weight != 0)
-            want(ch, i ? a.high : a.low, j ? b.high : b.low, n) += weight * x.view(ch, px, py, n);
+      for (const auto &[i, h] : resizeReads(px, w, largeW, mode, align))
+        for (const auto &[j, v] : resizeReads(py, height, largeH, mode, align))
+          want(ch, i, j, n) += h * v * x.view(ch, px, py, n);
     });
     // In place with `add`.
     kernel.run(add ? std::vector<Buffer<>>{x.view, y.view} : std::vector<Buffer<>>{x.view}, {y.view});
@@ -53,7 +37,7 @@ void checkUpsampleTranspose(int c, const std::string &mode, bool align, bool add
     want.for_each_element(
         [&](int ch, int px, int py, int n) { worst.add(y.view(ch, px, py, n), want(ch, px, py, n)); });
     EXPECT_LE(worst.relative(), 3e-6) << kernel.spec.print() << " " << name(isa) << " " << largeH << "x"
-                                      << largeW << " to " << h << "x" << w;
+                                      << largeW << " to " << height << "x" << w;
     EXPECT_EQ(y.damaged(), 0) << kernel.spec.print() << " " << name(isa);
     if (!add)
       EXPECT_TRUE(sameForAnyThreads(kernel, {x.view}, {y.view}));
@@ -69,6 +53,8 @@ TEST(Transposes, Upsampling) {
       checkUpsampleTranspose(c, "nearest", false, c == 21, isa, random);
       checkUpsampleTranspose(c, "bilinear", false, c == 3 || c == 21, isa, random);
       checkUpsampleTranspose(c, "bilinear", true, false, isa, random);
+      checkUpsampleTranspose(c, "bicubic", c % 2, c == 3, isa, random);
+      checkUpsampleTranspose(c, "zeros", false, false, isa, random);
     }
 }
 

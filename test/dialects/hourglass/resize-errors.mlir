@@ -1,7 +1,7 @@
 // RUN: segc-opt %s -split-input-file -verify-diagnostics
 
 func.func @mode(%x: tensor<1x3x4x5xf32>) {
-  // expected-error @+1 {{mode must be nearest or bilinear, not cubic}}
+  // expected-error @+1 {{mode must be nearest, bilinear, bicubic or zeros, not cubic}}
   %a = hourglass.upsample %x {mode = "cubic", size = array<i64: 6, 6>} : (tensor<1x3x4x5xf32>) -> tensor<1x3x6x6xf32>
   return
 }
@@ -11,6 +11,14 @@ func.func @mode(%x: tensor<1x3x4x5xf32>) {
 func.func @both(%x: tensor<1x3x4x5xf32>) {
   // expected-error @+1 {{needs exactly one of a like operand, size and scale}}
   %a = hourglass.upsample %x, %x {mode = "nearest", size = array<i64: 6, 6>} : (tensor<1x3x4x5xf32>, tensor<1x3x4x5xf32>) -> tensor<1x3x6x6xf32>
+  return
+}
+
+// -----
+
+func.func @corners(%x: tensor<1x3x4x5xf32>) {
+  // expected-error @+1 {{align_corners needs mode bilinear or bicubic}}
+  %a = hourglass.upsample %x {mode = "zeros", align_corners, size = array<i64: 6, 6>} : (tensor<1x3x4x5xf32>) -> tensor<1x3x6x6xf32>
   return
 }
 

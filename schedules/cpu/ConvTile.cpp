@@ -1,0 +1,78 @@
+/// \file Sums of direct convolutions in registers, and the packing their weights need.
+// SPDX-License-Identifier: MIT
+#include "schedules/cpu/ConvTile.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+/// Output channels of one group.
+int groupChannels(const KernelSpec &spec) { return spec.get("k") / spec.get("g"); }
+
+} // namespace
+
+int convLanes(const KernelSpec &spec, Isa isa) {
+  if (spec.get("g") == 1)
+    return lanes(isa);
+  int vector = lanes(isa);
+  while (groupChannels(spec) % vector)
+    vector /= 2;
+  return vector;
+}
+
+std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa) {
+  std::vector<int> legal;
+  const int vector = convLanes(spec, isa), k = spec.get("k");
+  for (int cv : {1, 2, 3, 4}) {
+    const int panel = cv * vector;
+    const bool fits = spec.get("g") > 1
+                          ? groupChannels(spec) % panel == 0
+                          : ceilDiv(k, panel) * panel <= paddedChannels(k) && (cv - 1) * vector < k;
+    if (fits)
+      legal.push_back(cv);
+  }
+  return legal;
+}
+
+Packing convPacking(const KernelSpec &spec, int cv, Isa isa) {
+  const int panel = cv * convLanes(spec, isa), groups = spec.get("g");
+  KernelSpec pack;
+  pack.op = "pack_conv";
+  pack.fields = {{"panel", {panel}}, {"g", {groups}}, {"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
+  pack.words = {{"from", "conv"}};
+  return {pack.print(),
+          {panel, spec.get("c") / groups, spec.get("r", 1), spec.get("r"),
+           groups * ceilDiv(groupChannels(spec), panel)}};
+}
+
+std::string whyNoGroups(const KernelSpec &spec) {
+  return spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g")
+             ? "the groups do not divide the channels"
+             : "";
+}
+
+ConvTile::ConvTile(const KernelSpec &spec, int cv, Isa isa, const Source &source,
+                   const std::function<Expr(const Expr &)> &initial)
+    : vector(convLanes(spec, isa)), panel(cv * vector),
+      w(denseParam("w", convPacking(spec, cv, isa).extents)),
+      r(0, spec.get("c") / spec.get("g"), 0, spec.get("r", 1), 0, spec.get("r"), "r") {
+  const int groups = spec.get("g"), panelsPerGroup = ceilDiv(groupChannels(spec), panel);
+  const Expr firstC = groups == 1 ? Expr(0) : c / panel / panelsPerGroup * (spec.get("c") / groups);
+  sum(c, x, y, n) = initial(c);
+  sum(c, x, y, n) += w(c % panel, r.x, r.y, r.z, c / panel) *
+                     source(firstC + r.x, x * spec.get("s", 1) + r.y * spec.get("d", 1),
+                            y * spec.get("s") + r.z * spec.get("d"), n);
+}
+
+void ConvTile::schedule(const LoopLevel &level) {
+  sum.compute_at(level)
+      .store_in(MemoryType::Register)
+      .bound_extent(c, panel)
+      .vectorize(c, vector)
+      .unroll(c)
+      .unroll(x);
+  sum.update().reorder(c, x, y, n, r.x, r.y, r.z).vectorize(c, vector).unroll(c).unroll(x);
+}
+
+} // namespace segc::schedules

@@ -1,0 +1,46 @@
+/// \file The register tile of direct convolutions: vectors of output channels x pixels, summed over the whole
+/// filter.
+///
+/// Sums start with the bias; per step one broadcast input value is multiplied by `cv` weight vectors for each
+/// pixel of the tile. Weights are panels of cv vectors of output channels.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Epilogue.h"
+#include <functional>
+
+namespace segc::schedules {
+
+/// The element of an operand at (c, x, y, n): a view, or what is made of one on the way.
+using Source = std::function<Halide::Expr(const Halide::Expr &c, const Halide::Expr &x, const Halide::Expr &y,
+                                          const Halide::Expr &n)>;
+
+/// Lanes of a vector: all of the machine's without groups (the last vector is stored under a mask); with
+/// groups the largest power of two that divides a group's channels, so that no vector straddles two groups.
+int convLanes(const KernelSpec &spec, Isa isa);
+/// Channel vectors a register tile may have: panels must not straddle groups, and what they read of
+/// per-channel vectors must exist.
+std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa);
+/// Panels of `cv` vectors.
+Packing convPacking(const KernelSpec &spec, int cv, Isa isa);
+/// "" if the groups divide the channels.
+std::string whyNoGroups(const KernelSpec &spec);
+
+class ConvTile {
+public:
+  /// `spec` is a convolution's; its operand is read through `source`, its sums start with initial(c).
+  ConvTile(const KernelSpec &spec, int cv, Isa isa, const Source &source,
+           const std::function<Halide::Expr(const Halide::Expr &c)> &initial);
+
+  /// The tile lies in registers beside `level`, for one panel and the pixels that are read there.
+  void schedule(const Halide::LoopLevel &level);
+
+  const int vector, panel;
+  const Halide::ImageParam w;
+  Halide::Func sum{"sum"}; ///< (c, x, y, n)
+
+private:
+  const Halide::Var c{"c"}, x{"x"}, y{"y"}, n{"n"};
+  const Halide::RDom r;
+};
+
+} // namespace segc::schedules
