@@ -30,9 +30,10 @@ public:
     auto type = optimizer ? optimizer.getAs<StringAttr>("type") : StringAttr();
     if (!type)
       return module.emitError("hourglass.training has no optimizer with a type");
-    int64_t all = layout.trainableElements;
+    // Where nothing learns (only gradients of inputs are wanted) the programs are empty.
+    const int64_t all = layout.trainableElements;
     begin("norm");
-    if (number("clip_norm") > 0 &&
+    if (all && number("clip_norm") > 0 &&
         failed(launch("sum_squares : f32", {flat("gradients", 0, all)}, {partial()})))
       return failure();
     begin("update");
@@ -41,12 +42,14 @@ public:
                           row, segment)))
         return failure();
     begin("average");
-    if (number("ema") > 0) {
+    if (all && number("ema") > 0) {
       Value average = flat("average", 0, all);
       if (failed(launch("ema : f32", {hyper(0), average, flat("parameters", 0, all)}, {average})))
         return failure();
     }
     begin("accumulate");
+    if (all == 0)
+      return success();
     Value sum = flat("accumulated", 0, all);
     return launch("accumulate : f32", {sum, flat("gradients", 0, all)}, {sum});
   }

@@ -58,7 +58,7 @@ defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relati
 
 // Training.
 defm data : Value<"data", [TrainTool, EvalTool, LookTool], "DIR", "the data set: a folder, or a dataset.json">;
-defm out : Value<"out", [TrainTool, EvalTool, LookTool], "RUN", "the folder of results; of training: checkpoints, log, curves, samples">;
+defm out : Value<"out", [TrainTool, EvalTool, LookTool], "RUN", "the folder of results, of segc-look the picture to write; of training: checkpoints, log, curves, samples">;
 defm resume : Value<"resume", [TrainTool], "RUN", "goes on with a run where its last checkpoint stands">;
 defm split : Value<"split", [TrainTool, EvalTool, LookTool], "NAME", "which part of the data (training: train; evaluating: val, else test, else the first)">;
 defm val_split : Value<"val-split", [TrainTool], "NAME", "what is validated on (default val; none: nothing)">;
@@ -66,7 +66,7 @@ defm batch : Value<"batch", [TrainTool], "N", "pictures in a step (default: the 
 defm accumulate : Value<"accumulate", [TrainTool], "K", "batches whose gradients make one step (default 1)">;
 defm crop : Value<"crop", [TrainTool], "HxW", "size of the crops that are trained on (default: the model's own)">;
 defm augment : Value<"augment", [TrainTool], "JSON", "how pictures are changed at random (docs/data.md)">;
-defm steps : Value<"steps", [TrainTool], "N", "ends after N steps">;
+defm steps : Value<"steps", [TrainTool, LookTool], "N", "ends after N steps (segc-look: 200)">;
 defm epochs : Value<"epochs", [TrainTool], "N", "ends after N passes through the data">;
 defm minutes : Value<"minutes", [TrainTool], "M", "ends after M minutes of this call">;
 defm patience : Value<"patience", [TrainTool], "N", "ends after N validations without a better one">;
@@ -78,12 +78,20 @@ defm shuffle_labels : Flag<"shuffle-labels", [TrainTool], "deals the masks out a
 
 // Evaluating.
 defm masks : Value<"masks", [EvalTool], "DIR", "writes the classes of each picture as a palette PNG">;
-defm json : Value<"json", [EvalTool], "FILE", "writes the scores there too">;
+defm json : Value<"json", [EvalTool, LookTool], "FILE", "writes the numbers there too">;
 defm tta : Value<"tta", [EvalTool], "VIEWS",
   "averages the probabilities of several views: flips (left-right; flips=v, flips=hv), scales=0.75/1/1.25; several by comma">;
 defm tile : Value<"tile", [EvalTool], "HxW", "runs the network on tiles of that size instead of whole pictures">;
 defm overlap : Value<"overlap", [EvalTool], "N", "pixels that neighbouring tiles share (default: a quarter of the tile)">;
-defm count : Value<"count", [EvalTool], "N", "pictures on the contact sheet, the worst first (default 8)">;
+defm count : Value<"count", [EvalTool, LookTool], "N", "pictures on the contact sheet, the worst first (default 8); of segc-look: patches a filter (9)">;
+
+// Looking inside.
+defm layer : Value<"layer", [LookTool], "NAME", "whose channels are looked at (default: the first output)">;
+defm classes : Value<"classes", [LookTool], "a,b", "classes: which channels (default: the first 64)">;
+defm filters : Value<"filters", [LookTool], "a,b", "patches: which channels (default: the first 32)">;
+defm size : Value<"size", [LookTool], "HxW", "classes: of the pictures made; patches: to which pictures are brought first">;
+defm rate : Value<"rate", [LookTool], "R", "classes: length of the first step, in parts of the range of values (default 0.05)">;
+defm decay : Value<"decay", [LookTool], "L", "classes: penalty of being far from gray (default 1)">;
 
 defm help : Flag<"help", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints this">;
 defm version : Flag<"version", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints the version">;

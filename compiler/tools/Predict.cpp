@@ -7,14 +7,14 @@
 #include <cmath>
 
 namespace segc {
-namespace {
 
 using pictures::Planes;
 
-/// Finds input extents from (h, w) on that the network takes; false if none lies within 64 pixels.
-bool findLegal(Instance &instance, const segc_model_info &input, int64_t h, int64_t w, int64_t &legalH,
-               int64_t &legalW) {
+bool findLegal(Instance &instance, int64_t h, int64_t w, int64_t &legalH, int64_t &legalW) {
   constexpr int64_t kReach = 64;
+  segc_model_info input;
+  if (instance.library.inputInfo(instance.model, 0, &input))
+    return false;
   int64_t shape[4] = {1, input.shape[1], 0, 0};
   for (int64_t sum = 0; sum < 2 * kReach; ++sum)
     for (int64_t down = std::max<int64_t>(0, sum - kReach + 1); down <= std::min(sum, kReach - 1); ++down) {
@@ -29,6 +29,8 @@ bool findLegal(Instance &instance, const segc_model_info &input, int64_t h, int6
   return false;
 }
 
+namespace {
+
 /// How a network's output lies on its input.
 struct Fit {
   bool pixelForPixel = false;       ///< else it is a smaller (or larger) map of the whole
@@ -37,7 +39,7 @@ struct Fit {
 
 /// Looks at the legal shape h x w, and where the output is smaller at the next larger one too: an output that
 /// grows with the input pixel for pixel lacks a margin, another one is a map on a coarser grid.
-Fit fitAt(Instance &instance, const segc_model_info &input, int64_t h, int64_t w) {
+Fit fitAt(Instance &instance, int64_t h, int64_t w) {
   auto lacks = [&](int64_t height, int64_t width, Fit &fit) {
     segc_model_info info;
     if (instance.library.outputInfo(instance.model, 0, &info))
@@ -53,9 +55,8 @@ Fit fitAt(Instance &instance, const segc_model_info &input, int64_t h, int64_t w
   if (here.pixelForPixel || here.marginH < 0 || here.marginW < 0)
     return {here.pixelForPixel, 0, 0};
   int64_t nextH, nextW;
-  here.pixelForPixel = findLegal(instance, input, h + 1, w + 1, nextH, nextW) &&
-                       lacks(nextH, nextW, larger) && larger.marginH == here.marginH &&
-                       larger.marginW == here.marginW;
+  here.pixelForPixel = findLegal(instance, h + 1, w + 1, nextH, nextW) && lacks(nextH, nextW, larger) &&
+                       larger.marginH == here.marginH && larger.marginW == here.marginW;
   return here.pixelForPixel ? here : Fit{};
 }
 
@@ -69,9 +70,13 @@ Planes resizeNearest(const Planes &planes, int64_t height, int64_t width) {
   return result;
 }
 
-/// Calls the network on one padded picture. Class numbers fit into floats.
-std::optional<std::string> runPlanes(Instance &instance, const segc_model_info &input, const Planes &planes,
-                                     int repeat, PixelOutput &output, double milliseconds[2]) {
+} // namespace
+
+std::optional<std::string> runPlanes(Instance &instance, const Planes &planes, int repeat,
+                                     PixelOutput &output, double milliseconds[2]) {
+  segc_model_info input;
+  if (instance.library.inputInfo(instance.model, 0, &input))
+    return instance.library.lastError();
   // The model may want another type than f32.
   const std::vector<int64_t> shape = {1, planes.channels, planes.height, planes.width};
   files::Tensor tensor = files::Tensor::fromNumbers(
@@ -91,12 +96,11 @@ std::optional<std::string> runPlanes(Instance &instance, const segc_model_info &
   output.values.channels = rank == 4 ? first.shape[1] : 1;
   output.values.height = first.shape[rank - 2];
   output.values.width = first.shape[rank - 1];
+  // Class numbers fit into floats.
   output.values.values = first.isInteger ? std::vector<float>(first.integers.begin(), first.integers.end())
                                          : std::move(first.floats);
   return std::nullopt;
 }
-
-} // namespace
 
 std::optional<std::string> runOnPicture(Instance &instance, const Planes &image, int repeat,
                                         PixelOutput &output, std::string &note, double milliseconds[2]) {
@@ -109,9 +113,9 @@ std::optional<std::string> runOnPicture(Instance &instance, const Planes &image,
   // Margins are looked for at the shape that the network has now: the picture's may be too small without.
   int64_t h = input.shape[2], w = input.shape[3];
   Fit fit;
-  if ((h > 0 && w > 0) || findLegal(instance, input, image.height, image.width, h, w))
-    fit = fitAt(instance, input, h, w);
-  if (!findLegal(instance, input, image.height + fit.marginH, image.width + fit.marginW, h, w))
+  if ((h > 0 && w > 0) || findLegal(instance, image.height, image.width, h, w))
+    fit = fitAt(instance, h, w);
+  if (!findLegal(instance, image.height + fit.marginH, image.width + fit.marginW, h, w))
     return "no size within 64 pixels of " + std::to_string(image.width + fit.marginW) + " x " +
            std::to_string(image.height + fit.marginH) + " suits the network: " + library.lastError();
   pictures::Margins margins;
@@ -122,8 +126,8 @@ std::optional<std::string> runOnPicture(Instance &instance, const Planes &image,
   if (h != image.height || w != image.width)
     note = "padded from " + std::to_string(image.width) + " x " + std::to_string(image.height) + " to " +
            std::to_string(w) + " x " + std::to_string(h) + " by reflection, cropped back";
-  if (auto why = runPlanes(instance, input, pictures::pad(image, margins, pictures::Edge::Reflect), repeat,
-                           output, milliseconds))
+  if (auto why = runPlanes(instance, pictures::pad(image, margins, pictures::Edge::Reflect), repeat, output,
+                           milliseconds))
     return why;
   Planes &values = output.values;
   if (!fit.pixelForPixel) {

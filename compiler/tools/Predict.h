@@ -18,6 +18,13 @@ struct PixelOutput {
 std::optional<std::string> runOnPicture(Instance &instance, const pictures::Planes &image, int repeat,
                                         PixelOutput &output, std::string &note, double milliseconds[2]);
 
+/// Finds input extents from (h, w) on that the network takes; false if none lies within 64 pixels.
+bool findLegal(Instance &instance, int64_t h, int64_t w, int64_t &legalH, int64_t &legalW);
+
+/// Calls the network on one picture of a legal size; `output` is its first output as it is.
+std::optional<std::string> runPlanes(Instance &instance, const pictures::Planes &planes, int repeat,
+                                     PixelOutput &output, double milliseconds[2]);
+
 /// The class of each pixel: the greatest logit, the first of equals; of one channel, whether it is above 0.
 train::Labels classesOf(const PixelOutput &output);
 

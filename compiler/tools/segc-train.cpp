@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/Trainer.h"
 #include "runtime/files/WriteWhole.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace segc;
@@ -66,6 +67,23 @@ bool chooseSplits(const ToolOptions &options, const train::Dataset &dataset, Tra
 std::string textOf(const std::string &path) {
   std::string text;
   return train::readText(path, text) ? std::string() : text;
+}
+
+/// Puts copies of the files of blocks that the model includes from beside it into the run's folder, where the
+/// copy of the model finds them; those of the zoo are found anyway.
+std::optional<std::string> keepIncludes(const LoadedModel &model, const train::RunFolder &run) {
+  const std::string parent = llvm::sys::path::parent_path(model.path).str(),
+                    folder = (parent.empty() ? "." : parent) + "/";
+  const llvm::SourceMgr &sources = model.diagnostics->sources();
+  for (unsigned i = 1; i <= sources.getNumBuffers(); ++i) {
+    const llvm::MemoryBuffer &buffer = *sources.getMemoryBuffer(i);
+    llvm::StringRef name = buffer.getBufferIdentifier();
+    if (name == model.path || !name.consume_front(folder))
+      continue;
+    if (auto why = run.keep(name.str(), buffer.getBuffer().str()))
+      return why;
+  }
+  return std::nullopt;
 }
 
 /// What a run has in hand before it begins or goes on.
@@ -144,6 +162,8 @@ int beginRun(const ToolOptions &options, const std::string &command) {
                               {"instructions", trainer.variant()},
                               {"data", prepared.data}};
   std::optional<std::string> why = run.keep(kModelCopy, textOf(prepared.model->path));
+  if (!why)
+    why = keepIncludes(*prepared.model, run);
   if (!why && !settings.augment.empty())
     why = run.keep(kAugmentCopy, textOf(settings.augment));
   if (!why)

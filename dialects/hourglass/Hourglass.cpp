@@ -26,6 +26,8 @@ void HourglassDialect::initialize() {
 ReceptiveField widest(ArrayRef<ReceptiveField> operands) {
   ReceptiveField result;
   for (const ReceptiveField &field : operands) {
+    if (field.field >= result.field)
+      result.centre = field.centre;
     result.field = std::max(result.field, field.field);
     result.jump = std::max(result.jump, field.jump);
     result.global |= field.global;

@@ -34,8 +34,7 @@ LogicalResult MaxPoolOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 }
 
 ReceptiveField MaxPoolOp::receptiveField(ArrayRef<ReceptiveField> operands) {
-  WindowMap map = window(0);
-  return operands[0].through(map.kernel, map.dilation, map.stride);
+  return operands[0].through(window(0));
 }
 
 FailureOr<SmallVector<NamedAttribute>> importPoolWindow(LayerBuilder &layer, int64_t largest) {
@@ -97,8 +96,7 @@ LogicalResult UnpoolOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 
 ReceptiveField UnpoolOp::receptiveField(ArrayRef<ReceptiveField> operands) {
   WindowMap map = window(0);
-  ReceptiveField field = operands[0].transposedThrough(map.kernel, map.dilation, map.stride);
-  return widest({field, operands[1].transposedThrough(map.kernel, map.dilation, map.stride)});
+  return widest({operands[0].transposedThrough(map), operands[1].transposedThrough(map)});
 }
 
 SmallVector<Value> UnpoolOp::transpose(OpBuilder &builder, Value cotangent) {

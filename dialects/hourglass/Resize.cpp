@@ -64,10 +64,13 @@ ReceptiveField UpsampleOp::receptiveField(ArrayRef<ReceptiveField> operands) {
   ReceptiveField field = operands[0];
   if (interpolates(getMode())) // reads two neighbours, or four
     field.field += (getMode() == "bilinear" ? 1 : 3) * field.jump;
+  double step = 1; // operand pixels from one result pixel to the next
   if (auto num = getScaleNum())
-    field.jump = field.jump * (*getScaleDen())[0] / (*num)[0];
+    step = static_cast<double>((*getScaleDen())[0]) / static_cast<double>((*num)[0]);
   else if (!in.isDynamicDim(2) && !out.isDynamicDim(2))
-    field.jump = field.jump * in.getDimSize(2) / out.getDimSize(2);
+    step = static_cast<double>(in.getDimSize(2)) / static_cast<double>(out.getDimSize(2));
+  field.centre += field.jump * (step - 1) / 2;
+  field.jump *= step;
   return field;
 }
 

@@ -95,8 +95,7 @@ LogicalResult ConvOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 }
 
 ReceptiveField ConvOp::receptiveField(ArrayRef<ReceptiveField> operands) {
-  WindowMap map = window(0);
-  return operands[0].through(map.kernel, map.dilation, map.stride);
+  return operands[0].through(window(0));
 }
 
 static int64_t windowMacs(Operation *op, Value perPixel, Value weight) {
@@ -292,8 +291,7 @@ LogicalResult DeconvOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 }
 
 ReceptiveField DeconvOp::receptiveField(ArrayRef<ReceptiveField> operands) {
-  WindowMap map = window(0);
-  return operands[0].transposedThrough(map.kernel, map.dilation, map.stride);
+  return operands[0].transposedThrough(window(0));
 }
 
 int64_t DeconvOp::macs() { return windowMacs(*this, getX(), getWeight()); }

@@ -36,19 +36,33 @@ Size WindowMap::transposed(SizeTable &t, Size in, int64_t outputPadding) const {
 int64_t WindowMap::maxBefore() const { return same ? (reach() - 1) / 2 : before; }
 int64_t WindowMap::maxAfter() const { return same ? reach() / 2 : after; }
 
-ReceptiveField ReceptiveField::through(int64_t kernel, int64_t dilation, int64_t stride) const {
+int64_t WindowMap::usualBefore() const { return same ? std::max<int64_t>(reach() - stride, 0) / 2 : before; }
+
+ReceptiveField ReceptiveField::through(int64_t kernel, int64_t dilation, int64_t stride,
+                                       int64_t before) const {
+  // Result pixel o looks at the operand's o * stride - before + (reach - 1) / 2.
   ReceptiveField next = *this;
+  next.centre =
+      centre + (0.5 * static_cast<double>(dilation * (kernel - 1)) - static_cast<double>(before)) * jump;
   next.field = field + static_cast<double>(dilation * (kernel - 1)) * jump;
   next.jump = jump * static_cast<double>(stride);
   return next;
 }
 
-ReceptiveField ReceptiveField::transposedThrough(int64_t kernel, int64_t dilation, int64_t stride) const {
-  // A result pixel meets at most ceil(reach / stride) neighbouring operand pixels.
+ReceptiveField ReceptiveField::through(const WindowMap &map) const {
+  return through(map.kernel, map.dilation, map.stride, map.usualBefore());
+}
+
+ReceptiveField ReceptiveField::transposedThrough(const WindowMap &map) const {
+  // A result pixel meets at most ceil(reach / stride) neighbouring operand pixels; on average those around
+  // (o + before - (reach - 1) / 2) / stride.
   ReceptiveField next = *this;
-  int64_t reach = dilation * (kernel - 1) + 1;
-  next.field = field + static_cast<double>((reach + stride - 1) / stride - 1) * jump;
-  next.jump = jump / static_cast<double>(stride);
+  const int64_t reach = map.reach();
+  const auto stride = static_cast<double>(map.stride);
+  next.centre = centre + (static_cast<double>(map.usualBefore()) - 0.5 * static_cast<double>(reach - 1)) /
+                             stride * jump;
+  next.field = field + static_cast<double>((reach + map.stride - 1) / map.stride - 1) * jump;
+  next.jump = jump / stride;
   return next;
 }
 

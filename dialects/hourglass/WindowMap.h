@@ -26,6 +26,8 @@ struct WindowMap {
   Size transposed(SizeTable &table, Size in, int64_t outputPadding) const;
   /// Bounds of the padding over all operand extents, for aprons.
   int64_t maxBefore() const;
+  /// Padding before the first pixel; with `same`, of operands whose extent is a multiple of the stride.
+  int64_t usualBefore() const;
   int64_t maxAfter() const;
 };
 
@@ -33,11 +35,13 @@ struct WindowMap {
 /// In pixels of the model input; both may be fractions behind upsampling.
 struct ReceptiveField {
   double field = 1, jump = 1;
+  double centre = 0;   ///< the input pixel in the middle of what the first pixel sees
   bool global = false; ///< sees the whole input
-  /// The field after a window of the given reach and stride.
-  ReceptiveField through(int64_t kernel, int64_t dilation, int64_t stride) const;
+  /// The field after a window of the given reach and stride, with `before` pixels of padding.
+  ReceptiveField through(int64_t kernel, int64_t dilation, int64_t stride, int64_t before = 0) const;
+  ReceptiveField through(const WindowMap &map) const;
   /// The field after a transposed window: several operand pixels meet in one result pixel.
-  ReceptiveField transposedThrough(int64_t kernel, int64_t dilation, int64_t stride) const;
+  ReceptiveField transposedThrough(const WindowMap &map) const;
 };
 
 } // namespace segc::hg

@@ -284,6 +284,11 @@ Result<Description> readDescription(const std::string &path) {
   readIgnored(fields, result);
   readSplits(fields, result);
   readInput(fields, result.input);
+  if (result.target == Target::ColourBins) {
+    if (result.input.channels == 3)
+      fields.fail("input", "has 3 channels, which would show the colours that are to be said; 1 is wanted");
+    result.input.channels = 1;
+  }
   readWeights(fields, result);
   checkClasses(fields, result);
   if (result.images.empty())

@@ -56,6 +56,8 @@ std::optional<Failure> RunFolder::writeRecord(const Json &record) {
 }
 
 std::optional<Failure> RunFolder::keep(const std::string &name, const std::string &text) const {
+  std::error_code code; // what cannot be made, cannot be written to either
+  fs::create_directories(fs::path(file(name)).parent_path(), code);
   return files::writeWhole(file(name), text);
 }
 

@@ -23,7 +23,7 @@ public:
   const Json &record() const { return json; }
 
   std::optional<Failure> writeRecord(const Json &record);
-  /// Puts the text into the folder.
+  /// Puts the text into the folder; the name may have folders in it.
   std::optional<Failure> keep(const std::string &name, const std::string &text) const;
 
 private:

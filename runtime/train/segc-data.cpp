@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/pictures/File.h"
 #include "runtime/train/Arguments.h"
+#include "runtime/train/BatchFile.h"
 #include "runtime/train/RunLog.h"
 #include "runtime/train/SampleSheet.h"
 #include "runtime/train/Statistics.h"
@@ -14,14 +15,16 @@ using namespace segc::train;
 namespace {
 
 const std::vector<Flag> flags = {
-    {"out", true, "sheet: the picture to write (.png)"},
-    {"augment", true, "sheet: a JSON of changes; each row shows one picture, first as it is"},
-    {"split", true, "sheet: which part of the data; by default the first"},
-    {"count", true, "sheet: how many cells (24)"},
+    {"out", true, "sheet: the picture to write (.png); batches: the tensors (.safetensors)"},
+    {"augment", true, "a JSON of changes; in a sheet each row shows one picture, first as it is"},
+    {"split", true, "which part of the data; by default the first"},
+    {"count", true, "sheet: how many cells (24); batches: how many samples (one pass)"},
     {"columns", true, "sheet: cells in a row (6)"},
-    {"size", true, "sheet: crops of HEIGHTxWIDTH pixels; by default whole pictures"},
+    {"size", true, "crops of HEIGHTxWIDTH pixels; by default whole pictures"},
     {"show", true, "sheet: overlay (default), image, mask or weights"},
-    {"seed", true, "sheet: of the changes (0)"},
+    {"seed", true, "of the changes (0)"},
+    {"channels", true, "batches: 1 or 3 (3)"},
+    {"multiple", true, "batches: whole pictures are padded to multiples of this (1)"},
     {"json", true, "stats: writes the numbers to a file too"},
     {"help", false, "this list"},
     {"version", false, "the version"},
@@ -109,6 +112,41 @@ int sheet(const Dataset &dataset, const Arguments &arguments) {
   return 0;
 }
 
+/// Samples in the order of the list, or with -augment as training sees them.
+int batches(const Dataset &dataset, const Arguments &arguments) {
+  if (!arguments.has("out"))
+    return fail("say where the tensors go: -out F.safetensors");
+  LoaderOptions options;
+  options.split = arguments.text("split", dataset.splits()[0].name);
+  const auto count = arguments.integer("count", 0, 1, 1000000),
+             seed = arguments.integer("seed", 0, 0, INT64_MAX),
+             channels = arguments.integer("channels", 3, 1, 3),
+             multiple = arguments.integer("multiple", 1, 1, 65535);
+  for (const auto *number : {&count, &seed, &channels, &multiple})
+    if (const Failure *failure = failureOf(*number))
+      return fail(*failure);
+  options.seed = uint64_t(std::get<int64_t>(seed));
+  options.channels = int(std::get<int64_t>(channels));
+  options.multiple = std::get<int64_t>(multiple);
+  options.training = arguments.has("augment");
+  if (options.training && options.multiple > 1)
+    return fail("-multiple is for whole pictures; with -augment give the size of the crops: -size");
+  if (arguments.has("size") && !readSize(arguments.text("size", ""), options.height, options.width))
+    return fail("-size is '" + arguments.text("size", "") + "'; HEIGHTxWIDTH such as 256x320 is wanted");
+  if (options.training) {
+    Result<Augmentation> read = readAugmentation(arguments.text("augment", ""));
+    if (const Failure *failure = failureOf(read))
+      return fail(*failure);
+    options.augmentation = std::get<Augmentation>(read);
+  }
+  const Result<files::TensorFile> made = batchTensors(dataset, options, std::get<int64_t>(count));
+  if (const Failure *failure = failureOf(made))
+    return fail(*failure);
+  if (auto failure = files::write(arguments.text("out", ""), std::get<files::TensorFile>(made)))
+    return fail(*failure);
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -118,9 +156,9 @@ int main(int argc, char **argv) {
   const auto &arguments = std::get<Arguments>(parsed);
   if (arguments.has("help")) {
     printf(
-        "usage: segc-data stats|check|sheet DIR [flags]\n\n"
+        "usage: segc-data stats|check|sheet|batches DIR [flags]\n\n"
         "DIR is a folder of pictures and masks, or a dataset.json. stats counts what is there, check reads\n"
-        "everything and says what is wrong, sheet draws samples.\n\n%s",
+        "everything and says what is wrong, sheet draws samples, batches writes them as tensors.\n\n%s",
         helpOf(flags).c_str());
     return 0;
   }
@@ -129,12 +167,12 @@ int main(int argc, char **argv) {
     return 0;
   }
   const std::vector<std::string> &words = arguments.positional();
-  const std::vector<std::string> commands = {"stats", "check", "sheet"};
+  const std::vector<std::string> commands = {"stats", "check", "sheet", "batches"};
   if (words.size() != 2)
-    return fail("usage: segc-data stats|check|sheet DIR [flags]; -help says more");
+    return fail("usage: segc-data stats|check|sheet|batches DIR [flags]; -help says more");
   const auto command = std::find(commands.begin(), commands.end(), words[0]);
   if (command == commands.end())
-    return fail("there is no command '" + words[0] + "'; stats, check and sheet exist" +
+    return fail("there is no command '" + words[0] + "'; stats, check, sheet and batches exist" +
                 suggestion(words[0], commands));
   Result<Dataset> opened = Dataset::open(words[1]);
   if (const Failure *failure = failureOf(opened))
@@ -147,7 +185,9 @@ int main(int argc, char **argv) {
     return stats(dataset, arguments);
   case 1:
     return check(dataset);
-  default:
+  case 2:
     return sheet(dataset, arguments);
+  default:
+    return batches(dataset, arguments);
   }
 }

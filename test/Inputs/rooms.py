@@ -10,7 +10,7 @@ ROOMS = {
     "runtime/core": ["runtime/core", "runtime/include", "HalideRuntime.h"],
     "runtime/include": [],
     "runtime/files": ["runtime/files", "nlohmann"],
-    "runtime/pictures": ["runtime/pictures", "png.h", "jpeglib.h", "tiffio.h"],
+    "runtime/pictures": ["runtime/pictures", "runtime/files", "png.h", "jpeglib.h", "tiffio.h"],
     "runtime/train": ["runtime/train", "runtime/pictures", "runtime/files", "nlohmann"],
     "schedules": ["schedules", "Halide"],
     "dialects/hourglass": ["dialects/hourglass", "mlir", "llvm"],

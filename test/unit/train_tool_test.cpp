@@ -1,5 +1,6 @@
 /// \file Tests of segc-data as a person calls it.
 // SPDX-License-Identifier: MIT
+#include "runtime/files/Safetensors.h"
 #include "runtime/train/Settings.h"
 #include "test/unit/train_support.h"
 #include <cstdio>
@@ -50,6 +51,35 @@ TEST_F(TrainTool, Check) {
   EXPECT_EQ(run("stats " + folder.string()), 1);
 }
 
+TEST_F(TrainTool, Batches) {
+  const std::string file = path("b.safetensors");
+  EXPECT_EQ(run("batches " + folder.string() + " -multiple 8 -channels 1 -out " + file), 0) << err;
+  auto tensors = std::get<segc::files::TensorFile>(segc::files::read(file)).tensors;
+  ASSERT_EQ(tensors.size(), 2u);
+  EXPECT_EQ(tensors[0].shape, (std::vector<int64_t>{2, 1, 16, 24}));
+  EXPECT_FLOAT_EQ(float(tensors[0].numbers()[0]), 100 / 255.0f);
+  EXPECT_EQ(tensors[1].shape, (std::vector<int64_t>{2, 16, 24}));
+  EXPECT_EQ(tensors[1].numbers()[0], 255); // padding
+  EXPECT_EQ(tensors[1].numbers()[size_t(16 * 24 + (3 + 4) * 24 + 2 + 3)], 1);
+
+  // As training sees them: equal seeds, equal bytes, over several epochs.
+  write("aug.json", std::string(R"({"flip_horizontal": 0.5, "noise": 0.1})"));
+  const std::string changed =
+      "batches " + folder.string() + " -size 8x8 -count 5 -augment " + path("aug.json") + " -seed 3 -out ";
+  EXPECT_EQ(run(changed + file), 0) << err;
+  EXPECT_EQ(run(changed + path("again.safetensors")), 0) << err;
+  EXPECT_EQ(read("b.safetensors"), read("again.safetensors"));
+  EXPECT_EQ(std::get<segc::files::TensorFile>(segc::files::read(file)).tensors[0].shape[0], 5);
+
+  EXPECT_EQ(run("batches " + folder.string() + " -count 3 -out " + file), 1);
+  EXPECT_TRUE(says(err, {"the split 'all' has only 2 pictures, not 3"}));
+  write("images/b.png", plain(22, 10, 3, 100));
+  write("masks/b.png", plain(22, 10, 1, 0));
+  EXPECT_EQ(run("batches " + folder.string() + " -out " + path("none")), 1);
+  EXPECT_TRUE(says(err, {"b has 22 x 10 pixels, those before 20 x 10; give the size of the crops"}));
+  EXPECT_FALSE(fs::exists(path("none")));
+}
+
 TEST_F(TrainTool, Sheet) {
   write("aug.json", std::string(R"({"rotate": [-90, 90]})"));
   const std::string sheet = path("sheet.png");
@@ -80,7 +110,8 @@ TEST_F(TrainTool, WhatIsWrong) {
   const std::string data = folder.string();
   const std::pair<std::string, const char *> cases[] = {
       {"", "usage: segc-data"},
-      {"stat " + data, "there is no command 'stat'; stats, check and sheet exist; did you mean 'stats'?"},
+      {"stat " + data,
+       "there is no command 'stat'; stats, check, sheet and batches exist; did you mean 'stats'?"},
       {"stats", "usage: segc-data"},
       {"stats " + data + "/none", "there is no such folder or file"},
       {"sheet " + data, "say where the sheet goes"},
