@@ -11,6 +11,6 @@ for change in sys.argv[3:]:
     place = document
     for folder in folders:
         place = place[int(folder)] if isinstance(place, list) else place[folder]
-    place[field] = json.loads(value)
+    place[int(field) if isinstance(place, list) else field] = json.loads(value)
 with open(sys.argv[2], "w") as file:
     json.dump(document, file, indent=2)
