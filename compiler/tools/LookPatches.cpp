@@ -29,6 +29,7 @@ struct Patch {
 
 struct Source {
   std::string name, path;
+  const train::Item *item = nullptr; ///< of the data set, which then reads it
 };
 
 /// The pictures of the data set's split, or the picture files of a plain folder.
@@ -42,7 +43,7 @@ std::variant<std::vector<Source>, std::string> findPictures(const ToolOptions &o
     if (const auto *failure = train::failureOf(items))
       return *failure;
     for (const train::Item &item : *std::get<0>(items))
-      sources.push_back({item.name, item.image});
+      sources.push_back({item.name, item.image, &item});
     return sources;
   }
   std::error_code code;
@@ -50,7 +51,7 @@ std::variant<std::vector<Source>, std::string> findPictures(const ToolOptions &o
     const std::string ending = llvm::StringRef(entry.path().extension().string()).lower();
     for (const char *known : {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".pgm", ".ppm"})
       if (ending == known)
-        sources.push_back({entry.path().stem().string(), entry.path().string()});
+        sources.push_back({entry.path().stem().string(), entry.path().string(), nullptr});
   }
   if (code)
     return folder + ": cannot be read: " + code.message();
@@ -69,7 +70,7 @@ public:
 
   /// Looks at one picture: of each filter the greatest value counts, so that patches come from several.
   std::optional<std::string> look(const Source &source) {
-    auto read = pictures::readRaster(source.path);
+    auto read = load(source);
     if (auto *why = std::get_if<pictures::Failure>(&read))
       return *why;
     const auto &raster = std::get<pictures::Raster>(read);
@@ -109,6 +110,18 @@ public:
   const std::vector<std::vector<Patch>> &patches() const { return best; }
 
 private:
+  /// As in training: the data set may make pictures smaller.
+  train::Result<pictures::Raster> load(const Source &source) const {
+    if (!source.item)
+      return pictures::readRaster(source.path);
+    train::LoadOptions options;
+    options.weights = false;
+    auto example = viewing.dataset->load(*source.item, options);
+    if (const auto *failure = train::failureOf(example))
+      return *failure;
+    return std::move(std::get<train::Example>(example).image);
+  }
+
   void lookAtFilter(const Planes &values, const Picture &picture, const std::string &name, size_t index) {
     // Only pixels that look at the picture, not at its padding.
     auto inside = [&](int64_t extent, int64_t count) {
