@@ -355,7 +355,9 @@ private:
         accept(layer("dense", x.name, ", \"units\": " + std::to_string(channels()) + tail(true)), known);
         break;
       }
-      accept(layer(chance(70) ? oneOf({"softmax", "log_softmax"}) : "dropout", x.name, ""), known);
+      accept(chance(70) ? layer(oneOf({"softmax", "log_softmax"}), x.name, "")
+                        : layer("dropout", x.name, ", \"rate\": 0.3"),
+             known);
       break;
     case 15:
       if (mostMacs != kMostTrainingMacs) // what only an argmax reads has no loss
