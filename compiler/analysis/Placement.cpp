@@ -229,7 +229,8 @@ void Placement::placeRest() {
       if (group && result == group.getOutputs()[0])
         for (Value operand : group.getInputs())
           if (!places.count(result) && takesOver(group, operand, position[&op])) {
-            places[result] = place(operand);
+            Place taken = place(operand); // a copy: the new entry may move the old ones
+            places[result] = taken;
             ++inPlace;
           }
       if (!places.count(result))
