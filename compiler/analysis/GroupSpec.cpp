@@ -252,7 +252,7 @@ private:
       return readPixels(x, "in");
     }
     if (auto broadcast = dyn_cast<hg::BroadcastOp>(op)) {
-      kernel.spec.op = c == channelsOf(y) ? "pointwise" : "repeat";
+      kernel.spec.op = broadcast.repeatsChannel() ? "repeat" : "pointwise";
       set("c", channelsOf(y));
       set("out", channelsOf(y));
       if (failed(readPixels(x, "in")))

@@ -97,8 +97,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   /// A broadcast along N, H, W is how a kernel reads an operand; channels lie side by side in its vectors.
   static bool absorbable(Value value) {
     auto broadcast = value.getDefiningOp<hg::BroadcastOp>();
-    return broadcast && cast<RankedTensorType>(broadcast.getX().getType()).getDimSize(1) ==
-                            cast<RankedTensorType>(broadcast.getY().getType()).getDimSize(1);
+    return broadcast && !broadcast.repeatsChannel();
   }
 
   static bool isAbsorbed(OpOperand &use) {

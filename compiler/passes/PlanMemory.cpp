@@ -226,12 +226,6 @@ private:
     return copyBody(group, *kernel, op);
   }
 
-  /// Views repeat along all axes but the channels.
-  static bool describesAllPixels(hg::BroadcastOp broadcast) {
-    return cast<RankedTensorType>(broadcast.getX().getType()).getDimSize(1) ==
-           cast<RankedTensorType>(broadcast.getY().getType()).getDimSize(1);
-  }
-
   /// The group's body on what the views show: a convolution's padding is inside its view.
   LogicalResult copyBody(hg::GroupOp group, const GroupKernel &kernel, plan::LaunchOp op) {
     OpBuilder::InsertionGuard guard(b);
@@ -260,8 +254,7 @@ private:
         mapping.map(inner.getResult(0), crop.getX());
         copy->erase();
         continue;
-      } else if (auto broadcast = dyn_cast<hg::BroadcastOp>(copy);
-                 broadcast && describesAllPixels(broadcast)) {
+      } else if (auto broadcast = dyn_cast<hg::BroadcastOp>(copy); broadcast && !broadcast.repeatsChannel()) {
         mapping.map(inner.getResult(0), broadcast.getX()); // the view is the broadcast
         copy->erase();
         continue;

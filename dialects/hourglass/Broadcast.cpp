@@ -33,6 +33,11 @@ LogicalResult BroadcastOp::inferShapes(SizeTable &table, ArrayRef<Shape> operand
   return success();
 }
 
+bool BroadcastOp::repeatsChannel() {
+  return cast<RankedTensorType>(getX().getType()).getDimSize(1) !=
+         cast<RankedTensorType>(getY().getType()).getDimSize(1);
+}
+
 OpFoldResult BroadcastOp::fold(FoldAdaptor) {
   ArrayRef<int64_t> x = cast<RankedTensorType>(getX().getType()).getShape(),
                     like = cast<RankedTensorType>(getLike().getType()).getShape();

@@ -12,6 +12,10 @@ def BroadcastOp : Hourglass_Op<"broadcast", [DeclareOpInterfaceMethods<LinearOpI
   let arguments = (ins Activation:$x, Activation:$like);
   let results = (outs Activation:$y);
   let hasFolder = 1;
+  let extraClassDeclaration = [{
+    /// Is one channel repeated? A view of step 0 cannot show that: channels lie side by side in vectors.
+    bool repeatsChannel();
+  }];
 }
 
 def ReduceSumOp : Hourglass_Op<"reduce_sum", [DeclareOpInterfaceMethods<LinearOpInterface>], ["checkAttributes"]> {
