@@ -335,6 +335,11 @@ std::vector<double> KernelSpec::numbers(const std::string &name) const {
   return values;
 }
 
+double KernelSpec::number(const std::string &name, double fallback) const {
+  const std::vector<double> values = numbers(name);
+  return values.empty() ? fallback : values[0];
+}
+
 std::string KernelSpec::reduction() const {
   return !epilogues.empty() && isReduction(epilogues.back().op) ? epilogues.back().op : "";
 }

@@ -43,6 +43,8 @@ struct KernelSpec {
   std::string word(const std::string &name) const;
   /// The word as numbers; none for a word the spec does not have.
   std::vector<double> numbers(const std::string &name) const;
+  /// The first of them, or `fallback`.
+  double number(const std::string &name, double fallback) const;
   /// What the last epilogue makes of the scores of a pixel: argmax, softmax, log_softmax; empty: the result
   /// is the scores themselves.
   std::string reduction() const;

@@ -14,11 +14,6 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-double numberOr(const KernelSpec &spec, const char *word, double fallback) {
-  const std::vector<double> values = spec.numbers(word);
-  return values.empty() ? fallback : values[0];
-}
-
 void describe(Func loss, Func coefficients, int count) {
   loss.output_buffer().dim(0).set_bounds(0, 1).set_stride(1);
   describeActivation(coefficients.output_buffer(), count, count);
@@ -42,11 +37,11 @@ KernelBuild buildFinishTerms(const KernelSpec &spec) {
   // 1 / sum of weights, and the factor of the positive term.
   const Expr factor = !bce                         ? Expr(1.0)
                       : spec.word("pos") == "auto" ? max(Expr(1.0), t[4]) / max(Expr(1.0), t[3])
-                                                   : Expr(numberOr(spec, "pos", 1));
+                                                   : Expr(spec.number("pos", 1));
   share() = Tuple(mean ? select(weights == Expr(0.0), Expr(0.0), Expr(1.0) / weights) : Expr(1.0), factor);
   const Expr scale = share()[0], pos = share()[1];
   loss(one) = cast<float>(scale * (bce ? pos * t[0] + t[1] : t[0]));
-  const Expr k = scale * Expr(numberOr(spec, "scale", 1));
+  const Expr k = scale * Expr(spec.number("scale", 1));
   coefficients(i, x, y, n) = cast<float>(bce ? select(i == 0, k * pos, k) : k);
   const int count = bce ? 2 : 1;
   describe(loss, coefficients, count);
@@ -75,7 +70,7 @@ public:
     total(c, n) = zeros(3);
     total(c, n) = plus(total(c, n), terms);
     const FuncRef t = total(c, n);
-    const Expr eps(numberOr(spec, "eps", 1)), zero(0.0), both = t[0];
+    const Expr eps(spec.number("eps", 1)), zero(0.0), both = t[0];
     const Expr above = (dice ? Expr(2.0) * both : both) + eps,
                below = t[1] + t[2] + eps - (dice ? zero : both);
     const Expr empty = below == zero, byPredicted = -above / (below * below);
@@ -115,7 +110,7 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   const Expr counted = spec.word("reduction") == "mean" ? cast<double>(parts) : Expr(1.0);
   const Expr share = Expr(1.0) / (counted * Expr(double(classes)));
   loss(one) = cast<float>(cast<double>(parts) / counted - share * mean());
-  const Expr k = -share * Expr(numberOr(spec, "scale", 1));
+  const Expr k = -share * Expr(spec.number("scale", 1));
   coefficients(i, x, y, n) = cast<float>(k * select(i < classes, forGradient.value(min(i, classes - 1), n, 1),
                                                     forGradient.value(max(i - classes, 0), n, 2)));
   describe(loss, coefficients, 2 * classes);

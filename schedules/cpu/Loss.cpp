@@ -19,11 +19,6 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-double numberOr(const KernelSpec &spec, const char *word, double fallback) {
-  const std::vector<double> values = spec.numbers(word);
-  return values.empty() ? fallback : values[0];
-}
-
 bool isLabelLoss(const std::string &kind) {
   return kind == "cross_entropy" || kind == "focal" || kind == "dice" || kind == "soft_iou";
 }
@@ -70,7 +65,7 @@ Loss::Loss(const KernelSpec &spec)
       softmax(isLabelLoss(kind) && channels > 1),
       inputs{activation("x", channels, spec.get("in")),
              activation("target", isLabelLoss(kind) ? 1 : channels, spec.get("t"))},
-      gamma(numberOr(spec, "gamma", 2)), beta(numberOr(spec, "beta", 1)), ignored(spec.numbers("ignore")),
+      gamma(spec.number("gamma", 2)), beta(spec.number("beta", 1)), ignored(spec.numbers("ignore")),
       weights(table("classWeights", spec.numbers("cw"))),
       alpha(table("alphas",
                   {spec.numbers("alpha").empty() ? std::vector<double>{0.25} : spec.numbers("alpha")})) {
@@ -206,7 +201,7 @@ std::string whyNotLoss(const KernelSpec &spec) {
     return "a list of alpha goes with focal, one for each channel";
   if (kind == "cross_entropy" && channels < 2)
     return "cross_entropy needs at least two channels";
-  if (numberOr(spec, "gamma", 2) < 0 || numberOr(spec, "beta", 1) < 0)
+  if (spec.number("gamma", 2) < 0 || spec.number("beta", 1) < 0)
     return "gamma and beta must not be negative";
   return "";
 }
