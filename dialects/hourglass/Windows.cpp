@@ -38,6 +38,16 @@ static FailureOr<Size> positionsAlong(OpT op, SizeTable &table, unsigned axis, S
   return count;
 }
 
+/// The rows and columns of positions in the image `x`.
+template <typename OpT>
+static FailureOr<std::pair<Size, Size>> positionsIn(OpT op, SizeTable &table, const Shape &x) {
+  auto rows = positionsAlong(op, table, 0, x.dims[2]);
+  auto columns = positionsAlong(op, table, 1, x.dims[3]);
+  if (failed(rows) || failed(columns))
+    return failure();
+  return std::pair(*rows, *columns);
+}
+
 static LogicalResult needRank4(Operation *op, ArrayRef<Shape> operands) {
   for (const Shape &shape : operands)
     if (shape.dims.size() != 4)
@@ -55,11 +65,11 @@ LogicalResult WindowsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
   if (failed(needRank4(*this, operands)))
     return failure();
   const Shape &x = operands[0];
-  auto rows = positionsAlong(*this, table, 0, x.dims[2]);
-  auto columns = positionsAlong(*this, table, 1, x.dims[3]);
-  if (failed(rows) || failed(columns))
+  auto positions = positionsIn(*this, table, x);
+  if (failed(positions))
     return failure();
-  results.push_back({{table.product({x.dims[0], *rows, *columns}), x.dims[1], table.constant(getKernel()[0]),
+  auto [rows, columns] = *positions;
+  results.push_back({{table.product({x.dims[0], rows, columns}), x.dims[1], table.constant(getKernel()[0]),
                       table.constant(getKernel()[1])},
                      x.element});
   return success();
@@ -88,10 +98,11 @@ LogicalResult WindowsTransposeOp::inferShapes(SizeTable &table, ArrayRef<Shape> 
     if (failed(requireEqual(*this, table, x.dims[2 + axis], table.constant(getKernel()[axis]),
                             Twine("the operand's ") + (axis ? "width" : "height") + " is not the window's")))
       return failure();
-  auto rows = positionsAlong(*this, table, 0, like.dims[2]);
-  auto columns = positionsAlong(*this, table, 1, like.dims[3]);
-  if (failed(rows) || failed(columns) ||
-      failed(requireEqual(*this, table, x.dims[0], table.product({like.dims[0], *rows, *columns}),
+  auto positions = positionsIn(*this, table, like);
+  if (failed(positions))
+    return failure();
+  auto [rows, columns] = *positions;
+  if (failed(requireEqual(*this, table, x.dims[0], table.product({like.dims[0], rows, columns}),
                           "the operand has another number of windows than `like` has positions")))
     return failure();
   results.push_back({{like.dims[0], x.dims[1], like.dims[2], like.dims[3]}, x.element});
@@ -115,11 +126,11 @@ LogicalResult PositionsOp::inferShapes(SizeTable &table, ArrayRef<Shape> operand
   if (failed(needRank4(*this, operands)))
     return failure();
   const Shape &x = operands[0];
-  auto rows = positionsAlong(*this, table, 0, x.dims[2]);
-  auto columns = positionsAlong(*this, table, 1, x.dims[3]);
-  if (failed(rows) || failed(columns))
+  auto positions = positionsIn(*this, table, x);
+  if (failed(positions))
     return failure();
-  results.push_back({{x.dims[0], table.constant(1), *rows, *columns}, x.element});
+  auto [rows, columns] = *positions;
+  results.push_back({{x.dims[0], table.constant(1), rows, columns}, x.element});
   return success();
 }
 
