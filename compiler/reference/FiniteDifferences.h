@@ -9,7 +9,8 @@ namespace segc::reference {
 struct DifferenceOptions {
   /// Steps tried, each a tenth of the one before, until the function looks smooth; times max(1, |x|).
   double largestStep = 1e-4, smallestStep = 1e-6;
-  /// Tensors of at most so many elements are checked element by element, larger ones along random directions.
+  /// Tensors of at most so many elements are checked element by element, larger ones along random directions,
+  /// or, where all of these meet kinks, at single elements.
   int64_t elements = 64;
   int directions = 3;
   uint64_t seed = 1;

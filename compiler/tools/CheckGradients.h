@@ -23,6 +23,7 @@ struct GradientRow {
   std::string name, shape;
   double differences = 0; ///< from finite differences
   int64_t kinks = 0;      ///< elements left out: a ReLU's edge or a pool's tie within the step
+  bool judged = true;     ///< by differences: somewhere there was no kink
   double stages = 0;      ///< worst of the fused graph, the scheduled graph and the plan
   double library = 0;
   bool ok = true;

@@ -59,7 +59,7 @@ int checkGradients(const ToolOptions &options, LoadedModel &input,
     llvm::errs() << "note: compared at " << result->extents
                  << ", differences take one evaluation of the network each\n";
   llvm::outs() << llvm::left_justify("gradient", 49) << "differences   stages  library  kinks\n";
-  size_t wrong = result->problems.size();
+  size_t wrong = result->problems.size(), unjudged = 0;
   for (const GradientRow &row : result->rows) {
     auto number = [](double value) { return llvm::format("%9.1e", value); };
     llvm::outs() << llvm::left_justify(row.name, 32) << " " << llvm::left_justify(row.shape, 18)
@@ -67,11 +67,15 @@ int checkGradients(const ToolOptions &options, LoadedModel &input,
                  << llvm::format("%7lld", static_cast<long long>(row.kinks))
                  << (row.ok ? "  ok" : "  DIFFERS") << "\n";
     wrong += !row.ok;
+    unjudged += !row.judged;
   }
   for (const std::string &problem : result->problems)
     llvm::outs() << "DIFFERS: " << problem << "\n";
   llvm::outs() << result->rows.size() << " values, "
-               << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree")) << "\n";
+               << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree"));
+  if (unjudged)
+    llvm::outs() << "; " << unjudged << " without differences, the loss bends wherever it was probed";
+  llvm::outs() << "\n";
   return result->ok() ? 0 : 1;
 }
 
