@@ -1,8 +1,9 @@
 /* \file Times a compiled model through its header alone: bench WEIGHTS INPUT.f32 OUTPUT.f32 THREADS
  * SPDX-License-Identifier: MIT
- * Built with -DMODEL_HEADER='"unet.h"' -DMODEL(x)=unet_##x -DMODEL_F32=UNET_F32, linked with the static library.
- * Protocol on stdin/stdout, so that contestants can take turns: each line "N" asks for N runs and is answered with
- * N times in ms; "stat" with peak memory (kB), malloc calls inside run, threads before and after run; "end" ends. */
+ * Built with -DMODEL_HEADER='"unet.h"' -DMODEL(x)=unet_##x -DMODEL_F32=UNET_F32, linked with the static
+ * library. Protocol on stdin/stdout, so that contestants can take turns: each line "N" asks for N runs and is
+ * answered with N times in ms; "stat" with peak memory (kB), malloc calls inside run, threads before and
+ * after run; "end" ends. */
 #include MODEL_HEADER
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +58,8 @@ int main(int argc, char **argv) {
     return fail("usage: bench WEIGHTS INPUT.f32 OUTPUT.f32 THREADS");
   MODEL(model) *model = NULL;
   MODEL(info) input, output;
-  if (MODEL(create)(argv[1], &model) || MODEL(set_threads)(model, atoi(argv[4])) || MODEL(input_info)(model, 0, &input) ||
-      MODEL(output_info)(model, 0, &output))
+  if (MODEL(create)(argv[1], &model) || MODEL(set_threads)(model, atoi(argv[4])) ||
+      MODEL(input_info)(model, 0, &input) || MODEL(output_info)(model, 0, &output))
     return fail(MODEL(last_error)());
   MODEL(tensor) in = {0}, out = {0};
   in.dtype = out.dtype = MODEL_F32;

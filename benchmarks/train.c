@@ -1,7 +1,7 @@
 /* \file Times training steps of a compiled model through its header alone: train WEIGHTS THREADS
  * SPDX-License-Identifier: MIT
- * Built as bench.c is. Inputs are random, labels too. Protocol: each line "N" asks for N steps and is answered with N times
- * in ms; "stat" with peak memory (kB) and the last loss; "end" ends. */
+ * Built as bench.c is. Inputs are random, labels too. Protocol: each line "N" asks for N steps and is
+ * answered with N times in ms; "stat" with peak memory (kB) and the last loss; "end" ends. */
 #include MODEL_HEADER
 #include <stdio.h>
 #include <stdlib.h>

@@ -79,8 +79,8 @@ KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Sched
   StrictHalide strict;
   KernelBuild build = findFamily(schedule.family)->build(spec, schedule, job.isa);
   std::vector<Argument> arguments(build.inputs.begin(), build.inputs.end());
-  const Module module =
-      build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa), LinkageType::ExternalPlusArgv);
+  const Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
+                                                         LinkageType::ExternalPlusArgv);
   KernelArtifact result;
   result.scratchBytes = scratchBytes(module, job.symbol);
   const Buffer<uint8_t> object = module.compile_to_buffer();

@@ -38,9 +38,9 @@ struct Parameter {
 
 /// How a family wants a convolution's weights: the problem of the kernel that packs them, and what it writes.
 /// The problem is for plain convolution weights without scale; whoever packs others sets the fields scale,
-/// from, tap and step (docs/kernels.md), which change neither the layout nor the extents.
+/// from and step (docs/kernels.md), which change neither the layout nor the extents.
 struct Packing {
-  std::string problem;      ///< "pack_conv panel64 g1 scale0 from=conv tap0x0 step1x1 : f32"
+  std::string problem;      ///< "pack_conv panel64 g1 scale0 from=conv step1x1 : f32"
   std::vector<int> extents; ///< of the packed tensor, innermost first
 };
 

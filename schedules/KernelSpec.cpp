@@ -107,9 +107,9 @@ const std::vector<Op> &ops() {
       {"norm_scale", {{"gamma"}, eps}},
       {"norm_shift", {{"beta"}, {"bias"}}},
       {"pack_vector", {}},
-      {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"tap", 2}, {"step", 2}}},
-      {"pack_depthwise", {{"scale"}, from, {"tap", 2}, {"step", 2}}},
-      {"pack_winograd", {{"panel"}, {"scale"}, from, {"tap", 2}, {"step", 2}}},
+      {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"step", 2}}},
+      {"pack_depthwise", {{"scale"}, from, {"step", 2}}},
+      {"pack_winograd", {{"panel"}, {"scale"}, from, {"step", 2}}},
   };
   return table;
 }

@@ -27,8 +27,9 @@ struct HeaderInfo {
   std::vector<std::string> legalSizes; ///< a sentence each: "H: a multiple of 16, at least 32"
   std::vector<std::string> variants;   ///< instruction sets, best first
   uint64_t parameters = 0;             ///< numbers in the weights file
-  uint64_t workspaceBytes = 0;         ///< for the largest shapes (-max-shape, else those above) and one thread; 0 where an extent is open
-  uint64_t trainWorkspaceBytes = 0;    ///< the same of training
+  uint64_t workspaceBytes =
+      0; ///< for the largest shapes (-max-shape, else those above) and one thread; 0 where an extent is open
+  uint64_t trainWorkspaceBytes = 0; ///< the same of training
 };
 
 /// The text of the header: `headerTemplate` with the model's prefix (Link.h) for segc_model_ and its upper

@@ -236,6 +236,13 @@ private:
       padded = view.getPadded();
       flat = view.getFlat();
     };
+    auto startAt = [&](std::optional<ArrayRef<int64_t>> first) {
+      if (!first)
+        return;
+      view.bounded = 1;
+      view.y0 = constant((*first)[0]);
+      view.x0 = constant((*first)[1]);
+    };
     if (auto slot = dyn_cast<plan::PreparedOp>(op)) {
       view.space = rt::Space::Prepared;
       view.index = u(slot.getIndex());
@@ -243,10 +250,12 @@ private:
       view.space = rt::Space::Weight;
       view.index = weightIndex(weight);
       flags(weight);
+      startAt(weight.getFirst());
     } else if (auto dense = dyn_cast<plan::DenseOp>(op)) {
       view.space = rt::Space::Dense;
       view.index = bufferIndex.lookup(dense.getBuffer());
       flags(dense);
+      startAt(dense.getFirst());
     } else if (auto gradient = dyn_cast<plan::GradientOp>(op)) {
       view.space = rt::Space::Gradient;
       view.index = weightIndices.lookup(gradient.getName());

@@ -22,9 +22,10 @@ namespace {
 constexpr unsigned kReach = 12;
 
 bool isCheap(Operation *op) {
-  return isa<hg::ActivationOp, hg::NormOp, hg::GroupNormOp, hg::AffineOp, hg::AddOp, hg::SubOp, hg::MulOp, hg::ScaleOp,
-             hg::BroadcastOp, hg::ReshapeOp, hg::TransposeOp, hg::WindowsOp, hg::ConcatOp, hg::SliceOp, hg::CropOp, hg::PadOp, hg::DropOp, hg::MaxPoolOp, hg::AvgPoolOp, hg::AdaptiveAvgPoolOp,
-             hg::UnpoolOp, hg::UpsampleOp, hg::SoftmaxOp, hg::LogSoftmaxOp>(op);
+  return isa<hg::ActivationOp, hg::NormOp, hg::GroupNormOp, hg::AffineOp, hg::AddOp, hg::SubOp, hg::MulOp,
+             hg::ScaleOp, hg::BroadcastOp, hg::ReshapeOp, hg::TransposeOp, hg::WindowsOp, hg::ConcatOp,
+             hg::SliceOp, hg::CropOp, hg::PadOp, hg::DropOp, hg::MaxPoolOp, hg::AvgPoolOp,
+             hg::AdaptiveAvgPoolOp, hg::UnpoolOp, hg::UpsampleOp, hg::SoftmaxOp, hg::LogSoftmaxOp>(op);
 }
 
 /// Only places in memory: there as long as their operands are.

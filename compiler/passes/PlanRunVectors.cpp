@@ -67,7 +67,7 @@ FailureOr<Value> RunVectors::view(Value value, bool write, bool flat) {
     return resultView(*result, value, flat);
   if (isa<BlockArgument>(value))
     return emitError(loc, "must be packed before it is prepared"), failure();
-  return plan::DenseOp::create(b, loc, typeOf(value), buffer(value), padded, flat).getView();
+  return plan::DenseOp::create(b, loc, typeOf(value), buffer(value), padded, flat, nullptr).getView();
 }
 
 SmallVector<std::pair<Value, Value>> RunVectors::copies() {

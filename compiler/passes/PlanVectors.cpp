@@ -11,7 +11,7 @@ Value VectorLowering::weightView(OpBuilder &b, hg::WeightOp weight, bool padded,
   auto type = plan::ViewType::get(b.getContext(), cast<RankedTensorType>(weight.getType()));
   return plan::WeightOp::create(b, weight.getLoc(), type, weight.getName(), weight.getInit(),
                                 weight.getRunning(), weight.getTrainable(), weight.getLrScaleAttr(),
-                                weight.getStoredAttr(), padded, flat);
+                                weight.getStoredAttr(), padded, flat, nullptr);
 }
 
 LogicalResult VectorLowering::lower(Operation &op) {
@@ -45,6 +45,7 @@ LogicalResult VectorLowering::lowerPack(hg::PackOp pack) {
   auto spec = std::get<schedules::KernelSpec>(parsed);
   SmallVector<Operation *> chain{pack};
   Value weight = pack.getWeight(), scale;
+  DenseI64ArrayAttr firstTap;
   while (Operation *producer = weight.getDefiningOp()) {
     if (auto scaled = dyn_cast<hg::ScaleWeightOp>(producer)) {
       if (scale)
@@ -55,7 +56,7 @@ LogicalResult VectorLowering::lowerPack(hg::PackOp pack) {
       if (spec.word("from") == "deconv")
         return pack.emitOpError("cannot take a phase of a phase");
       spec.words["from"] = "deconv";
-      spec.fields["tap"] = {static_cast<int>(phase.getFirst()[0]), static_cast<int>(phase.getFirst()[1])};
+      firstTap = phase.getFirstAttr();
       spec.fields["step"] = {static_cast<int>(phase.getStep()[0]), static_cast<int>(phase.getStep()[1])};
     } else {
       break;
@@ -67,11 +68,11 @@ LogicalResult VectorLowering::lowerPack(hg::PackOp pack) {
   if (scale)
     reads.push_back(scale);
   std::reverse(chain.begin(), chain.end());
-  return launch(chain, reads, pack.getPacked(), spec);
+  return launch(chain, reads, pack.getPacked(), spec, firstTap);
 }
 
 LogicalResult VectorLowering::launch(ArrayRef<Operation *> chain, ValueRange operands, ValueRange results,
-                                     const schedules::KernelSpec &spec) {
+                                     const schedules::KernelSpec &spec, DenseI64ArrayAttr firstTap) {
   Location loc = results[0].getLoc();
   bool flat = spec.op == "accumulate" || spec.op == "copy_vector";
   SmallVector<Value> reads, writes;
@@ -81,6 +82,8 @@ LogicalResult VectorLowering::launch(ArrayRef<Operation *> chain, ValueRange ope
       return failure();
     reads.push_back(*view);
   }
+  if (firstTap)
+    reads[0].getDefiningOp()->setAttr("first", firstTap);
   for (Value result : results) {
     auto view = viewOf(result, true, flat);
     if (failed(view))
@@ -101,7 +104,8 @@ LogicalResult VectorLowering::launch(ArrayRef<Operation *> chain, ValueRange ope
       mapping.map(operand, argument);
   }
   for (Operation *inner : chain)
-    b.clone(*inner, mapping);
+    if (auto phase = dyn_cast<hg::PhaseWeightOp>(b.clone(*inner, mapping)))
+      phase.setFirst({0, 0}); // the view begins there, so that all phases have one kernel
   SmallVector<Value> values;
   for (Value result : results)
     values.push_back(mapping.lookupOrDefault(result));

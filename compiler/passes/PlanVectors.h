@@ -19,9 +19,11 @@ public:
   /// packing kernel.
   mlir::LogicalResult lower(mlir::Operation &op);
 
-  /// Emits one launch that computes `results` by the ops of `chain`.
+  /// Emits one launch that computes `results` by the ops of `chain`; `firstTap` as in plan.weight, of the
+  /// first operand.
   mlir::LogicalResult launch(llvm::ArrayRef<mlir::Operation *> chain, mlir::ValueRange operands,
-                             mlir::ValueRange results, const schedules::KernelSpec &spec);
+                             mlir::ValueRange results, const schedules::KernelSpec &spec,
+                             mlir::DenseI64ArrayAttr firstTap = {});
 
   /// The view of a weight; `padded`, `flat` as in plan.dense.
   static mlir::Value weightView(mlir::OpBuilder &b, hg::WeightOp weight, bool padded, bool flat);

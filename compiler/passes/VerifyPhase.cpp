@@ -25,7 +25,8 @@ LogicalResult verifyFolded(ModuleOp module) {
 LogicalResult verifyGrouped(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     for (Operation &op : function.getBody().front().without_terminator())
-      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp, hg::SliceOp, hg::PositionsOp>(op) && !isWeightOp(&op))
+      if (!isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp, hg::SliceOp, hg::PositionsOp>(op) &&
+          !isWeightOp(&op))
         return op.emitOpError("must be in a group");
   return success();
 }

@@ -155,8 +155,8 @@ private:
       for (int64_t c = 0; c < extents[1]; ++c)
         for (int64_t y = 0; y < extents[2]; ++y)
           for (int64_t x = 0; x < extents[3]; ++x) {
-            int64_t byte =
-                byteOf(alloc, std::min(n, buffer[0] - 1), origin[0] + y * view.getStep()[0], origin[1] + x * view.getStep()[1]);
+            int64_t byte = byteOf(alloc, std::min(n, buffer[0] - 1), origin[0] + y * view.getStep()[0],
+                                  origin[1] + x * view.getStep()[1]);
             if (!element(index++, byte + (static_cast<int64_t>(view.getChannel()) + c) * size, size))
               return step->emitOpError("reads what no step wrote: buffer ")
                      << alloc.getName() << ", image " << n << ", channel " << c << ", pixel " << y << ", "
@@ -182,12 +182,18 @@ private:
       if (!weights)
         return weight.emitOpError("needs a provider of weights");
       auto tensor = weights(weight.getName(), cast<plan::ViewType>(value.getType()).getTensor().getShape());
-      return failed(tensor) || !weight.getPadded() ? std::move(tensor) : packed(std::move(*tensor));
+      if (failed(tensor))
+        return failure();
+      if (weight.getPadded())
+        return packed(std::move(*tensor));
+      return weight.getFirst() ? fromTap(*tensor, *weight.getFirst()) : std::move(*tensor);
     }
     if (isa<plan::SeedOp>(source))
       return interpreter.seedTensor();
-    if (auto dense = dyn_cast<plan::DenseOp>(source))
-      return readDense(step, dense);
+    if (auto dense = dyn_cast<plan::DenseOp>(source)) {
+      auto tensor = readDense(step, dense);
+      return failed(tensor) || !dense.getFirst() ? std::move(tensor) : fromTap(*tensor, *dense.getFirst());
+    }
     auto view = dyn_cast<plan::ViewOp>(source);
     if (!view)
       return step->emitOpError("reads what cannot be read");
@@ -208,6 +214,18 @@ private:
     box.shape = {(vector.shape[0] + kPadding - 1) / kPadding * kPadding};
     box.logical = std::make_shared<const Tensor>(std::move(vector));
     return box;
+  }
+
+  /// A filter whose tap `first` (row, column) is its first; zeros follow its last one.
+  static Tensor fromTap(const Tensor &filter, ArrayRef<int64_t> first) {
+    Tensor result(filter.shape, 0.0);
+    const int64_t rows = filter.shape[2], columns = filter.shape[3];
+    for (int64_t i = 0; i < static_cast<int64_t>(filter.data.size()); ++i) {
+      int64_t row = i / columns % rows + first[0], column = i % columns + first[1];
+      if (row < rows && column < columns)
+        result.data[i] = filter.data[i + first[0] * columns + first[1]];
+    }
+    return result;
   }
 
   /// Calls `element(index, byte, size)` for all elements of a dense tensor.
@@ -253,7 +271,8 @@ private:
   LogicalResult write(Operation *step, Value value, const Tensor &tensor) {
     Operation *target = value.getDefiningOp();
     RankedTensorType shown = cast<plan::ViewType>(value.getType()).getTensor();
-    if (!isa<plan::ViewOp, plan::OutputOp>(target) && !tensor.isPacked() && ArrayRef<int64_t>(tensor.shape) != shown.getShape())
+    if (!isa<plan::ViewOp, plan::OutputOp>(target) && !tensor.isPacked() &&
+        ArrayRef<int64_t>(tensor.shape) != shown.getShape())
       return step->emitOpError("writes a tensor of other extents than ") << shown;
     if (auto gradient = dyn_cast<plan::GradientOp>(target)) {
       named["gradient " + gradient.getName().str()] = tensor;

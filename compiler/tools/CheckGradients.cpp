@@ -117,7 +117,8 @@ private:
     if (!differentiated)
       return false;
     auto provider = weightsOf(context, *weights);
-    // Whole networks have many short tensors: directions cost a few evaluations each, elements one by one many.
+    // Whole networks have many short tensors: directions cost a few evaluations each, elements one by one
+    // many.
     reference::DifferenceOptions probing;
     probing.elements = probing.directions;
     auto report = reference::checkGradients(*graph, *differentiated, inputs, provider, probing);

@@ -183,9 +183,10 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     return emitHeader(options, input);
   if (kind == "report") {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
-    return module ? deliver(options, input, ".report.json",
-                            report(*module, input.model->name, summarise(*input.graph, kernelsByLayer(*module))))
-                  : 1;
+    return module
+               ? deliver(options, input, ".report.json",
+                         report(*module, input.model->name, summarise(*input.graph, kernelsByLayer(*module))))
+               : 1;
   }
   if (kind == "schedule") {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
@@ -196,8 +197,8 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
       lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
     return deliver(options, input, ".schedule", lines);
   }
-  const std::vector<llvm::StringRef> kinds = {"layers", "graph",    "gradient", "fused", "scheduled",
-                                              "plan",   "schedule", "stmt",     "llvm",  "asm",
+  const std::vector<llvm::StringRef> kinds = {"layers", "graph",    "gradient", "fused",   "scheduled",
+                                              "plan",   "schedule", "stmt",     "llvm",    "asm",
                                               "obj",    "header",   "report",   "weights", "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }

@@ -52,9 +52,9 @@ static FailureOr<Value> importGlobalAvgPool(LayerBuilder &layer) {
   auto inputs = layer.inputs(1, 1);
   if (failed(inputs))
     return failure();
-  auto op = layer.create(
-      "hourglass.adaptive_avgpool", *inputs,
-      {layer.builder().getNamedAttr("size", layer.builder().getDenseI64ArrayAttr({1, 1}))});
+  auto op =
+      layer.create("hourglass.adaptive_avgpool", *inputs,
+                   {layer.builder().getNamedAttr("size", layer.builder().getDenseI64ArrayAttr({1, 1}))});
   if (failed(op))
     return failure();
   return (*op)->getResult(0);
@@ -67,7 +67,10 @@ struct ComposedLayer {
 };
 } // namespace
 
-static constexpr ComposedLayer kComposed[] = {{"dense", importDense}, {"global_avgpool", importGlobalAvgPool}, {"flatten", importFlatten}, {"slice", importSlice}};
+static constexpr ComposedLayer kComposed[] = {{"dense", importDense},
+                                              {"global_avgpool", importGlobalAvgPool},
+                                              {"flatten", importFlatten},
+                                              {"slice", importSlice}};
 
 LayerImporter findComposedLayer(StringRef name) {
   for (const ComposedLayer &layer : kComposed)

@@ -74,9 +74,10 @@ def DenseOp : Plan_Op<"dense", [Pure]> {
   let summary = "A tensor without pixels in a buffer of its own: packed weights, vectors of training.";
   let description = [{
     With `padded` the kernel sees whole cache lines of a vector: what lies behind its end has no meaning. With `flat` it
-    sees the elements as one row.
+    sees the elements as one row. With `first` (a filter's row and column) it counts taps from that one on: the phase
+    of a deconvolution.
   }];
-  let arguments = (ins Plan_Buffer:$buffer, UnitAttr:$padded, UnitAttr:$flat);
+  let arguments = (ins Plan_Buffer:$buffer, UnitAttr:$padded, UnitAttr:$flat, OptionalAttr<DenseI64ArrayAttr>:$first);
   let results = (outs Plan_View:$view);
   let assemblyFormat = "$buffer (`padded` $padded^)? (`flat` $flat^)? attr-dict `:` type($view)";
   let hasVerifier = 1;
@@ -139,9 +140,9 @@ def OutputOp : Plan_Op<"output", [Pure]> {
 
 def WeightOp : Plan_Op<"weight", [Pure]> {
   let summary = "A tensor of the weights file. In training @run reads the trainable ones and updates running statistics.";
-  let description = [{ `padded` and `flat` as in plan.dense; `stored` as in hourglass.weight. }];
+  let description = [{ `padded`, `flat` and `first` as in plan.dense; `stored` as in hourglass.weight. }];
   let arguments = (ins StrAttr:$name, StrAttr:$init, UnitAttr:$running, UnitAttr:$trainable,
-    OptionalAttr<F64Attr>:$lr_scale, OptionalAttr<DenseI64ArrayAttr>:$stored, UnitAttr:$padded, UnitAttr:$flat);
+    OptionalAttr<F64Attr>:$lr_scale, OptionalAttr<DenseI64ArrayAttr>:$stored, UnitAttr:$padded, UnitAttr:$flat, OptionalAttr<DenseI64ArrayAttr>:$first);
   let results = (outs Plan_View:$view);
   let assemblyFormat = "$name `init` $init (`padded` $padded^)? (`flat` $flat^)? attr-dict `:` type($view)";
 }

@@ -137,7 +137,7 @@ bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, b
     extents[k] = sizes[view.extents[k]];
   if (view.space != Space::Arena && view.space != Space::Input && view.space != Space::Output) {
     const int64_t count = view.rank <= kMaxRank ? denseElements(extents, view.rank) : -1;
-    return count > 0 && denseViewFits(table, view, sizes, count, read);
+    return count > 0 && (!view.bounded || view.rank == 4) && denseViewFits(table, view, sizes, count, read);
   }
   Reach reach;
   const bool repeats = view.stepX == 0 || view.stepY == 0; // one row or column for all: to be read only

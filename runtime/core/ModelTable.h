@@ -145,7 +145,8 @@ constexpr uint32_t kHyperFloats = 16; ///< the others are 0
 /// stepX pixels apart. A `bounded` view instead starts at pixel (0, 0) and says so: dim.min = -x0, -y0, and
 /// its extents are those of the buffer, so that a kernel can tell which of its coordinates exist (pools).
 /// Outputs of rank 3 are (1, x, y, n). All other spaces: dense, `rank` extents (of Flat, Loss, Hyper, Seed
-/// and Partial one) from the first byte of what `index` names, in Flat from element size[x0] on. Views of
+/// and Partial one) from the first byte of what `index` names, in Flat from element size[x0] on. A `bounded`
+/// one is a filter whose taps are counted from (x0, y0) on: dim.min = -x0, -y0 of its first two. Views of
 /// Weight and Dense that are only read may be vectors rounded up to a multiple of kFlatSlack elements.
 struct ViewDesc {
   Space space;

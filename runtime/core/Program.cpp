@@ -94,6 +94,10 @@ void bindDense(const Header &table, const ViewDesc &view, const int64_t *sizes, 
     buffer.dim[k] = halide_dimension_t(0, int32_t(sizes[view.extents[k]]), stride);
     stride *= buffer.dim[k].extent;
   }
+  if (view.bounded) {
+    buffer.dim[0].min = int32_t(-sizes[view.x0]);
+    buffer.dim[1].min = int32_t(-sizes[view.y0]);
+  }
   const void *data = denseMemory(table, view, sizes, offsets, memory);
   buffer.host = static_cast<uint8_t *>(const_cast<void *>(data));
 }

@@ -37,8 +37,8 @@ public:
   /// The items of a split, or which splits there are.
   Result<const std::vector<Item> *> items(const std::string &split) const;
 
-  /// Deals the masks of a split out anew among its pictures, in an order that depends on `seed` alone, so that
-  /// no picture keeps its own: a network that still scores well has not learnt from the labels.
+  /// Deals the masks of a split out anew among its pictures, in an order that depends on `seed` alone, so
+  /// that no picture keeps its own: a network that still scores well has not learnt from the labels.
   void shuffleMasks(const std::string &split, uint64_t seed);
 
   /// Reads one example. Fails, with file, pixel and remedy, where sizes differ or a label is no class.

@@ -39,7 +39,7 @@ Packing convPacking(const KernelSpec &spec, int cv, Isa isa) {
   const int panel = cv * convLanes(spec, isa), groups = spec.get("g");
   KernelSpec pack;
   pack.op = "pack_conv";
-  pack.fields = {{"panel", {panel}}, {"g", {groups}}, {"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
+  pack.fields = {{"panel", {panel}}, {"g", {groups}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
   return {pack.print(),
           {panel, spec.get("c") / groups, spec.get("r", 1), spec.get("r"),

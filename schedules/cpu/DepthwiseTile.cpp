@@ -16,7 +16,7 @@ int depthwiseLanes(const KernelSpec &spec, Isa isa) {
 Packing depthwisePacking(const KernelSpec &spec) {
   KernelSpec pack;
   pack.op = "pack_depthwise";
-  pack.fields = {{"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
+  pack.fields = {{"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
   return {pack.print(), {paddedChannels(spec.get("c")), spec.get("r", 1), spec.get("r")}};
 }

@@ -68,7 +68,8 @@ KernelBuild buildFinishStats(const KernelSpec &spec, Isa isa) {
   const FuncRef t = totals.total(totals.c);
   const Expr mean = t[0] / t[2], variance = t[1] / t[2] - mean * mean;
   Func out("y");
-  out(totals.c) = Tuple(cast<float>(mean), cast<float>(select(strict_float(variance < Expr(0.0)), Expr(0.0), variance)));
+  out(totals.c) =
+      Tuple(cast<float>(mean), cast<float>(select(strict_float(variance < Expr(0.0)), Expr(0.0), variance)));
   return finish(out, totals.c, spec.get("c"), isa, {totals.total}, {totals.sums});
 }
 

@@ -13,31 +13,32 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-/// A filter of the weights file, of any extents, dense.
+/// A filter of the weights file, of any extents, dense. The minima of its first two coordinates say which tap
+/// is 0: the first one of a deconvolution's phase, so that all phases share a kernel.
 ImageParam filterParam() {
   ImageParam w(Float(32), 4, "w");
-  for (int d = 0; d < 4; d++)
+  for (int d : {2, 3})
     w.dim(d).set_min(0);
   w.dim(0).set_stride(1);
   return w;
 }
 
-/// Which tap of the file is tap `i` of `taps` packed ones along one axis: first, first + step, …; a
-/// deconvolution is a correlation with its taps in reverse order.
-Expr fileTap(const KernelSpec &spec, int axis, const Expr &i, const Expr &taps) {
+/// Which tap of the filter is tap `i` of `taps` packed ones along one axis: 0, step, …; a deconvolution is a
+/// correlation with its taps in reverse order.
+Expr filterTap(const KernelSpec &spec, int axis, const Expr &i, const Expr &taps) {
   const Expr forward = spec.word("from") == "deconv" ? taps - 1 - i : i;
-  return spec.get("tap", axis) + spec.get("step", axis) * forward;
+  return spec.get("step", axis) * forward;
 }
 
 /// w(tx, ty, inner, outer) of the file, 0 where `valid` is false or the tap lies beyond the filter, times
 /// scale(k).
 Expr packed(const ImageParam &w, const std::vector<ImageParam> &scale, const Expr &tx, const Expr &ty,
             const Expr &inner, const Expr &outer, const Expr &k, const Expr &valid) {
-  auto inside = [&](const Expr &i, int d) { return clamp(i, 0, w.dim(d).extent() - 1); };
+  auto inside = [&](const Expr &i, int d) { return clamp(i, w.dim(d).min(), w.dim(d).max()); };
   Expr value = w(inside(tx, 0), inside(ty, 1), inside(inner, 2), inside(outer, 3));
   if (!scale.empty())
     value *= scale[0](clamp(k, 0, scale[0].dim(0).extent() - 1));
-  return select(valid && tx < w.dim(0).extent() && ty < w.dim(1).extent(), value, 0.f);
+  return select(valid && tx <= w.dim(0).max() && ty <= w.dim(1).max(), value, 0.f);
 }
 
 std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
@@ -78,8 +79,8 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
   const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
   const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
   const Expr group = q / perGroup, inGroup = (q % perGroup) * panel + p, k = group * groupK + inGroup;
-  const Expr tx = fileTap(spec, 1, rx, buffer.dim(2).extent()),
-             ty = fileTap(spec, 0, ry, buffer.dim(3).extent());
+  const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
+             ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
   out(p, ci, rx, ry, q) = packed(w, scale, tx, ty, deconv ? inGroup : Expr(ci),
                                  deconv ? group * (w.dim(3).extent() / groups) + ci : k, k, inGroup < groupK);
   out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
@@ -95,8 +96,8 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   Var c("c"), rx("rx"), ry("ry"), task("task");
   Func out("packed");
   const OutputImageParam buffer = declareResult(out, {c, rx, ry});
-  const Expr tx = fileTap(spec, 1, rx, buffer.dim(1).extent()),
-             ty = fileTap(spec, 0, ry, buffer.dim(2).extent());
+  const Expr tx = filterTap(spec, 1, rx, buffer.dim(1).extent()),
+             ty = filterTap(spec, 0, ry, buffer.dim(2).extent());
   out(c, rx, ry) = packed(w, scale, tx, ty, 0, c, c, c < w.dim(3).extent());
   out.update().vectorize(c, lanes(isa), TailStrategy::GuardWithIf).fuse(rx, ry, task).parallel(task);
   return finish(out, w, scale);
@@ -114,8 +115,8 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   Func taps("taps"), rows("rows"), out("packed");
   const Expr k = q * panel + p;
   taps(p, rx, ry, ci, q) =
-      cast<double>(packed(w, scale, fileTap(spec, 1, rx, 3), fileTap(spec, 0, ry, 3), deconv ? k : Expr(ci),
-                          deconv ? Expr(ci) : k, k, Internal::const_true()));
+      cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
+                          deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, Internal::const_true()));
   rows(p, s, ry, ci, q) =
       mux(s, filterTransform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
   const Expr column = plane % kPlanes;

@@ -97,7 +97,7 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int panel = schedule.params.at("cv") * lanes(isa);
   KernelSpec pack;
   pack.op = "pack_winograd";
-  pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"tap", {0, 0}}, {"step", {1, 1}}};
+  pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
   return {pack.print(), {panel, spec.get("c"), kPlanes * kPlanes, spec.get("k") / panel}};
 }

@@ -116,8 +116,10 @@ TEST(Loss, FormulasByHand) {
   EXPECT_NEAR(focal.loss(), std::log(2) / 8, 1e-12);
   // Regressions at distances 0, 0.5 and 3; 255 is a number like others.
   Tensor values = pixels(1, {255, 1.5, -2}), wanted = pixels(1, {255, 1, 1});
-  for (auto [kind, expected] :
-       {std::pair("mse", 9.25 / 3), {"l1", 3.5 / 3}, {"smooth_l1", (0.125 + 2.5) / 3}, {"score", -(255.0 * 255 + 1.5 - 2) / 3}})
+  for (auto [kind, expected] : {std::pair("mse", 9.25 / 3),
+                                {"l1", 3.5 / 3},
+                                {"smooth_l1", (0.125 + 2.5) / 3},
+                                {"score", -(255.0 * 255 + 1.5 - 2) / 3}})
     EXPECT_NEAR((LossCase{kindOf(kind), {values, wanted}}.loss()), expected, 1e-12) << kind;
   // Means are by weight: class weights, and pixel weights over the channels.
   LossCase weighed{kindOf("cross_entropy") + ", class_weights = array<f64: 3.0, 1.0>",
