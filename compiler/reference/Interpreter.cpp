@@ -3,6 +3,8 @@
 #include "compiler/reference/Interpreter.h"
 #include "compiler/reference/Evaluators.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <cmath>
+#include <random>
 
 using namespace mlir;
 
@@ -110,8 +112,20 @@ FailureOr<std::vector<Tensor>> evaluate(Operation *op, ArrayRef<Tensor> operands
   return Interpreter().evaluate(op, operands);
 }
 
+/// Adds uniform numbers up to `amplitude` times the largest value.
+static void addNoise(Tensor &tensor, double amplitude, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  double largest = 0;
+  for (double value : tensor.data)
+    largest = std::fmax(largest, std::fabs(value));
+  for (double &value : tensor.data)
+    value += amplitude * largest * (2 * static_cast<double>(random() >> 11) / 9007199254740992.0 - 1);
+}
+
 FailureOr<std::vector<Tensor>> Interpreter::evaluate(Operation *op, ArrayRef<Tensor> operands) {
   auto results = dispatch(op, operands);
+  if (noise > 0 && succeeded(results) && isa<hg::ConvOp, hg::DeconvOp>(op))
+    addNoise(results->front(), noise, ++noiseSeed);
   if (succeeded(results) && observer)
     observer(op, *results);
   return results;

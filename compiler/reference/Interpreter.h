@@ -64,6 +64,13 @@ public:
   /// biased variance of its batch, dropout drops.
   void train() { training = true; }
 
+  /// From now on results of convolutions are wrong by up to `amplitude` of their largest value, at random: what
+  /// depends on the rounding of sums shows.
+  void disturb(double amplitude, uint64_t seed) {
+    noise = amplitude;
+    noiseSeed = seed;
+  }
+
   /// The value of hourglass.step_seed; {0, 0} unless set.
   void setSeed(int32_t seed, int32_t step) { stepSeed = Tensor({2}, {double(seed), double(step)}); }
   const Tensor &seedTensor() const { return stepSeed; }
@@ -77,6 +84,8 @@ private:
   Observer observer;
   unsigned callDepth = 0;
   bool exact = true, training = false;
+  double noise = 0;
+  uint64_t noiseSeed = 0;
   Tensor stepSeed{{2}, 0.0};
 };
 

@@ -25,6 +25,7 @@ struct GradientRow {
   int64_t kinks = 0;      ///< elements left out: a ReLU's edge or a pool's tie within the step
   bool judged = true;     ///< by differences: somewhere there was no kink
   double stages = 0;      ///< worst of the fused graph, the scheduled graph and the plan
+  double noise = 0;       ///< how far it moves when convolutions are wrong by a float's rounding
   double library = 0;
   bool ok = true;
 };
