@@ -2,7 +2,8 @@
 """Intersection over union of the foreground (anything but 0) of masks, computed apart from segc.
 
 Usage: compare_masks.py A B    where A and B are two masks, PGM or PNG (gray or palette, 1 to 16 bits), or two folders:
-every mask of A is compared with the one of the same name in B, all pixels together.
+every mask of A is compared with the one of the same name in B. Of folders it prints the mean over the masks (a mask
+without foreground on both sides counts as 1) and the value of all their pixels together.
 """
 # SPDX-License-Identifier: MIT
 import pathlib
@@ -78,8 +79,13 @@ def main(a, b):
         if other is None:
             sys.exit(f"{b}: has no mask for {file.name}")
     counts = [compare(*pair) for pair in pairs]
+    scores = [both / either if either else 1 for both, either in counts]
+    if not a.is_dir():
+        print(f"foreground IoU {scores[0]:.3f}")
+        return
     both, either = (sum(count[i] for count in counts) for i in (0, 1))
-    print(f"foreground IoU {both / either if either else 1:.3f}" + (f" of {len(pairs)} masks" if a.is_dir() else ""))
+    print(f"foreground IoU {sum(scores) / len(scores):.3f}, the mean of {len(pairs)} masks; "
+          f"{both / either if either else 1:.3f} of all pixels together")
 
 
 if __name__ == "__main__":
