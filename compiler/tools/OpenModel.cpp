@@ -68,21 +68,29 @@ std::unique_ptr<OpenedModel> openModel(const ToolOptions &options, const std::st
   return openLibrary(*opened, path) ? std::move(opened) : nullptr;
 }
 
-bool createInstance(const ToolOptions &options, const OpenedModel &opened, Instance &instance) {
+bool loadWeights(const ToolOptions &options, const OpenedModel &opened, Instance &instance) {
   const Library &library = *opened.library;
-  auto threads = options.number(options::OPT_threads_eq, 0, 1, 256);
-  if (!threads)
-    return false;
   int status =
       options.has(options::OPT_weights_eq)
           ? library.create(options.value(options::OPT_weights_eq).c_str(), &instance.model)
           : library.createFromMemory(opened.ownWeights.data(), opened.ownWeights.size(), &instance.model);
-  if (status || (*threads && library.setThreads(instance.model, static_cast<int>(*threads)))) {
+  if (status) {
     fail(library.lastError());
     return false;
   }
   if (*library.note(instance.model))
     llvm::errs() << "note: " << library.note(instance.model) << "\n";
+  return true;
+}
+
+bool createInstance(const ToolOptions &options, const OpenedModel &opened, Instance &instance) {
+  auto threads = options.number(options::OPT_threads_eq, 0, 1, 256);
+  if (!threads || !loadWeights(options, opened, instance))
+    return false;
+  if (*threads && opened.library->setThreads(instance.model, static_cast<int>(*threads))) {
+    fail(opened.library->lastError());
+    return false;
+  }
   return true;
 }
 

@@ -22,7 +22,10 @@ std::unique_ptr<OpenedModel> openModel(const ToolOptions &options, const std::st
 std::unique_ptr<OpenedModel> openModel(const ToolOptions &options, std::unique_ptr<LoadedModel> source,
                                        int &exitCode);
 
-/// Gives `instance` its model with -weights or the initial ones, and -threads; prints notes. False after
+/// Gives `instance` its model with -weights or the initial ones; prints notes. False after printing an error.
+bool loadWeights(const ToolOptions &options, const OpenedModel &opened, Instance &instance);
+
+/// The same, and sets -threads; prints notes. False after
 /// printing an error.
 bool createInstance(const ToolOptions &options, const OpenedModel &opened, Instance &instance);
 

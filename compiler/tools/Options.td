@@ -7,6 +7,7 @@ def CheckTool : OptionVisibility;
 def TrainTool : OptionVisibility;
 def EvalTool : OptionVisibility;
 def LookTool : OptionVisibility;
+def BenchTool : OptionVisibility;
 
 multiclass Value<string name, list<OptionVisibility> tools, string meta, string help> {
   def NAME # _eq : Option<["-", "--"], name # "=", KIND_JOINED>, Visibility<tools>;
@@ -18,20 +19,20 @@ multiclass Flag<string name, list<OptionVisibility> tools, string help> {
 }
 
 // Compiling.
-defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "T", "cpu (default)">;
-defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "CPU",
+defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "T", "cpu (default)">;
+defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
-defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "name=value", "sets a parameter of the model; may be repeated">;
-defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
-defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
-defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
-defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "N", "worker processes (default: one a core)">;
-defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "BYTES",
+defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "name=value", "sets a parameter of the model; may be repeated">;
+defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
+defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
+defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
+defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "worker processes (default: one a core)">;
+defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "BYTES",
   "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
 defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxCxHxW",
   "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
-defm mode : Value<"mode", [SegcTool, RunTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
+defm mode : Value<"mode", [SegcTool, RunTool, BenchTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
   "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, report, weights, dot">;
 defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
@@ -42,13 +43,13 @@ def warning : Option<["-", "--"], "W", KIND_JOINED>, Visibility<[SegcTool]>, Met
 defm verbose : Flag<"v", [SegcTool], "says what is done and how long it took">;
 
 // Running.
-defm weights : Value<"weights", [RunTool, CheckTool, TrainTool, EvalTool, LookTool], "FILE", "weights (.safetensors); without them a MODEL has its initial weights">;
+defm weights : Value<"weights", [RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "FILE", "weights (.safetensors); without them a MODEL has its initial weights">;
 defm inputs : Value<"inputs", [RunTool], "FILE", ".safetensors with the model's inputs">;
 defm outputs : Value<"outputs", [RunTool], "FILE", ".safetensors to write">;
 defm image : Value<"image", [RunTool], "PNG", "a picture as input: PNG, JPEG, PGM, PPM">;
 defm mask : Value<"mask", [RunTool], "PNG", "writes the classes as a palette picture">;
 defm overlay : Value<"overlay", [RunTool], "PNG", "writes the picture with the classes over it">;
-defm threads : Value<"threads", [RunTool, CheckTool, TrainTool, EvalTool, LookTool], "N", "threads (default: one a core)">;
+defm threads : Value<"threads", [RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "threads (default: one a core); of segc-bench: several by comma, measured in turn">;
 defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these layers' values">;
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;
 defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;
@@ -78,7 +79,7 @@ defm shuffle_labels : Flag<"shuffle-labels", [TrainTool], "deals the masks out a
 
 // Evaluating.
 defm masks : Value<"masks", [EvalTool], "DIR", "writes the classes of each picture as a palette PNG">;
-defm json : Value<"json", [EvalTool, LookTool], "FILE", "writes the numbers there too">;
+defm json : Value<"json", [EvalTool, LookTool, BenchTool], "FILE", "writes the numbers there too">;
 defm tta : Value<"tta", [EvalTool], "VIEWS",
   "averages the probabilities of several views: flips (left-right; flips=v, flips=hv), scales=0.75/1/1.25; several by comma">;
 defm tile : Value<"tile", [EvalTool], "HxW", "runs the network on tiles of that size instead of whole pictures">;
@@ -89,9 +90,13 @@ defm count : Value<"count", [EvalTool, LookTool], "N", "pictures on the contact 
 defm layer : Value<"layer", [LookTool], "NAME", "whose channels are looked at (default: the first output)">;
 defm classes : Value<"classes", [LookTool], "a,b", "classes: which channels (default: the first 64)">;
 defm filters : Value<"filters", [LookTool], "a,b", "patches: which channels (default: the first 32)">;
-defm size : Value<"size", [LookTool], "HxW", "classes: of the pictures made; patches: to which pictures are brought first">;
+defm size : Value<"size", [LookTool, BenchTool], "HxW", "classes: of the pictures made; patches: to which pictures are brought first; segc-bench: of the inputs">;
 defm rate : Value<"rate", [LookTool], "R", "classes: length of the first step, in parts of the range of values (default 0.05)">;
 defm decay : Value<"decay", [LookTool], "L", "classes: penalty of being far from gray (default 1)">;
 
-defm help : Flag<"help", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints this">;
-defm version : Flag<"version", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool], "prints the version">;
+// Timing.
+defm seconds : Value<"seconds", [BenchTool], "S", "how long is measured with each number of threads (default 3)">;
+defm trace : Value<"trace", [BenchTool], "FILE", "writes the fastest run as a trace for chrome://tracing or Perfetto">;
+
+defm help : Flag<"help", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "prints this">;
+defm version : Flag<"version", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "prints the version">;

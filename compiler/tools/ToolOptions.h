@@ -23,7 +23,8 @@ enum Tool {
   CheckTool = 1 << 2,
   TrainTool = 1 << 3,
   EvalTool = 1 << 4,
-  LookTool = 1 << 5
+  LookTool = 1 << 5,
+  BenchTool = 1 << 6
 };
 } // namespace options
 

@@ -1,0 +1,138 @@
+/// \file /proc, and a loop of multiply-adds.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/Load.h"
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <fstream>
+#include <limits>
+#include <malloc.h>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace segc {
+namespace {
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Ticks that all processors spent on anything but idling and waiting (proc(5), /proc/stat).
+std::optional<uint64_t> busyTicks() {
+  std::ifstream file("/proc/stat");
+  std::string cpu;
+  uint64_t user, nice, system, idle, wait, irq, softirq, steal;
+  if (file >> cpu >> user >> nice >> system >> idle >> wait >> irq >> softirq >> steal)
+    return user + nice + system + irq + softirq + steal;
+  return std::nullopt;
+}
+
+uint64_t ownTicks() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  double own = static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  return static_cast<uint64_t>(own * static_cast<double>(sysconf(_SC_CLK_TCK)));
+}
+
+constexpr int kChains = 8; // enough to hide the latency of an FMA on two ports
+
+#if defined(__x86_64__)
+/// Eight sums by name: an array would lie in memory.
+#define SEGC_SPIN(Name, Features, Vector, Prefix)                                                            \
+  __attribute__((target(Features))) float Name(int64_t count) {                                              \
+    const Vector factor = Prefix##_set1_ps(0.999f), addend = Prefix##_set1_ps(1e-3f);                        \
+    Vector a = addend, b = addend, c = addend, d = addend, e = addend, f = addend, g = addend, h = addend;   \
+    for (int64_t i = 0; i < count; ++i) {                                                                    \
+      a = Prefix##_fmadd_ps(a, factor, addend), b = Prefix##_fmadd_ps(b, factor, addend);                    \
+      c = Prefix##_fmadd_ps(c, factor, addend), d = Prefix##_fmadd_ps(d, factor, addend);                    \
+      e = Prefix##_fmadd_ps(e, factor, addend), f = Prefix##_fmadd_ps(f, factor, addend);                    \
+      g = Prefix##_fmadd_ps(g, factor, addend), h = Prefix##_fmadd_ps(h, factor, addend);                    \
+      asm volatile("" : "+v"(a), "+v"(b), "+v"(c), "+v"(d), "+v"(e), "+v"(f), "+v"(g), "+v"(h));             \
+    }                                                                                                        \
+    const Vector sum = Prefix##_add_ps(Prefix##_add_ps(Prefix##_add_ps(a, b), Prefix##_add_ps(c, d)),        \
+                                       Prefix##_add_ps(Prefix##_add_ps(e, f), Prefix##_add_ps(g, h)));       \
+    return Prefix##_cvtss_f32(sum);                                                                          \
+  }
+SEGC_SPIN(spin512, "avx512f", __m512, _mm512)
+SEGC_SPIN(spin256, "avx2,fma", __m256, _mm256)
+#undef SEGC_SPIN
+#endif
+
+float spinPortable(int64_t count) {
+  float sums[kChains];
+  std::fill(sums, sums + kChains, 1e-3f);
+  for (int64_t i = 0; i < count; ++i)
+    for (float &sum : sums)
+      sum = sum * 0.999f + 1e-3f;
+  return std::max(sums[0], *std::max_element(sums, sums + kChains));
+}
+
+struct Spin {
+  float (*run)(int64_t);
+  double operations; ///< of one turn of its loop
+};
+
+Spin bestSpin() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f"))
+    return {spin512, 2.0 * 16 * kChains};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {spin256, 2.0 * 8 * kChains};
+#endif
+  return {spinPortable, 2.0 * kChains};
+}
+
+} // namespace
+
+void ForeignLoad::restart() {
+  start = seconds();
+  others = busyTicks().value_or(0) - ownTicks();
+}
+
+std::optional<double> ForeignLoad::cores() const {
+  constexpr double kLeast = 0.1; // seconds: ten ticks
+  auto busy = busyTicks();
+  double elapsed = seconds() - start;
+  if (!busy || elapsed < kLeast)
+    return std::nullopt;
+  auto ticks = static_cast<double>(static_cast<int64_t>(*busy - ownTicks() - others));
+  return std::max(0.0, ticks / static_cast<double>(sysconf(_SC_CLK_TCK)) / elapsed);
+}
+
+uint64_t residentBytes() {
+  malloc_trim(0); // what is free would be used again unseen
+
+  std::ifstream file("/proc/self/statm");
+  uint64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+double measurePeak(int threads) {
+  constexpr int64_t kTurns = 200'000; // below a millisecond: often undisturbed
+  constexpr int kTries = 50;
+  const Spin spin = bestSpin();
+  double best = std::numeric_limits<double>::infinity();
+  std::vector<float> results(threads);
+  for (int i = 0; i < kTries; ++i) {
+    double start = seconds();
+    std::vector<std::thread> team;
+    for (int t = 1; t < threads; ++t)
+      team.emplace_back([&, t] { results[t] = spin.run(kTurns); });
+    results[0] = spin.run(kTurns);
+    for (std::thread &member : team)
+      member.join();
+    best = std::min(best, seconds() - start);
+  }
+  volatile float keep = *std::max_element(results.begin(), results.end()); // the loops must be run
+  (void)keep;
+  return 1e-9 * spin.operations * static_cast<double>(kTurns) * threads / best;
+}
+
+} // namespace segc

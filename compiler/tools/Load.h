@@ -1,0 +1,30 @@
+/// \file What a timing has to know of the machine: how busy others keep it, and how fast it could be.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <cstdint>
+#include <optional>
+
+namespace segc {
+
+/// Time that processes other than this one took of the processors, from /proc.
+class ForeignLoad {
+public:
+  ForeignLoad() { restart(); }
+  void restart();
+  /// Cores that others kept busy since restart(), on average; nothing where /proc does not say, or where less
+  /// than a few of its ticks have passed.
+  std::optional<double> cores() const;
+
+private:
+  uint64_t others = 0; ///< ticks
+  double start = 0;    ///< seconds
+};
+
+/// Resident bytes of this process; 0 where /proc does not say.
+uint64_t residentBytes();
+
+/// f32 operations a second, in 1e9, that `threads` threads reach with independent fused multiply-adds in
+/// registers: the most a convolution that computes every product could reach.
+double measurePeak(int threads);
+
+} // namespace segc

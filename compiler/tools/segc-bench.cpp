@@ -1,0 +1,261 @@
+/// \file segc-bench: how long a model takes, kernel by kernel, and how far that is from the machine's peak.
+// SPDX-License-Identifier: MIT
+#include "compiler/report/Summary.h"
+#include "compiler/tools/Bench.h"
+#include "compiler/tools/Load.h"
+#include "compiler/tools/OpenModel.h"
+#include "runtime/files/WriteWhole.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/raw_ostream.h"
+#include <map>
+#include <thread>
+
+using namespace segc;
+
+namespace {
+
+/// Launches with one label: the phases of a deconvolution are one row.
+struct Row {
+  std::string layers, problem;
+  double milliseconds = 0, operations = 0;
+};
+
+struct Report {
+  std::string name;
+  bool training = false;
+  llvm::StringMap<int64_t> macs; ///< of each layer; empty for a library and for training
+  int64_t totalMacs = 0;
+  uint64_t memory = 0, workspace = 0;
+  std::vector<BenchResult> results;
+  std::vector<double> peaks; ///< for each result, in GFLOP/s
+
+  std::vector<Row> rows(const BenchResult &result) const {
+    std::vector<Row> rows;
+    std::map<std::string, size_t> known;
+    for (const BenchStep &step : result.steps) {
+      auto [entry, isNew] =
+          known.try_emplace(step.layers + "\n" + (training ? step.problem : ""), rows.size());
+      if (isNew) {
+        rows.push_back({step.layers, step.problem});
+        llvm::SmallVector<llvm::StringRef> names;
+        llvm::StringRef(step.layers).split(names, '+');
+        for (llvm::StringRef layer : names)
+          rows.back().operations += 2.0 * static_cast<double>(macs.lookup(layer));
+      }
+      rows[entry->second].milliseconds += step.milliseconds;
+    }
+    return rows;
+  }
+};
+
+double gflops(double operations, double milliseconds) { return 1e-6 * operations / milliseconds; }
+
+void print(const Report &report) {
+  llvm::raw_ostream &out = llvm::outs();
+  const double operations = 2.0 * static_cast<double>(report.totalMacs);
+  for (auto [result, peak] : llvm::zip(report.results, report.peaks)) {
+    double least = result.milliseconds.front();
+    out << llvm::format("%s, %d thread%s: least %.3f ms, median %.3f, 95 %% below %.3f, of %zu runs",
+                        report.name.c_str(), result.threads, result.threads == 1 ? "" : "s", least,
+                        result.percentile(0.5), result.percentile(0.95), result.milliseconds.size());
+    if (operations > 0)
+      out << llvm::format("; %.1f GFLOP/s, %.0f %% of the peak of %.1f", gflops(operations, least),
+                          100 * gflops(operations, least) / peak, peak);
+    out << "\n";
+    if (!result.quietRounds)
+      llvm::errs() << "note: other processes kept the machine busy in each of the " << result.rounds
+                   << " rounds; all of them count\n";
+    else if (result.quietRounds < result.rounds)
+      llvm::errs() << "note: " << result.rounds - result.quietRounds << " of " << result.rounds
+                   << " rounds do not count: other processes kept the machine busy\n";
+  }
+  out << llvm::format("memory %.1f MB: workspace", 1e-6 * static_cast<double>(report.memory));
+  if (report.workspace)
+    out << llvm::format(" of %.1f", 1e-6 * static_cast<double>(report.workspace));
+  out << ", weights and what is made of them\n";
+  const BenchResult &last = report.results.back();
+  double sum = 0;
+  std::vector<Row> rows = report.rows(last);
+  for (const Row &row : rows)
+    sum += row.milliseconds;
+  out << "\n       ms      %  GFLOP/s  of peak  layers, kernel (" << last.threads << " threads)\n";
+  for (const Row &row : rows) {
+    out << llvm::format("%9.3f  %5.1f  ", row.milliseconds, 100 * row.milliseconds / sum);
+    if (row.operations > 0)
+      out << llvm::format("%7.1f  %5.0f %%  ", gflops(row.operations, row.milliseconds),
+                          100 * gflops(row.operations, row.milliseconds) / report.peaks.back());
+    else
+      out << llvm::right_justify("", 18);
+    out << row.layers << (row.problem.empty() ? "" : "  ") << row.problem << "\n";
+  }
+}
+
+std::string toJson(const Report &report) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream, 2);
+  json.object([&] {
+    json.attribute("format", "segc-bench/1");
+    json.attribute("model", report.name);
+    json.attribute("mode", report.training ? "train" : "infer");
+    if (report.totalMacs)
+      json.attribute("macs", report.totalMacs);
+    json.attribute("memory_bytes", static_cast<int64_t>(report.memory));
+    json.attribute("workspace_bytes", static_cast<int64_t>(report.workspace));
+    json.attributeArray("results", [&] {
+      for (auto [result, peak] : llvm::zip(report.results, report.peaks))
+        json.object([&, &result = result, peak = peak] {
+          json.attribute("threads", result.threads);
+          json.attribute("runs", static_cast<int64_t>(result.milliseconds.size()));
+          json.attribute("rounds", result.rounds);
+          json.attribute("quiet_rounds", result.quietRounds);
+          json.attribute("min_ms", result.milliseconds.front());
+          json.attribute("median_ms", result.percentile(0.5));
+          json.attribute("p95_ms", result.percentile(0.95));
+          json.attribute("peak_gflops", peak);
+          json.attributeArray("kernels", [&] {
+            for (const Row &row : report.rows(result))
+              json.object([&] {
+                json.attribute("layers", row.layers);
+                json.attribute("problem", row.problem);
+                json.attribute("min_ms", row.milliseconds);
+                if (row.operations > 0)
+                  json.attribute("gflops", gflops(row.operations, row.milliseconds));
+              });
+          });
+        });
+    });
+  });
+  stream << "\n";
+  return text;
+}
+
+/// The fastest observed run in the format of chrome://tracing and Perfetto (complete events, µs).
+std::string toTrace(const BenchResult &result) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream);
+  double start = 0;
+  json.object([&] {
+    json.attributeArray("traceEvents", [&] {
+      for (const BenchStep &step : result.fastest) {
+        json.object([&] {
+          json.attribute("name", step.layers.empty() ? "border" : step.layers);
+          json.attribute("ph", "X");
+          json.attribute("pid", 1);
+          json.attribute("tid", 1);
+          json.attribute("ts", 1e3 * start);
+          json.attribute("dur", 1e3 * step.milliseconds);
+          json.attributeObject("args", [&] { json.attribute("kernel", step.problem); });
+        });
+        start += step.milliseconds;
+      }
+    });
+  });
+  stream << "\n";
+  return text;
+}
+
+/// -threads 1,2: by default as many as there are processors.
+bool readThreads(const ToolOptions &options, std::vector<int> &threads) {
+  std::string list = options.value(options::OPT_threads_eq);
+  llvm::SmallVector<llvm::StringRef> parts;
+  llvm::StringRef(list).split(parts, ',');
+  for (llvm::StringRef part : parts)
+    if (int count = 0; !list.empty()) {
+      if (part.getAsInteger(10, count) || count < 1 || count > 256) {
+        fail("-threads '" + list + "' must be numbers from 1 to 256 with commas between them, such as 1,2");
+        return false;
+      }
+      threads.push_back(count);
+    }
+  return true;
+}
+
+bool readSize(const ToolOptions &options, int64_t &height, int64_t &width) {
+  if (!options.has(options::OPT_size_eq))
+    return true;
+  std::string size = options.value(options::OPT_size_eq);
+  auto [high, wide] = llvm::StringRef(size).split('x');
+  if (!high.getAsInteger(10, height) && !wide.getAsInteger(10, width) && height > 0 && width > 0)
+    return true;
+  fail("-size '" + size + "' must be HEIGHTxWIDTH such as 224x224");
+  return false;
+}
+
+void readWork(const LoadedModel &source, Report &report) {
+  if (report.training)
+    return;
+  Summary summary = summarise(*source.graph, {});
+  report.totalMacs = summary.macs;
+  for (const LayerRow &row : summary.rows)
+    report.macs[row.name] += row.macs;
+}
+
+int run(const ToolOptions &options, const OpenedModel &opened) {
+  std::vector<int> threads;
+  int64_t height = 0, width = 0;
+  std::string seconds = options.value(options::OPT_seconds_eq, "3");
+  double duration = 0;
+  if (llvm::StringRef(seconds).getAsDouble(duration) || !(duration > 0) || duration > 3600)
+    return fail("-seconds '" + seconds + "' must be a number above 0, at most 3600");
+  if (!readThreads(options, threads) || !readSize(options, height, width))
+    return 1;
+  Report report;
+  report.name = llvm::StringRef(options.positional()[0]).rsplit('/').second.str();
+  if (report.name.empty())
+    report.name = options.positional()[0];
+  report.training = options.value(options::OPT_mode_eq, "infer") == "train";
+  if (opened.source && !height) // the work of other extents is not known here
+    readWork(*opened.source, report);
+  Instance instance(*opened.library);
+  const uint64_t before = residentBytes();
+  BenchTensors tensors;
+  if (!loadWeights(options, opened, instance))
+    return 1;
+  if (auto why = tensors.bind(instance, report.training, height, width))
+    return fail(*why);
+  if (threads.empty())
+    threads.push_back(0);
+  for (int count : threads) {
+    const int used = count ? count : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    if (instance.library.setThreads(instance.model, used))
+      return fail(instance.library.lastError());
+    std::string error;
+    report.peaks.push_back(measurePeak(used));
+    report.results.push_back(bench(instance, tensors, duration, error));
+    if (!error.empty())
+      return fail(error);
+    report.results.back().threads = used;
+  }
+  report.memory = residentBytes() - std::min(before, residentBytes());
+  size_t workspace = 0;
+  if (!report.training && instance.library.workspaceBytes(instance.model, nullptr, 0, &workspace))
+    return fail(instance.library.lastError());
+  report.workspace = workspace;
+  print(report);
+  if (options.has(options::OPT_json_eq))
+    if (auto why = files::writeWhole(options.value(options::OPT_json_eq), toJson(report)))
+      return fail(*why);
+  if (options.has(options::OPT_trace_eq))
+    if (auto why = files::writeWhole(options.value(options::OPT_trace_eq), toTrace(report.results.back())))
+      return fail(*why);
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  int exitCode = 0;
+  auto options = ToolOptions::parse(argc, argv, options::BenchTool,
+                                    "segc-bench MODEL.json|libNAME.so [-threads 1,2] [flags]", exitCode);
+  if (!options)
+    return exitCode;
+  if (options->positional().size() != 1)
+    return fail("give one model or library (-help shows how)");
+  auto opened = openModel(*options, options->positional()[0], {}, exitCode);
+  return opened ? run(*options, *opened) : exitCode;
+}
