@@ -121,7 +121,7 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
     return fail("{0}: dtype '{1}' is none of bf16, f16 and f32 (as TF32)", text, spec.dtype);
   if (spec.get("g") > 1)
     return fail("{0}: {1} groups; tensor-core kernels have one", text, spec.get("g"));
-  if (!spec.word("read").empty() || !spec.reduction().empty())
+  if (spec.word("read") == "scaled" || !spec.reduction().empty())
     return fail("{0}: neither read= nor +argmax and +softmax are possible", text);
   p.c0 = spec.get("c");
   p.k = spec.get("k");

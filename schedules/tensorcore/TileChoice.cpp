@@ -12,7 +12,7 @@ namespace {
 constexpr double launchMicroseconds = 2; ///< of one more kernel in a graph
 constexpr double latencyCycles = 900; ///< until a block's first copies have come, and its last stores are out
 constexpr int warpsToHideLatency = 8; ///< of an SM, for mma.sync to follow each other without gaps
-constexpr int registersBesideTiles = 48; ///< addresses, predicates: from ptxas over the tiles below
+constexpr int registersBesideTiles = 40; ///< addresses, predicates: from ptxas over the tiles below
 
 int64_t pixels(const Extents &e) { return int64_t(e.images) * e.height * e.width; }
 

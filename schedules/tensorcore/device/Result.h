@@ -59,7 +59,7 @@ template <class Sums>
 inline void finishWindow(const Arguments &a, const Extents &e, const Pixel &first, int k, Sums sums) {
   float best[8];
   unsigned where[8];
-#pragma unroll
+#pragma unroll 1 // registers: the sums of other columns wait in theirs
   for (int i = 0; i < 4; i++) {
     const Pixel p = {first.n, first.y + i / 2, first.x + i % 2, first.exists};
     if (!p.exists || p.y >= e.height || p.x >= e.width)

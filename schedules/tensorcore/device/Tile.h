@@ -117,6 +117,7 @@ inline int exchangePlace(int row, int column) { return 4 * (row * (segc_warp_n +
 /// between.
 template <class Visit> inline void exchange(const Accumulators &acc, Visit visit) {
   segc_warp_cp_async_wait(0);
+#pragma unroll 1
   for (int column = 0; column < segc_tile_n; column += segc_warp_n) {
     segc_warp_barrier();
     if (warpN() == column) {

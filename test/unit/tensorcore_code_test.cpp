@@ -1,0 +1,131 @@
+/// \file What ptxas and the cost model say of the family's kernels. Without a CUDA toolkit the former is
+/// skipped.
+// SPDX-License-Identifier: MIT
+#include "schedules/tensorcore/Assemble.h"
+#include "schedules/tensorcore/Specialise.h"
+#include "schedules/tensorcore/TileChoice.h"
+#include <gtest/gtest.h>
+
+using namespace segc::tensorcore;
+
+namespace {
+
+Problem conv(int c, int k, int r) {
+  Problem p;
+  p.c0 = c, p.k = k, p.rh = p.rw = r;
+  p.epilogues = {{"bias"}, {"relu"}};
+  return p;
+}
+
+struct Golden {
+  const char *name;
+  Problem problem;
+  Tile tile;
+  int shared;
+  int registers[4]; ///< for sm_80, sm_90, sm_100, sm_120, by ptxas 13.0
+};
+
+std::vector<Golden> goldens() {
+  Problem plain = conv(64, 64, 3), wide = conv(128, 128, 3), deep = conv(512, 512, 3),
+          pooled = conv(64, 64, 3);
+  pooled.pool = true;
+  Problem concat = conv(64, 64, 3), tf32 = conv(64, 64, 3), weights = conv(64, 64, 3);
+  concat.c1 = 64;
+  tf32.element = Element::TF32, tf32.resultF32 = true;
+  weights.kind = Kind::WeightGradient, weights.resultF32 = true, weights.epilogues.clear();
+  return {{"plain", plain, {128, 64, 32, 64, 32, 4, 1, 0}, 49152, {128, 128, 128, 142}},
+          {"wide", wide, {128, 128, 32, 64, 32, 4, 1, 0}, 65536, {126, 126, 126, 154}},
+          {"deep", deep, {64, 64, 32, 32, 32, 4, 8, 0}, 32768, {79, 78, 78, 77}},
+          {"pooled", pooled, {128, 64, 32, 64, 32, 4, 1, 16}, 49152, {146, 150, 148, 142}},
+          {"concat", concat, {128, 64, 32, 64, 32, 4, 1, 0}, 49152, {128, 128, 128, 146}},
+          {"tf32", tf32, {64, 64, 16, 32, 32, 4, 1, 0}, 32768, {78, 80, 80, 88}},
+          {"weights", weights, {128, 64, 32, 64, 32, 4, 16, 0}, 49152, {123, 128, 128, 125}}};
+}
+
+/// Registers may be fewer, or a few more by another toolkit's ptxas; spills and stack never.
+TEST(TensorCoreCode, RegistersAndSharedMemory) {
+  const auto ptxas = findPtxas();
+  if (!ptxas)
+    GTEST_SKIP() << "no ptxas";
+  const char *architectures[] = {"sm_80", "sm_90", "sm_100", "sm_120"};
+  for (const Golden &golden : goldens()) {
+    SCOPED_TRACE(golden.name);
+    EXPECT_EQ(sharedBytes(golden.problem, golden.tile), golden.shared);
+    llvm::Expected<Specialised> code = specialise(golden.problem, golden.tile, "kernel");
+    ASSERT_TRUE(bool(code)) << llvm::toString(code.takeError());
+    for (int i = 0; i < 4; i++) {
+      llvm::Expected<Cubin> cubin = assemble(code->ptx, architectures[i], *ptxas);
+      ASSERT_TRUE(bool(cubin)) << llvm::toString(cubin.takeError());
+      EXPECT_EQ(cubin->spillBytes, 0) << architectures[i];
+      EXPECT_LE(cubin->registers, golden.registers[i] + 8) << architectures[i];
+      EXPECT_EQ(cubin->bytes.substr(1, 3), "ELF");
+    }
+  }
+}
+
+TEST(TensorCoreCode, PtxasErrorsComeBack) {
+  const auto ptxas = findPtxas();
+  if (!ptxas)
+    GTEST_SKIP() << "no ptxas";
+  EXPECT_NE(
+      llvm::toString(assemble("this is no PTX", "sm_80", *ptxas).takeError()).find("-arch=sm_80 failed"),
+      std::string::npos);
+  EXPECT_NE(llvm::toString(assemble("", "sm_1", "/no/such/ptxas").takeError()).find("/no/such/ptxas"),
+            std::string::npos);
+}
+
+/// Equal calls give equal text, whatever was specialised before.
+TEST(TensorCoreCode, Reproducible) {
+  const Tile tile = {64, 64, 32, 32, 32, 3, 1, 0};
+  const std::string first = llvm::cantFail(specialise(conv(64, 64, 3), tile, "a")).ptx;
+  llvm::cantFail(specialise(conv(32, 64, 1), tile, "b"));
+  EXPECT_EQ(llvm::cantFail(specialise(conv(64, 64, 3), tile, "a")).ptx, first);
+}
+
+TEST(TensorCoreTiles, EveryOneIsValid) {
+  for (const Element element : {Element::BF16, Element::F16, Element::TF32})
+    for (const bool pool : {false, true}) {
+      Problem p = conv(64, 64, 3);
+      p.element = element;
+      p.pool = pool;
+      for (const Tile &tile : tiles(p)) {
+        EXPECT_EQ(llvm::toString(check(p, tile)), "");
+        EXPECT_EQ(tile.k * bytesOf(element) % 64, 0);
+      }
+    }
+}
+
+TEST(TensorCoreTiles, FitTheShape) {
+  const Device device;
+  auto choose = [&](const Problem &p, int n, int h, const Device &d = Device()) {
+    return llvm::cantFail(chooseTile(p, {n, h, h, h, h}, d));
+  };
+  // Large layers take tiles with the fewest bytes a product and no parts; 64 channels no tile that is wider.
+  EXPECT_EQ(choose(conv(256, 256, 3), 16, 128).tile.m * choose(conv(256, 256, 3), 16, 128).tile.n, 128 * 128);
+  EXPECT_EQ(choose(conv(256, 256, 3), 16, 128).tile.parts, 1);
+  EXPECT_EQ(choose(conv(64, 64, 3), 16, 512).tile.n, 64);
+  // 16x16 pixels alone would keep two SMs in three idle.
+  EXPECT_GT(choose(conv(1024, 1024, 3), 1, 16).tile.parts, 1);
+  EXPECT_GE(choose(conv(1024, 1024, 3), 1, 16).estimate.blocks, device.sms / 2);
+  // Where a launch gets 48 KB only, smaller tiles are left.
+  Device old;
+  old.sharedPerBlock = 48 * 1024;
+  for (int c : {64, 256, 1024})
+    EXPECT_LE(sharedBytes(conv(c, c, 3), choose(conv(c, c, 3), 1, 64, old).tile), 48 * 1024);
+  EXPECT_NE(
+      llvm::toString(chooseTile(conv(12, 64, 3), {1, 8, 8, 8, 8}).takeError()).find("not a multiple of 8"),
+      std::string::npos);
+  EXPECT_NE(llvm::toString(chooseTile(conv(64, 64, 3), {}).takeError()).find("known extents"),
+            std::string::npos);
+}
+
+/// Too little shared memory for any tile is an error that names the need.
+TEST(TensorCoreTiles, NoneFits) {
+  Device tiny;
+  tiny.sharedPerBlock = 8 * 1024;
+  EXPECT_NE(llvm::toString(chooseTile(conv(64, 64, 3), {1, 8, 8, 8, 8}, tiny).takeError())
+                .find("bytes of shared memory"),
+            std::string::npos);
+}
+
+} // namespace
