@@ -3,6 +3,7 @@
 #include "schedules/tensorcore/Problem.h"
 #include "schedules/tensorcore/Arguments.h"
 #include "llvm/Support/FormatVariadic.h"
+#include <algorithm>
 #include <set>
 
 using llvm::Error;
@@ -156,6 +157,23 @@ std::string Tile::print() const {
   return text;
 }
 
+Expected<Tile> Tile::parse(llvm::StringRef text) {
+  Tile tile;
+  llvm::StringRef left = text;
+  auto number = [&](const char *before, int &value) {
+    return left.consume_front(before) && !left.consumeInteger(10, value);
+  };
+  const bool sizes = number("", tile.m) && number("x", tile.n) && number("x", tile.k) &&
+                     number(" w", tile.warpM) && number("x", tile.warpN) && number(" s", tile.stages);
+  if (sizes) {
+    number(" p", tile.parts);
+    number(" x", tile.width);
+  }
+  if (!sizes || !left.empty())
+    return fail("tile '{0}': expected MxNxK wMxN sSTAGES [pPARTS] [xWIDTH], as in 128x64x32 w64x32 s3", text);
+  return tile;
+}
+
 int sharedBytes(const Problem &problem, const Tile &tile) {
   const int pipeline = tile.stages * (tile.m + tile.n) * tile.k * bytesOf(problem.element);
   const int exchange = 4 * tile.m * (tile.warpN + 8); // exchangePlace() of the template
@@ -166,10 +184,22 @@ int mmaCount(const Problem &problem, const Tile &tile) {
   return tile.warpM / 16 * (tile.warpN / 8) * (tile.k * bytesOf(problem.element) / 32);
 }
 
+Error checkExtents(const Problem &p, const Extents &e) {
+  const double perOctet = bytesOf(p.element) / 2.; // inputs are counted in chunks of 16 bytes
+  const double input = double(e.images) * e.inHeight * e.inWidth * (std::max(p.c0, p.c1) / 8) * perOctet;
+  const double pixels = double(e.images) * e.height * e.width, result = pixels * (p.k / 8) * perOctet;
+  if (std::max({input, pixels * 8, result}) >= 0x1p31)
+    return fail("{0}: {1} images of {2}x{3} pixels are too many for one launch; split the batch", p.print(),
+                e.images, e.height, e.width);
+  return Error::success();
+}
+
 Error check(const Problem &problem, const Tile &tile, int sharedLimit) {
   if (Error error = checkProblem(problem))
     return error;
   if (Error error = checkTile(problem, tile))
+    return error;
+  if (Error error = checkExtents(problem, problem.extents))
     return error;
   if (const int bytes = sharedBytes(problem, tile); bytes > sharedLimit)
     return fail("{0}: tile {1} needs {2} bytes of shared memory, a block has {3}; take fewer stages",

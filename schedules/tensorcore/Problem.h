@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/KernelSpec.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 namespace segc::tensorcore {
@@ -48,8 +49,9 @@ struct Tile {
 
   int warps() const { return m / warpM * (n / warpN); }
   int threads() const { return 32 * warps(); }
-  /// 128x64x32 w64x32 s3 [p4] [x16]
+  /// 128x64x32 w64x32 s3 [p4] [x16]: block, warp, stages, parts, width.
   std::string print() const;
+  static llvm::Expected<Tile> parse(llvm::StringRef text);
 };
 
 /// Of a block: the pipeline's buffers, or the exchange of results that follows them if that takes more.
@@ -58,6 +60,10 @@ int sharedBytes(const Problem &problem, const Tile &tile);
 /// mma instructions in the body of the main loop, which the generated code is checked against:
 /// warpM/16 * warpN/8 tiles, each with k * bytes / 32 of them.
 int mmaCount(const Problem &problem, const Tile &tile);
+
+/// Whether tensors of these extents, dense in memory, can be indexed: kernels count pixels and octets in 31
+/// bits.
+llvm::Error checkExtents(const Problem &problem, const Extents &extents);
 
 /// Whether a kernel exists, or a sentence saying what is wrong and what would do.
 llvm::Error check(const Problem &problem, const Tile &tile, int sharedLimit = 227 * 1024);

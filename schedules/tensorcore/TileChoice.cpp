@@ -94,6 +94,8 @@ llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents
   if (pixels(extents) <= 0 || extents.inHeight <= 0 || extents.inWidth <= 0)
     return llvm::createStringError(problem.print() +
                                    ": a tile is chosen for known extents, which must be positive");
+  if (llvm::Error error = checkExtents(problem, extents))
+    return error;
   std::string reason;
   Choice best;
   best.estimate.microseconds = INFINITY;

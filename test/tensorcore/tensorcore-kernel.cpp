@@ -1,7 +1,7 @@
 /// \file Prints what the tensor-core family makes of a problem string, for tests and for the tables of the
 /// docs.
 ///
-///   tensorcore-kernel '<problem>' [-tile m,n,k,warpM,warpN,stages[,parts[,width]]] [-c1 <channels>] [-pool]
+///   tensorcore-kernel '<problem>' [-tile '128x64x32 w64x32 s3 [p4] [x16]'] [-c1 <channels>] [-pool]
 ///   tensorcore-kernel -unet <base> <size> <batch>
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Specialise.h"
@@ -95,21 +95,15 @@ int main(int argc, char **argv) {
     return fail(llvm::toString(problem.takeError()));
   Tile tile = {128, 64, 64 / bytesOf(problem->element), 64, 32, 3, 1, 0};
   for (int i = 2; i < argc; i++) {
-    int *fields[] = {&tile.m,     &tile.n,      &tile.k,     &tile.warpM,
-                     &tile.warpN, &tile.stages, &tile.parts, &tile.width};
     if (!std::strcmp(argv[i], "-pool"))
       problem->pool = true;
     else if (!std::strcmp(argv[i], "-c1") && i + 1 < argc)
       problem->c1 = std::atoi(argv[++i]);
     else if (!std::strcmp(argv[i], "-tile") && i + 1 < argc) {
-      const char *at = argv[++i];
-      for (int *field : fields) {
-        char *end;
-        *field = int(std::strtol(at, &end, 10));
-        if (*end != ',')
-          break;
-        at = end + 1;
-      }
+      llvm::Expected<Tile> given = Tile::parse(argv[++i]);
+      if (!given)
+        return fail(llvm::toString(given.takeError()));
+      tile = *given;
     } else
       return fail(std::string("unknown argument ") + argv[i]);
   }

@@ -4,7 +4,9 @@
 #include "schedules/tensorcore/Assemble.h"
 #include "schedules/tensorcore/Specialise.h"
 #include "schedules/tensorcore/TileChoice.h"
+#include "schedules/tensorcore/device/Divisor.h"
 #include <gtest/gtest.h>
+#include <random>
 
 using namespace segc::tensorcore;
 
@@ -80,6 +82,56 @@ TEST(TensorCoreCode, Reproducible) {
   const std::string first = llvm::cantFail(specialise(conv(64, 64, 3), tile, "a")).ptx;
   llvm::cantFail(specialise(conv(32, 64, 1), tile, "b"));
   EXPECT_EQ(llvm::cantFail(specialise(conv(64, 64, 3), tile, "a")).ptx, first);
+}
+
+/// specialise() refuses code with local memory; no tile of the family needs any.
+TEST(TensorCoreCode, AllInRegisters) {
+  for (const bool gradient : {false, true})
+    for (const Element element : {Element::BF16, Element::TF32}) {
+      Problem p = conv(64, 64, 3);
+      p.c1 = 32, p.element = element, p.resultF32 = gradient || element == Element::TF32;
+      if (gradient)
+        p.kind = Kind::WeightGradient, p.epilogues.clear();
+      else
+        p.pool = p.poolIndex = true;
+      for (const Tile &tile : tiles(p))
+        if (tile.k * bytesOf(element) == (tile.m == 64 ? 128 : 64)) {
+          EXPECT_EQ(llvm::toString(specialise(p, tile, "kernel").takeError()), "");
+        }
+    }
+}
+
+/// Around multiples of the divisor, where a multiplier that is too small or too large shows.
+TEST(TensorCoreCode, DivisorsDivide) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 20000; i++) {
+    const int d = i < 5000 ? i + 1 : i < 5031 ? 1 << (i - 5000) : int(random() >> (1 + random() % 31)) | 1;
+    const Divisor divisor(d);
+    for (int64_t p : {int64_t(0), int64_t(d), int64_t(0x7fffffff), int64_t(random() >> 1)})
+      for (int64_t near = p / d * d - 1; near <= p / d * d + 1; near++)
+        if (near >= 0 && near <= 0x7fffffff) {
+          ASSERT_EQ(divisor.of(int(near)), near / d) << near << " / " << d;
+        }
+  }
+}
+
+TEST(TensorCoreTiles, PrintAndParse) {
+  for (const char *text : {"128x64x32 w64x32 s3", "32x64x16 w16x32 s4 p8", "128x128x64 w64x32 s2 p3 x16",
+                           "64x64x32 w32x32 s6 x8"})
+    EXPECT_EQ(llvm::cantFail(Tile::parse(text)).print(), text);
+  for (const char *text : {"", "128x64x32", "128x64x32 w64x32 s3 y", "128x64x32 w64x32 s3 x16 p2"})
+    EXPECT_NE(llvm::toString(Tile::parse(text).takeError()).find("expected MxNxK"), std::string::npos);
+}
+
+/// 31 bits count pixels and octets.
+TEST(TensorCoreTiles, TooManyPixels) {
+  EXPECT_EQ(llvm::toString(checkExtents(conv(64, 64, 3), {16, 1024, 1024, 1024, 1024})), "");
+  EXPECT_NE(
+      llvm::toString(checkExtents(conv(64, 64, 3), {16, 4096, 4096, 4096, 4096})).find("split the batch"),
+      std::string::npos);
+  EXPECT_NE(llvm::toString(chooseTile(conv(64, 64, 3), {16, 4096, 4096, 4096, 4096}).takeError())
+                .find("split the batch"),
+            std::string::npos);
 }
 
 TEST(TensorCoreTiles, EveryOneIsValid) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/TileChoice.h"
 #include "test/unit/tensorcore_support.h"
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace segc::tensorcore;
@@ -158,6 +159,38 @@ TEST(TensorCoreConv, F32ResultOfBf16) {
   c.tile = small;
   c.padY = c.padX = 1;
   runConvolution(c);
+}
+
+/// NaN passes through relu and wins in a pool; the first of equal values has the index; infinities stay.
+TEST(TensorCoreConv, NanAndTies) {
+  Problem p = conv(8, 8, 1);
+  p.epilogues = {{"relu"}};
+  p.pool = p.poolIndex = true;
+  Tensor x(Element::BF16, false, 1, 4, 4, 8), w(Element::BF16, false, 1, 8, 1, 8), y = x;
+  Tensor pooled(Element::BF16, false, 1, 2, 2, 8);
+  std::vector<uint64_t> index(4, ~0ull);
+  for (int i = 0; i < 16; i++)
+    for (int k = 0; k < 8; k++)
+      x.set(0, i / 4, i % 4, k, 1);
+  for (int k = 0; k < 8; k++)
+    for (int c = 0; c < 8; c++)
+      w.set(0, k, 0, c, k == c);
+  x.set(0, 1, 0, 0, NAN); // its pixel's channels are all NaN: NaN * 0
+  x.set(0, 1, 1, 0, NAN);
+  x.set(0, 2, 3, 5, 3);
+  Arguments a = {};
+  a.x[0] = x.view(), a.y = y.view(), a.pooled = pooled.view(), a.weights = w.view().data;
+  a.index = {reinterpret_cast<char *>(index.data()), 4, 2, 1};
+  a.images = 1, a.height = a.width = a.inHeight = a.inWidth = 4;
+  ASSERT_EQ(
+      launch(p, {32, 64, 64, 16, 32, 3, 1, 8}, {1, 4, 4, 4, 4}, a,
+             {x.range(false), w.range(false), y.range(true), pooled.range(true), {index.data(), 32, true}}),
+      "");
+  EXPECT_TRUE(std::isnan(y.get(0, 1, 0, 0)) && std::isnan(pooled.get(0, 0, 0, 3)));
+  EXPECT_EQ(index[0], 0x0202020202020202ull); // the first NaN
+  EXPECT_EQ(index[1], 0);                     // ties
+  EXPECT_EQ(pooled.get(0, 1, 1, 5), 3);
+  EXPECT_EQ(index[3], 0x0000010000000000ull);
 }
 
 /// Activations one by one, in few kernels: each with a tensor that a later step needs.

@@ -7,7 +7,8 @@
   X(element)    /* 0 bf16, 1 f16, 2 tf32 (f32 in memory) */                                                  \
   X(result_f32) /* 1: the result is f32, else it has the element's type */                                   \
   X(c0)                                                                                                      \
-  X(c1) X(k)                              /* channels of the two inputs and of the result */                 \
+  X(c1)                                                                                                      \
+  X(k)                                    /* channels of the two inputs and of the result */                 \
       X(rh) X(rw) X(sy) X(sx) X(dy) X(dx) /* taps, strides, dilations */                                     \
       X(images) X(height) X(width)        /* of the result; 0: known at run time */                          \
       X(in_height) X(in_width)            /* 0: known at run time */                                         \

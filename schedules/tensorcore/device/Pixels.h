@@ -1,6 +1,7 @@
 /// \file Which pixels the rows of a tile are, and where the taps of a convolution find their input.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "schedules/tensorcore/device/Divisor.h"
 #include "schedules/tensorcore/device/Tile.h"
 
 namespace segc::tensorcore {
@@ -8,10 +9,11 @@ namespace segc::tensorcore {
 /// Extents are constants where the problem gives them.
 struct Extents {
   int images, height, width, inHeight, inWidth;
+  Divisor byWidth, byHeight;
   explicit Extents(const Arguments &a)
       : images(segc_images ? segc_images : a.images), height(segc_height ? segc_height : a.height),
         width(segc_width ? segc_width : a.width), inHeight(segc_in_height ? segc_in_height : a.inHeight),
-        inWidth(segc_in_width ? segc_in_width : a.inWidth) {}
+        inWidth(segc_in_width ? segc_in_width : a.inWidth), byWidth(width), byHeight(height) {}
   int pixels() const { return images * height * width; }
 };
 
@@ -21,9 +23,8 @@ struct Pixel {
 };
 
 inline Pixel pixelOf(const Extents &e, int p) {
-  const unsigned row = unsigned(p) / unsigned(e.width);
-  return {int(row / unsigned(e.height)), int(row % unsigned(e.height)), int(unsigned(p) % unsigned(e.width)),
-          p < e.pixels()};
+  const int row = e.byWidth.of(p), n = e.byHeight.of(row);
+  return {n, row - n * e.height, p - row * e.width, p < e.pixels()};
 }
 
 /// Row `row` of tile `tile`: a run of pixels, or a rectangle of tile_w columns.
@@ -65,10 +66,11 @@ struct Window {
   Window() = default;
   Window(const Arguments &a, const Pixel &p) {
     const int perOctet = 8 / chunkElements();
-    y = p.exists ? a.originY + p.y * segc_sy : -(1 << 30);
+    const int first = a.originY + p.y * segc_sy;
+    y = p.exists ? first : -(1 << 30);
     x = a.originX + p.x * segc_sx;
     for (int i = 0; i < (segc_c1 ? 2 : 1); i++)
-      offset[i] = (p.n * a.x[i].image + y * a.x[i].row + x * a.x[i].pixel) * perOctet;
+      offset[i] = (p.n * a.x[i].image + first * a.x[i].row + x * a.x[i].pixel) * perOctet;
   }
 };
 
@@ -76,7 +78,7 @@ struct Window {
 inline void copyInput(int shared, const Column &column, const Window &window, const Extents &e) {
   const bool inside = column.exists && unsigned(window.y + column.tapY) < unsigned(e.inHeight) &&
                       unsigned(window.x + column.tapX) < unsigned(e.inWidth);
-  const long at = 16l * (window.offset[segc_c1 ? column.second : 0] + column.offset);
+  const long at = 16l * ((column.second ? window.offset[1] : window.offset[0]) + column.offset);
   segc_warp_cp_async16(shared, column.data + (inside ? at : 0), inside ? 16 : 0);
 }
 
