@@ -42,8 +42,7 @@ void Block::leave() {
 
 void Block::fail(const std::string &what) {
   if (error.empty())
-    error = "block " + std::to_string(index) + (partIndex ? " part " + std::to_string(partIndex) : "") +
-            ": " + what;
+    error = name() + what;
   Fiber::change(fibers[size_t(running)], host);
 }
 
@@ -82,11 +81,17 @@ void Block::barrier() {
   leave();
 }
 
-std::string Block::run(Entry function, void *given, int block, int part) {
+std::string Block::name() const {
+  std::string text = "block " + std::to_string(at[0]);
+  if (at[1] || at[2])
+    text += "," + std::to_string(at[1]) + "," + std::to_string(at[2]);
+  return text + ": ";
+}
+
+std::string Block::run(Entry function, void *given, const std::array<int, 3> &place) {
   entry = function;
   arguments = given;
-  index = block;
-  partIndex = part;
+  at = place;
   error.clear();
   memory.reset();
   active = this;
@@ -107,7 +112,7 @@ std::string Block::run(Entry function, void *given, int block, int part) {
     if (size_t(done) == states.size())
       return memory.end();
     if (done) {
-      error = "block " + std::to_string(index) + ": some threads end, others wait at a barrier";
+      error = name() + "some threads end, others wait at a barrier";
       break;
     }
     memory.barrier();

@@ -19,13 +19,13 @@ class Block {
 public:
   Block(int threads, int sharedBytes, GlobalMemory &global);
   /// Runs the block; empty, or what went wrong.
-  std::string run(Entry entry, void *arguments, int block, int part);
+  std::string run(Entry entry, void *arguments, const std::array<int, 3> &place);
   /// The one that runs on this thread of the host.
   static Block &current();
 
   int thread() const { return running; }
-  int block() const { return index; }
-  int part() const { return partIndex; }
+  /// In the grid.
+  const std::array<int, 3> &place() const { return at; }
   SharedMemory &shared() { return memory; }
   GlobalMemory &global() { return globalMemory; }
   Counts counts;
@@ -59,6 +59,7 @@ private:
   static void start(void *thread);
   void leave();
   void checkMeeting(int warp);
+  std::string name() const;
 
   std::vector<Fiber> fibers;
   std::vector<State> states;
@@ -68,7 +69,8 @@ private:
   GlobalMemory &globalMemory;
   Entry entry = nullptr;
   void *arguments = nullptr;
-  int running = 0, index = 0, partIndex = 0;
+  int running = 0;
+  std::array<int, 3> at = {};
   std::string error;
 };
 

@@ -58,10 +58,12 @@ Expected<Counts> Kernels::run(const std::string &symbol, const Launch &launch, c
   GlobalMemory global(memory);
   Block block(launch.threads, launch.sharedBytes, global);
   for (int part = 0; part < launch.parts; part++)
-    for (int64_t i = 0; i < launch.blocks; i++)
-      if (std::string error = block.run(entry->toPtr<Entry>(), const_cast<void *>(arguments), int(i), part);
-          !error.empty())
-        return createStringError(symbol + ": " + error);
+    for (int phase = 0; phase < launch.phases; phase++)
+      for (int64_t i = 0; i < launch.blocks; i++)
+        if (std::string error =
+                block.run(entry->toPtr<Entry>(), const_cast<void *>(arguments), {int(i), phase, part});
+            !error.empty())
+          return createStringError(symbol + ": " + error);
   return block.counts;
 }
 

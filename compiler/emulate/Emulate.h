@@ -18,7 +18,7 @@ namespace segc::emulate {
 
 struct Launch {
   int64_t blocks;
-  int parts, threads, sharedBytes;
+  int phases, parts, threads, sharedBytes; ///< the grid is blocks, phases, parts
 };
 
 /// The kernels of one module, which calls the primitives by name and takes each kernel's arguments by

@@ -101,8 +101,9 @@ Block &block() { return Block::current(); }
 
 // The primitives by the names and types of Primitives.h of the template.
 int thread() { return block().thread(); }
-int blockIndex() { return block().block(); }
-int part() { return block().part(); }
+int blockIndex() { return block().place()[0]; }
+int phase() { return block().place()[1]; }
+int part() { return block().place()[2]; }
 void barrier() { block().barrier(); }
 void mmaBf16(float *acc, const unsigned *a, const unsigned *b) {
   block().meet("mma", multiply<Bf16>, {acc, a, b, 0, 0});
@@ -143,6 +144,12 @@ unsigned sharedLoad4(int at) {
   block().require(block().shared().read(thread(), at, 4));
   unsigned v;
   std::memcpy(&v, block().shared().data(at), 4);
+  return v;
+}
+float load4(const void *from) {
+  block().require(block().global().read(from, 4));
+  float v;
+  std::memcpy(&v, from, 4);
   return v;
 }
 void load16(unsigned *to, const void *from) {
@@ -204,6 +211,7 @@ const std::vector<std::pair<const char *, void *>> &primitives() {
   static const std::vector<std::pair<const char *, void *>> table = {
       {"segc_warp_thread", address(thread)},
       {"segc_warp_block", address(blockIndex)},
+      {"segc_warp_phase", address(phase)},
       {"segc_warp_part", address(part)},
       {"segc_warp_barrier", address(barrier)},
       {"segc_warp_mma_bf16", address(mmaBf16)},
@@ -218,6 +226,7 @@ const std::vector<std::pair<const char *, void *>> &primitives() {
       {"segc_warp_shared_store8", address(sharedStore8)},
       {"segc_warp_shared_load16", address(sharedLoad16)},
       {"segc_warp_shared_load4", address(sharedLoad4)},
+      {"segc_warp_load4", address(load4)},
       {"segc_warp_load16", address(load16)},
       {"segc_warp_store16", address(store16)},
       {"segc_warp_store8", address(store8)},

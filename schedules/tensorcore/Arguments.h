@@ -12,7 +12,15 @@ struct View {
   int image, row, pixel;
 };
 
-constexpr int maxVectors = 12, maxTensors = 4;
+/// Convolutions of equal shape that one launch computes: the phases of a deconvolution. Each has weights, an
+/// origin and a place of the result of its own.
+struct Phase {
+  int weights;          ///< from Arguments::weights, in chunks of 16 bytes
+  int y;                ///< from Arguments::y, in octets
+  int originY, originX; ///< where in the input the first tap of result pixel (0, 0) lies: minus the padding
+};
+
+constexpr int maxVectors = 12, maxTensors = 4, maxPhases = 16;
 
 /// Extents that the problem gives as constants are not read from here.
 struct Arguments {
@@ -20,14 +28,17 @@ struct Arguments {
   View y;              ///< the result; for the weight gradient: the gradient of the result
   View pooled, index;  ///< what a fused 2x2 max-pool writes beside it; index: u8, position in the window
   const char *weights; ///< k, tap, c with c innermost, in the element type
-  float *partial;  ///< sums of the parts of the reduction: part, pixel, k (weight gradient: part, k, tap, c)
+  float *partial;  ///< sums of the parts of the reduction: part, phase, pixel, k (weight gradient: part, k,
+                   ///< tap, c)
   float *gradient; ///< the weight gradient
   int gradientK, gradientTap, gradientC; ///< its strides in elements: any layout of the file's
   int images, height, width;             ///< of the result
   int inHeight, inWidth;                 ///< input pixels that exist; all others read as 0
-  int originY, originX; ///< where in the input the first tap of result pixel (0, 0) lies: minus the padding
-  const float *vectors[maxVectors]; ///< the epilogues' vectors in order, zeros up to a multiple of 64
-  View tensors[maxTensors];         ///< the epilogues' tensors in order
+  Phase phases[maxPhases];               ///< one alone unless the problem says otherwise
+  const float *from; ///< packing: the weight of channels 0 and 0 and the first tap of the packed filter
+  int fromK, fromC, fromTapY, fromTapX; ///< its strides in elements; negative ones flip
+  const float *vectors[maxVectors];     ///< the epilogues' vectors in order, zeros up to a multiple of 64
+  View tensors[maxTensors];             ///< the epilogues' tensors in order
 };
 
 } // namespace segc::tensorcore

@@ -62,6 +62,14 @@ Error checkProblem(const Problem &p) {
     return fail("{0}: more than 2^31 weights", text);
   if (p.kind == Kind::WeightGradient && (!p.epilogues.empty() || p.pool))
     return fail("{0}: a weight gradient has neither epilogues nor a pool", text);
+  if (p.phases < 1 || p.phases > maxPhases)
+    return fail("{0}: {1} phases; one launch computes at most {2}", text, p.phases, int(maxPhases));
+  const bool tensors =
+      std::any_of(p.epilogues.begin(), p.epilogues.end(), [](const auto &step) { return step.isTensor(); });
+  if (p.phases > 1 && (p.kind != Kind::Convolution || p.pool || tensors))
+    return fail("{0}: phases go with convolutions without a pool and without tensors in the epilogue", text);
+  if (p.kind == Kind::Pack && (p.c1 || p.pool || !p.epilogues.empty()))
+    return fail("{0}: weights are packed as those of one input, without epilogues", text);
   if (p.poolIndex && !p.pool)
     return fail("{0}: an index without a pool", text);
   return checkEpilogues(p);
@@ -137,12 +145,20 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
 }
 
 std::string Problem::print() const {
-  std::string text = formatv("{0} c{1}", kind == Kind::Convolution ? "conv" : "conv_wgrad", c0);
+  std::string text = formatv("{0} c{1}",
+                             kind == Kind::Convolution ? "conv"
+                             : kind == Kind::Pack      ? "pack"
+                                                       : "conv_wgrad",
+                             c0);
   if (c1)
     text += "+" + std::to_string(c1);
   text += formatv(" k{0} r{1}x{2} s{3}x{4} d{5}x{6}", k, rh, rw, sy, sx, dy, dx).str();
+  if (phases > 1)
+    text += " phases" + std::to_string(phases);
   for (const schedules::Epilogue &step : epilogues)
     text += " +" + step.op;
+  if (scaled)
+    text += " +scale";
   if (pool)
     text += poolIndex ? " +maxpool2(index)" : " +maxpool2";
   return text + " : " + name(element);
@@ -197,6 +213,8 @@ Error checkExtents(const Problem &p, const Extents &e) {
 Error check(const Problem &problem, const Tile &tile, int sharedLimit) {
   if (Error error = checkProblem(problem))
     return error;
+  if (problem.kind == Kind::Pack) // has no tile
+    return Error::success();
   if (Error error = checkTile(problem, tile))
     return error;
   if (Error error = checkExtents(problem, problem.extents))

@@ -7,7 +7,7 @@
 
 namespace segc::tensorcore {
 
-enum class Kind { Convolution, WeightGradient };
+enum class Kind { Convolution, WeightGradient, Pack };
 /// In memory; TF32 is f32 there and rounded to 10 bits of mantissa for the product.
 enum class Element { BF16, F16, TF32 };
 
@@ -18,8 +18,8 @@ struct Extents {
   int images = 0, height = 0, width = 0, inHeight = 0, inWidth = 0;
 };
 
-/// A convolution, or its weight gradient; the data gradient and a deconvolution's phases are convolutions
-/// too.
+/// A convolution, its weight gradient, or the packing of its weights; the data gradient and a deconvolution's
+/// phases are convolutions too.
 struct Problem {
   Kind kind = Kind::Convolution;
   Element element = Element::BF16;
@@ -28,6 +28,8 @@ struct Problem {
   int rh = 1, rw = 1, sy = 1, sx = 1, dy = 1, dx = 1;
   std::vector<schedules::Epilogue> epilogues;
   bool pool = false, poolIndex = false; ///< a 2x2 max-pool of the result is written beside it
+  int phases = 1;                       ///< convolutions of one launch
+  bool scaled = false;                  ///< packing: times a vector over k
   Extents extents;
 
   int channels() const { return c0 + c1; }

@@ -25,7 +25,7 @@ extern "C" const char segc_tensorcore_template[], segc_tensorcore_template_end[]
 namespace segc::tensorcore {
 namespace {
 
-constexpr int summingThreads = 128; // as in the template's segc_conv_sum and segc_weight_gradient_sum
+constexpr int linearThreads = 128; // of kernels that are no GEMM, as the template has it
 
 int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t pixels(const Extents &e) { return int64_t(e.images) * e.height * e.width; }
@@ -86,7 +86,9 @@ std::map<std::string, int> constants(const Problem &p, const Tile &t) {
           {"parts", t.parts},
           {"tile_w", t.width},
           {"pool", p.pool},
-          {"index", p.poolIndex}};
+          {"index", p.poolIndex},
+          {"phases", p.phases},
+          {"scaled", p.scaled}};
 }
 
 Error setConstants(Module &module, const std::map<std::string, int> &values) {
@@ -138,6 +140,19 @@ void inlineAlways(Module &module) {
     }
 }
 
+/// The template's function of a kernel.
+const char *bodyOf(const Problem &problem, const Kernel &kernel) {
+  switch (problem.kind) {
+  case Kind::Convolution:
+    return kernel.adds ? "segc_conv_sum" : "segc_conv";
+  case Kind::WeightGradient:
+    return kernel.adds ? "segc_weight_gradient_sum" : "segc_weight_gradient";
+  case Kind::Pack:
+    return "segc_pack";
+  }
+  llvm_unreachable("all kinds are listed");
+}
+
 Expected<std::string> emit(Module &module, TargetMachine &machine) {
   SmallVector<char, 0> text;
   raw_svector_ostream stream(text);
@@ -151,21 +166,26 @@ Expected<std::string> emit(Module &module, TargetMachine &machine) {
 } // namespace
 
 std::vector<Kernel> kernelsOf(const Problem &problem, const Tile &tile, const std::string &symbol) {
-  std::vector<Kernel> kernels = {{symbol, false, tile.threads(), sharedBytes(problem, tile), tile.parts}};
+  if (problem.kind == Kind::Pack)
+    return {{symbol, false, linearThreads, 0, 1, 1}};
+  std::vector<Kernel> kernels = {
+      {symbol, false, tile.threads(), sharedBytes(problem, tile), problem.phases, tile.parts}};
   if (tile.parts > 1 || problem.kind == Kind::WeightGradient)
-    kernels.push_back({symbol + "_sum", true, summingThreads, 0, 1});
+    kernels.push_back({symbol + "_sum", true, linearThreads, 0, problem.phases, 1});
   return kernels;
 }
 
 int64_t blocks(const Kernel &kernel, const Problem &problem, const Tile &tile, const Extents &e) {
   const int64_t columns = int64_t(problem.taps()) * problem.channels();
+  if (problem.kind == Kind::Pack)
+    return divideUp(problem.k * (columns / 8), linearThreads);
   if (problem.kind == Kind::WeightGradient)
-    return kernel.adds ? divideUp(problem.k * (columns / 8), summingThreads)
+    return kernel.adds ? divideUp(problem.k * (columns / 8), linearThreads)
                        : divideUp(problem.k, tile.m) * divideUp(columns, tile.n);
   if (kernel.adds) {
     const int64_t units =
         problem.pool ? int64_t(e.images) * divideUp(e.height, 2) * divideUp(e.width, 2) : pixels(e);
-    return divideUp(units * (problem.k / 8), summingThreads);
+    return divideUp(units * (problem.k / 8), linearThreads);
   }
   const int64_t tilesM =
       tile.width ? int64_t(e.images) * divideUp(e.height, tile.m / tile.width) * divideUp(e.width, tile.width)
@@ -176,7 +196,7 @@ int64_t blocks(const Kernel &kernel, const Problem &problem, const Tile &tile, c
 int64_t partialBytes(const Problem &problem, const Tile &tile, const Extents &extents) {
   if (problem.kind == Kind::WeightGradient)
     return int64_t(4) * tile.parts * problem.k * problem.taps() * problem.channels();
-  return tile.parts == 1 ? 0 : int64_t(4) * tile.parts * pixels(extents) * problem.k;
+  return tile.parts == 1 ? 0 : int64_t(4) * tile.parts * problem.phases * pixels(extents) * problem.k;
 }
 
 Expected<std::unique_ptr<Module>> specialiseModule(const Problem &problem, const Tile &tile,
@@ -207,11 +227,9 @@ Expected<std::unique_ptr<Module>> specialiseModule(const Problem &problem, const
   if (Error error = generateEpilogue(module, problem))
     return error;
   inlineAlways(module);
-  const bool gradient = problem.kind == Kind::WeightGradient;
   const std::vector<Kernel> kernels = kernelsOf(problem, tile, symbol);
   for (const Kernel &kernel : kernels) {
-    const char *body = gradient ? (kernel.adds ? "segc_weight_gradient_sum" : "segc_weight_gradient")
-                                : (kernel.adds ? "segc_conv_sum" : "segc_conv");
+    const char *body = bodyOf(problem, kernel);
     if (Expected<Function *> entry = generateEntry(module, kernel, body, warp); !entry)
       return entry.takeError();
   }

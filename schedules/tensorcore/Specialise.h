@@ -14,12 +14,12 @@ class Module;
 
 namespace segc::tensorcore {
 
-/// How one kernel is launched: grid (blocks(), 1, parts), `threads` in a row, dynamic shared memory, the
+/// How one kernel is launched: grid (blocks(), phases, parts), `threads` in a row, dynamic shared memory, the
 /// structure Arguments by value as the only argument.
 struct Kernel {
   std::string symbol;
   bool adds; ///< adds the parts of a split reduction up
-  int threads, sharedBytes, parts;
+  int threads, sharedBytes, phases, parts;
 };
 
 /// The kernels in the order of their launches: the GEMM, then the sum of its parts if there are any (always

@@ -33,7 +33,7 @@ double memoryTraffic(const Problem &p, const Extents &e) {
       double(pixels(e)) * p.k * (p.resultF32 && p.kind == Kind::Convolution ? 4 : bytesOf(p.element));
   const double weights =
       double(p.taps()) * p.channels() * p.k * (p.kind == Kind::WeightGradient ? 4 : bytesOf(p.element));
-  return input + result + weights;
+  return input + p.phases * (result + weights);
 }
 
 } // namespace
@@ -59,7 +59,7 @@ Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Devic
   const Kernel gemm = kernelsOf(p, t, "").front();
   Estimate result;
   result.registers = registersOf(t);
-  result.blocks = blocks(gemm, p, t, e) * t.parts;
+  result.blocks = blocks(gemm, p, t, e) * p.phases * t.parts;
   const int byShared = device.sharedPerSm / (gemm.sharedBytes + 1024), byThreads = 2048 / gemm.threads;
   const int byRegisters = 65536 / (result.registers * gemm.threads);
   result.perSm = std::max(1, std::min({byShared, byThreads, byRegisters, 32}));

@@ -37,7 +37,8 @@ int row(const char *name, const Problem &problem, int size, int batch) {
   llvm::Expected<Choice> choice = chooseTile(problem, extents);
   if (!choice)
     return fail(llvm::toString(choice.takeError()));
-  const double flops = 2. * batch * size * size * problem.taps() * problem.channels() * problem.k;
+  const double flops =
+      2. * problem.phases * batch * size * size * problem.taps() * problem.channels() * problem.k;
   const Estimate &e = choice->estimate;
   std::printf("| %s | %d | `%s` | `%s` | %lld | %d | %.2f | %.1f | %.0f |\n", name, size,
               problem.print().c_str(), choice->tile.print().c_str(), static_cast<long long>(e.blocks),
@@ -52,7 +53,11 @@ int unet(int base, int size, int batch) {
   auto layer = [&](const std::string &name, int c0, int c1, int k, int r, int extent, bool pool) {
     Problem p;
     p.c0 = c0, p.c1 = c1, p.k = k, p.rh = p.rw = r, p.pool = pool;
-    p.epilogues = {{"bias"}, {"relu"}};
+    p.epilogues = {{"bias"}};
+    if (r == 1)
+      p.phases = 4;
+    else
+      p.epilogues.push_back({"relu"});
     failed |= row(name.c_str(), p, extent, batch);
   };
   for (int level = 0; level < 5; level++) {
@@ -65,7 +70,7 @@ int unet(int base, int size, int batch) {
   for (int level = 3; level >= 0; level--) {
     const int k = base << level, extent = size >> level;
     const std::string at = "up " + std::to_string(level);
-    layer(at + " phase", 2 * k, 0, k, 1, extent / 2, false);
+    layer(at + " deconv", 2 * k, 0, k, 1, extent / 2, false);
     layer(at + " a", k, k, k, 3, extent, false);
     layer(at + " b", k, 0, k, 3, extent, false);
   }

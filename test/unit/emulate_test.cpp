@@ -49,7 +49,7 @@ std::string run(const std::string &body, std::vector<float> *memory = nullptr, i
   const Kernels kernels = llvm::cantFail(Kernels::compile(std::move(module), std::move(context)));
   std::vector<float> own(size_t(threads) * 4, 7);
   std::vector<float> &data = memory ? *memory : own;
-  auto counts = kernels.run("kernel", {1, 1, threads, threads * 16}, data.data(),
+  auto counts = kernels.run("kernel", {1, 1, 1, threads, threads * 16}, data.data(),
                             {{data.data(), data.size() * 4, true}});
   return counts ? "" : llvm::toString(counts.takeError());
 }

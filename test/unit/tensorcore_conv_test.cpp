@@ -105,7 +105,7 @@ TEST(TensorCoreConv, TwoInputs) {
   }
 }
 
-TEST(TensorCoreConv, PartsAddUpToTheSameBits) {
+TEST(TensorCoreConv, PartsOfTheReduction) {
   Case c;
   c.problem = conv(64, 40, 3);
   c.problem.epilogues = {{"bias"}, {"relu"}};

@@ -83,8 +83,8 @@ std::string launch(const Problem &problem, const Tile &tile, const Extents &exte
   a.partial = partial.data();
   memory.push_back({partial.data(), partial.size() * 4, true});
   for (const Kernel &kernel : kernelsOf(problem, tile, "kernel")) {
-    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.parts, kernel.threads,
-                                  kernel.sharedBytes};
+    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.phases, kernel.parts,
+                                  kernel.threads, kernel.sharedBytes};
     llvm::Expected<emulate::Counts> result = kernels.run(kernel.symbol, grid, &a, memory);
     if (!result)
       return llvm::toString(result.takeError());
@@ -204,7 +204,7 @@ emulate::Counts runConvolution(const Case &c, unsigned seed) {
   memory.push_back({index.data(), index.size(), true});
   if (!c.constantExtents)
     a.images = c.n, a.height = height, a.width = width, a.inHeight = c.h, a.inWidth = c.w;
-  a.originY = -c.padY, a.originX = -c.padX;
+  a.phases[0] = {0, 0, -c.padY, -c.padX};
 
   emulate::Counts counts;
   EXPECT_EQ(launch(p, c.tile, extents, a, memory, &counts), "");
@@ -285,7 +285,7 @@ emulate::Counts runWeightGradient(const Case &c, unsigned seed) {
   memory.push_back(dy.range(false));
   if (!c.constantExtents)
     a.images = c.n, a.height = height, a.width = width, a.inHeight = c.h, a.inWidth = c.w;
-  a.originY = -c.padY, a.originX = -c.padX;
+  a.phases[0] = {0, 0, -c.padY, -c.padX};
   // The file's layout of a convolution: k, c, tap with the tap innermost.
   std::vector<float> gradient(size_t(p.k) * size_t(p.channels()) * size_t(p.taps()), NAN);
   a.gradient = gradient.data();

@@ -40,7 +40,9 @@ struct ConvOperands {
       const int inTile = row() + i * rowStep(), k = firstK + inTile;
       const bool inside = k < segc_k && at < reductionChunks();
       segc_warp_cp_async16(base + 16 * swizzle(segc_tile_m + inTile, chunk(), rowChunks()),
-                           a.weights + (inside ? 16l * (k * reductionChunks() + at) : 0), inside ? 16 : 0);
+                           a.weights +
+                               (inside ? 16l * (a.phases[phase()].weights + k * reductionChunks() + at) : 0),
+                           inside ? 16 : 0);
     }
   }
 
@@ -86,7 +88,8 @@ void storeTile(const Arguments &a, const Extents &e, int tile, int firstK, const
         finish(a, v, packed, p, k);
         continue;
       }
-      const long at = (long)segc_warp_part() * e.pixels() + (p.n * e.height + p.y) * e.width + p.x;
+      const long image = (long)segc_warp_part() * segc_phases + phase();
+      const long at = image * e.pixels() + (p.n * e.height + p.y) * e.width + p.x;
       storeFloats((char *)(a.partial + at * segc_k + k), v);
     }
   });
@@ -132,7 +135,7 @@ extern "C" void segc_conv_sum(const Arguments *arguments) {
     return;
   float v[8];
   unsigned packed[8];
-  sumParts(v, a.partial, (long)unit * octets + k / 8, size);
+  sumParts(v, a.partial, ((long)phase() * e.pixels() + unit) * octets + k / 8, segc_phases * size);
   finish(a, v, packed, p, k);
 }
 

@@ -17,6 +17,8 @@ struct Extents {
   int pixels() const { return images * height * width; }
 };
 
+inline int phase() { return segc_phases == 1 ? 0 : segc_warp_phase(); }
+
 struct Pixel {
   int n, y, x;
   bool exists;
@@ -66,9 +68,9 @@ struct Window {
   Window() = default;
   Window(const Arguments &a, const Pixel &p) {
     const int perOctet = 8 / chunkElements();
-    const int first = a.originY + p.y * segc_sy;
+    const int first = a.phases[phase()].originY + p.y * segc_sy;
     y = p.exists ? first : -(1 << 30);
-    x = a.originX + p.x * segc_sx;
+    x = a.phases[phase()].originX + p.x * segc_sx;
     for (int i = 0; i < (segc_c1 ? 2 : 1); i++)
       offset[i] = (p.n * a.x[i].image + first * a.x[i].row + x * a.x[i].pixel) * perOctet;
   }

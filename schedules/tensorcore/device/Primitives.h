@@ -9,6 +9,7 @@
 
 SEGC_WARP int segc_warp_thread();
 SEGC_WARP int segc_warp_block();
+SEGC_WARP int segc_warp_phase();
 SEGC_WARP int segc_warp_part();
 SEGC_WARP void segc_warp_barrier();
 
@@ -29,6 +30,7 @@ SEGC_WARP unsigned segc_warp_shuffle_xor(unsigned value, int mask);
 SEGC_WARP void segc_warp_shared_store8(int shared, float a, float b);
 SEGC_WARP void segc_warp_shared_load16(float *to, int shared);
 SEGC_WARP unsigned segc_warp_shared_load4(int shared);
+SEGC_WARP float segc_warp_load4(const void *from);
 SEGC_WARP void segc_warp_load16(unsigned *to, const void *from);
 SEGC_WARP void segc_warp_store16(void *to, const unsigned *from);
 SEGC_WARP void segc_warp_store8(void *to, unsigned low, unsigned high);

@@ -49,7 +49,7 @@ inline void store(const View &to, int offset, int k, const unsigned *packed) {
 inline void finish(const Arguments &a, float *v, unsigned *packed, const Pixel &p, int k) {
   segc_epilogue(v, &a, k, p.n, p.y, p.x);
   pack(packed, v);
-  store(a.y, offset(a.y, p), k, packed);
+  store(a.y, a.phases[phase()].y + offset(a.y, p), k, packed);
 }
 
 /// Four pixels of a 2x2 window, `first` its upper left one; `sums(v, i)` gives those of pixel i. The pool

@@ -2,5 +2,6 @@
 /// LLVM.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/device/Conv.cpp"
+#include "schedules/tensorcore/device/Pack.cpp"
 #include "schedules/tensorcore/device/Steps.cpp"
 #include "schedules/tensorcore/device/WeightGradient.cpp"

@@ -7,6 +7,7 @@ target triple = "nvptx64-nvidia-cuda"
 
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
 declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
+declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.y()
 declare i32 @llvm.nvvm.read.ptx.sreg.ctaid.z()
 declare void @llvm.nvvm.barrier.cta.sync.aligned.all(i32)
 declare { float, float, float, float } @llvm.nvvm.mma.m16n8k16.row.col.bf16(i32, i32, i32, i32, i32, i32, float, float, float, float)
@@ -28,6 +29,10 @@ define i32 @segc_warp_thread() #0 {
 }
 define i32 @segc_warp_block() #0 {
   %r = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.x()
+  ret i32 %r
+}
+define i32 @segc_warp_phase() #0 {
+  %r = call i32 @llvm.nvvm.read.ptx.sreg.ctaid.y()
   ret i32 %r
 }
 define i32 @segc_warp_part() #0 {
@@ -207,6 +212,11 @@ define i32 @segc_warp_shared_load4(i32 %shared) #0 {
   %from = getelementptr i8, ptr addrspace(3) @segc_shared, i32 %shared
   %v = load i32, ptr addrspace(3) %from, align 4
   ret i32 %v
+}
+define float @segc_warp_load4(ptr %from) #0 {
+  %global = addrspacecast ptr %from to ptr addrspace(1)
+  %v = load float, ptr addrspace(1) %global, align 4
+  ret float %v
 }
 define void @segc_warp_load16(ptr %to, ptr %from) #0 {
   %global = addrspacecast ptr %from to ptr addrspace(1)
