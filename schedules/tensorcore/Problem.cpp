@@ -141,6 +141,16 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
   p.resultF32 = p.element == Element::TF32 || p.kind == Kind::WeightGradient;
   if (Error error = checkProblem(p))
     return error;
+  // Of x, of the result or its gradient, and of the epilogues' tensors; 0 repeats one pixel.
+  std::vector<int> strides = {spec.get("in"), spec.get(p.kind == Kind::WeightGradient ? "dy" : "out")};
+  for (const schedules::Epilogue &step : spec.epilogues)
+    strides.push_back(step.stride);
+  for (int stride : strides)
+    if (stride % 8)
+      return fail(
+          "{0}: {1} elements from a pixel to the next are not a multiple of 8, the 16 bytes that tensor-core "
+          "kernels load at once",
+          text, stride);
   return p;
 }
 

@@ -152,8 +152,10 @@ TEST(TensorCoreTiles, FitTheShape) {
   auto choose = [&](const Problem &p, int n, int h, const Device &d = Device()) {
     return llvm::cantFail(chooseTile(p, {n, h, h, h, h}, d));
   };
-  // Large layers take tiles with the fewest bytes a product and no parts; 64 channels no tile that is wider.
-  EXPECT_EQ(choose(conv(256, 256, 3), 16, 128).tile.m * choose(conv(256, 256, 3), 16, 128).tile.n, 128 * 128);
+  // Large layers take tiles of a warp with the fewest bytes a product and no parts; 64 channels no tile that
+  // is wider.
+  EXPECT_EQ(choose(conv(256, 256, 3), 16, 128).tile.warpM * choose(conv(256, 256, 3), 16, 128).tile.warpN,
+            64 * 64);
   EXPECT_EQ(choose(conv(256, 256, 3), 16, 128).tile.parts, 1);
   EXPECT_EQ(choose(conv(64, 64, 3), 16, 512).tile.n, 64);
   // 16x16 pixels alone would keep two SMs in three idle.
