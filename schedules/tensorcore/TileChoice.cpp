@@ -22,6 +22,12 @@ int64_t steps(const Problem &p, const Tile &t, const Extents &e) {
   return (length + t.k - 1) / t.k;
 }
 
+int64_t partialBytesOfPart(const Problem &p, const Extents &e) {
+  Tile two;
+  two.parts = 2;
+  return partialBytes(p, two, e) / 2;
+}
+
 int registersOf(const Tile &t) {
   return t.warpM * t.warpN / 32 + (t.warpM + t.warpN) / 4 + registersBesideTiles;
 }
@@ -36,15 +42,29 @@ double memoryTraffic(const Problem &p, const Extents &e) {
   return input + p.phases * (result + weights);
 }
 
+/// One, and as many as fill one to sixteen rounds of all SMs with a block each, of at least four steps.
+std::vector<int> partsToTry(const Problem &problem, Tile tile, const Extents &extents, const Device &device) {
+  tile.parts = 1;
+  const int64_t alone = blocks(kernelsOf(problem, tile, "").front(), problem, tile, extents) * problem.phases;
+  const int64_t most =
+      std::min({steps(problem, tile, extents) / 4, int64_t(4096),
+                device.partialBytes / std::max<int64_t>(1, partialBytesOfPart(problem, extents))});
+  std::vector<int> result = {1};
+  for (int64_t rounds = 1; rounds <= 16; rounds++)
+    if (const int64_t parts = rounds * device.sms / alone; parts > result.back() && parts <= most)
+      result.push_back(int(parts));
+  return result;
+}
+
 } // namespace
 
 std::vector<Tile> tiles(const Problem &problem) {
   // m, n, warpM, warpN. The larger a warp's tile, the fewer bytes of shared memory a product: 64x64 takes two
   // thirds of what 64x32 takes, but 200 registers.
-  static const int shapes[][4] = {{256, 128, 64, 64}, {128, 256, 64, 64}, {128, 128, 64, 64},
-                                  {256, 64, 64, 64},  {256, 64, 64, 32},  {128, 128, 64, 32},
-                                  {128, 64, 64, 32},  {128, 32, 32, 32},  {64, 128, 32, 64},
-                                  {64, 64, 32, 32},   {64, 32, 32, 16},   {32, 64, 16, 32}};
+  static const int shapes[][4] = {
+      {256, 128, 64, 64}, {128, 256, 64, 64}, {128, 128, 64, 64}, {256, 64, 64, 64}, {64, 256, 64, 64},
+      {256, 64, 64, 32},  {128, 128, 64, 32}, {128, 64, 64, 32},  {128, 32, 32, 32}, {64, 128, 32, 64},
+      {64, 64, 32, 32},   {64, 32, 32, 16},   {32, 64, 16, 32}};
   std::vector<Tile> result;
   const int perRow = 64 / bytesOf(problem.element);
   for (const int *s : shapes)
@@ -106,8 +126,7 @@ llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents
       reason = llvm::toString(std::move(error));
       continue;
     }
-    const int64_t all = steps(problem, tile, extents);
-    for (int parts = 1; parts <= 64 && parts <= all; parts *= 2) {
+    for (const int parts : partsToTry(problem, tile, extents, device)) {
       tile.parts = parts;
       const Estimate e = estimate(problem, tile, extents, device);
       if (e.microseconds < best.estimate.microseconds)

@@ -161,6 +161,15 @@ TEST(TensorCoreTiles, FitTheShape) {
   // 16x16 pixels alone would keep two SMs in three idle.
   EXPECT_GT(choose(conv(1024, 1024, 3), 1, 16).tile.parts, 1);
   EXPECT_GE(choose(conv(1024, 1024, 3), 1, 16).estimate.blocks, device.sms / 2);
+  // A weight gradient of few channels lives from its parts, of which 64 MB at most are kept.
+  Problem weights = conv(64, 64, 3);
+  weights.kind = Kind::WeightGradient, weights.resultF32 = true, weights.epilogues.clear();
+  const Choice many = choose(weights, 16, 512);
+  EXPECT_GE(many.estimate.blocks, 2 * device.sms);
+  EXPECT_LE(partialBytes(weights, many.tile, {16, 512, 512, 512, 512}), device.partialBytes);
+  Device frugal;
+  frugal.partialBytes = 1 << 20;
+  EXPECT_LE(partialBytes(weights, choose(weights, 16, 512, frugal).tile, {16, 512, 512, 512, 512}), 1 << 20);
   // Where a launch gets 48 KB only, smaller tiles are left.
   Device old;
   old.sharedPerBlock = 48 * 1024;
