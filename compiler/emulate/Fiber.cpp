@@ -4,6 +4,8 @@
 #include "compiler/emulate/Fiber.h"
 #include <cstdint>
 #include <cstring>
+#include <new>
+#include <sys/mman.h>
 
 #ifndef __x86_64__
 #error "the emulated warp switches stacks by x86-64 instructions"
@@ -42,14 +44,23 @@ extern "C" void segc_fiber_start();
 
 namespace segc::emulate {
 
-Fiber::Fiber() = default;
+Fiber::~Fiber() {
+  if (stack)
+    munmap(stack - guardBytes, guardBytes + stackBytes);
+}
 
 void Fiber::prepare(void (*enter)(void *), void *argument) {
-  if (!stack)
-    stack.reset(new char[stackBytes]);
+  if (!stack) {
+    void *pages =
+        mmap(nullptr, guardBytes + stackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+      throw std::bad_alloc();
+    mprotect(pages, guardBytes, PROT_NONE);
+    stack = static_cast<char *>(pages) + guardBytes;
+  }
   // What segc_fiber_change pops: r15, r14, r13, r12, rbx, rbp, return address. rsp is then `end`, aligned as
   // a call wants it.
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(stack.get()) + stackBytes) & ~uintptr_t(15);
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(stack) + stackBytes) & ~uintptr_t(15);
   void *frame[7] = {nullptr,
                     nullptr,
                     argument,

@@ -3,23 +3,23 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <cstddef>
-#include <memory>
 
 namespace segc::emulate {
 
 /// A stack that a function runs on. Only stackless code may be abandoned: nothing is unwound.
 class Fiber {
 public:
-  Fiber();
+  Fiber() = default;
   Fiber(const Fiber &) = delete;
+  ~Fiber();
   /// Makes `enter(argument)` what the next switch to this fiber starts; it must never return.
   void prepare(void (*enter)(void *), void *argument);
   /// Saves the running context in `from` and goes on where this fiber was left.
   static void change(Fiber &from, Fiber &to);
 
 private:
-  static constexpr size_t stackBytes = 128 * 1024;
-  std::unique_ptr<char[]> stack;
+  static constexpr size_t stackBytes = 128 * 1024, guardBytes = 4096;
+  char *stack = nullptr; ///< below it lies a page that faults
   void *top = nullptr;
 };
 

@@ -53,6 +53,8 @@ Case drawCase(unsigned seed) {
   c.tile.parts = draw.chance(60) ? 1 : 1 + draw.below(9);
   if (!gradient && draw.chance(40))
     c.tile.width = draw.of({4, 8, 16});
+  while (sharedBytes(p, c.tile) > 227 * 1024)
+    c.tile.stages--;
   return c;
 }
 

@@ -71,8 +71,9 @@ const emulate::Kernels &compiled(const Problem &problem, const Tile &tile) {
   if (found != cache.end())
     return found->second;
   auto context = std::make_unique<llvm::LLVMContext>();
-  auto module = llvm::cantFail(specialiseModule(problem, tile, "kernel", Warp::External, *context));
-  return cache.emplace(key, llvm::cantFail(emulate::Kernels::compile(std::move(module), std::move(context))))
+  const llvm::ExitOnError orExit; // also where assertions are off
+  auto module = orExit(specialiseModule(problem, tile, "kernel", Warp::External, *context));
+  return cache.emplace(key, orExit(emulate::Kernels::compile(std::move(module), std::move(context))))
       .first->second;
 }
 
