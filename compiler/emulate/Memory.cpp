@@ -27,10 +27,18 @@ GlobalMemory::Tracked *GlobalMemory::find(const void *at, size_t bytes) {
   return nullptr;
 }
 
-std::string GlobalMemory::read(const void *from, size_t bytes) const {
+std::string GlobalMemory::read(const void *from, size_t bytes) {
   if (reinterpret_cast<uintptr_t>(from) % bytes)
     return "a load of " + std::to_string(bytes) + " bytes is not aligned";
-  return const_cast<GlobalMemory *>(this)->find(from, bytes) ? "" : "a load outside all given memory";
+  const Tracked *tracked = find(from, bytes);
+  if (!tracked)
+    return "a load outside all given memory";
+  const size_t first =
+      size_t(static_cast<const char *>(from) - static_cast<const char *>(tracked->range.begin));
+  for (size_t i = first; tracked->range.writable && i < first + bytes; i++)
+    if (tracked->stored[i])
+      return "a load of byte " + std::to_string(i) + " of a result, which this launch stores";
+  return "";
 }
 
 std::string GlobalMemory::write(const void *to, size_t bytes) {

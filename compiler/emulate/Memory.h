@@ -16,13 +16,13 @@ struct Range {
   bool writable;
 };
 
-/// Each 16 bytes of a load, store or copy must lie inside one range; nothing is stored twice in a launch,
-/// since then the order of threads would decide.
+/// Each load, store or copy must lie inside one range. Nothing is stored twice in a launch, or loaded after
+/// it was stored, since then the order of threads would decide.
 class GlobalMemory {
 public:
   explicit GlobalMemory(const std::vector<Range> &ranges);
   /// Empty, or what is wrong.
-  std::string read(const void *from, size_t bytes) const;
+  std::string read(const void *from, size_t bytes);
   std::string write(const void *to, size_t bytes);
 
 private:

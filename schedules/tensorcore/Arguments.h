@@ -25,7 +25,7 @@ constexpr int maxVectors = 12, maxTensors = 4, maxPhases = 16;
 /// Extents that the problem gives as constants are not read from here.
 struct Arguments {
   View x[2];           ///< the input; a second one whose channels follow (a concat that is none)
-  View y;              ///< the result; for the weight gradient: the gradient of the result
+  View y;              ///< the result, packed weights; for the weight gradient: the gradient of the result
   View pooled, index;  ///< what a fused 2x2 max-pool writes beside it; index: u8, position in the window
   const char *weights; ///< k, tap, c with c innermost, in the element type
   float *partial;  ///< sums of the parts of the reduction: part, phase, pixel, k (weight gradient: part, k,

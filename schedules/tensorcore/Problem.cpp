@@ -62,6 +62,10 @@ Error checkProblem(const Problem &p) {
     return fail("{0}: more than 2^31 weights", text);
   if (p.kind == Kind::WeightGradient && (!p.epilogues.empty() || p.pool))
     return fail("{0}: a weight gradient has neither epilogues nor a pool", text);
+  if (p.element == Element::TF32 && !p.resultF32)
+    return fail("{0}: TF32 is a format of products; its results are f32", text);
+  if (p.kind == Kind::Pack && p.resultF32 != (p.element == Element::TF32))
+    return fail("{0}: packed weights have the element's type", text);
   if (p.phases < 1 || p.phases > maxPhases)
     return fail("{0}: {1} phases; one launch computes at most {2}", text, p.phases, int(maxPhases));
   const bool tensors =

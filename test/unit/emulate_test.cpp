@@ -118,6 +118,8 @@ TEST(EmulatedWarp, GuardsGlobalMemory) {
       run("%p = getelementptr i8, ptr %from, i32 1024\ncall void @segc_warp_store4(ptr %p, float %f)"),
       "a store outside all memory");
   EXPECT_SAYS(run("call void @segc_warp_store4(ptr %a, float %f)"), "byte 0 of a result is stored twice");
+  EXPECT_SAYS(run("call void @segc_warp_store4(ptr %from, float %f)\n" + copy),
+              "of a result, which this launch stores");
   EXPECT_SAYS(run("%p = getelementptr i8, ptr %from, i32 4\n%v = alloca [4 x i32]\n"
                   "call void @segc_warp_store16(ptr %p, ptr %v)"),
               "a store of 16 bytes is not aligned");

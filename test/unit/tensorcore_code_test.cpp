@@ -123,6 +123,41 @@ TEST(TensorCoreTiles, PrintAndParse) {
     EXPECT_NE(llvm::toString(Tile::parse(text).takeError()).find("expected MxNxK"), std::string::npos);
 }
 
+TEST(TensorCoreTiles, ProblemsThatAreNone) {
+  auto says = [](const Problem &p, const char *what) {
+    const std::string text = llvm::toString(check(p, {64, 64, 32, 32, 32, 3, 1, 0}));
+    EXPECT_NE(text.find(what), std::string::npos) << text;
+  };
+  Problem p = conv(64, 64, 3);
+  p.element = Element::TF32;
+  says(p, "its results are f32");
+  p = conv(64, 64, 3);
+  p.kind = Kind::Pack;
+  says(p, "without epilogues");
+  p.epilogues.clear(), p.resultF32 = true;
+  says(p, "packed weights have the element's type");
+  p = conv(64, 64, 3);
+  p.phases = 17;
+  says(p, "17 phases; one launch computes at most 16");
+  p.phases = 4, p.epilogues = {{"add", 64}};
+  says(p, "phases go with convolutions without a pool and without tensors");
+  p = conv(64, 64, 3);
+  p.epilogues = {{"drop"}};
+  says(p, "epilogue +drop is none of a tensor-core kernel");
+  p.epilogues.assign(5, {"add", 64});
+  says(p, "0 vectors and 5 tensors, at most 12 and 4");
+  p = conv(64, 64, 3);
+  p.poolIndex = true;
+  says(p, "an index without a pool");
+  p = conv(64, 64, 3);
+  p.kind = Kind::WeightGradient;
+  says(p, "neither epilogues nor a pool");
+  p = conv(64, 64, 0);
+  says(p, "must be at least 1");
+  p = conv(1 << 15, 1 << 14, 3);
+  says(p, "more than 2^31 weights");
+}
+
 /// 31 bits count pixels and octets.
 TEST(TensorCoreTiles, TooManyPixels) {
   EXPECT_EQ(llvm::toString(checkExtents(conv(64, 64, 3), {16, 1024, 1024, 1024, 1024})), "");
@@ -138,7 +173,7 @@ TEST(TensorCoreTiles, EveryOneIsValid) {
   for (const Element element : {Element::BF16, Element::F16, Element::TF32})
     for (const bool pool : {false, true}) {
       Problem p = conv(64, 64, 3);
-      p.element = element;
+      p.element = element, p.resultF32 = element == Element::TF32;
       p.pool = pool;
       for (const Tile &tile : tiles(p)) {
         EXPECT_EQ(llvm::toString(check(p, tile)), "");

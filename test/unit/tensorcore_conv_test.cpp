@@ -1,6 +1,7 @@
 /// \file Convolutions of the tensor-core family on the emulated warp, beside a plain loop in double.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/TileChoice.h"
+#include "test/unit/tensorcore_device.h"
 #include "test/unit/tensorcore_support.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -19,6 +20,12 @@ Problem conv(int c, int k, int r, Element element = Element::BF16) {
 }
 
 const Tile small = {64, 64, 32, 32, 32, 3, 1, 0};
+
+/// A mark in the list of tests: all launches here go to a GPU too, if there is one.
+TEST(TensorCoreDevice, RunsTheSameTests) {
+  if (!Gpu::find())
+    GTEST_SKIP() << "no CUDA device of sm_80 or later: launches ran on the emulated warp alone";
+}
 
 TEST(TensorCoreConv, ThreeByThree) {
   Case c;

@@ -45,7 +45,8 @@ emulate::Counts runWeightGradient(const Case &c, unsigned seed = 1);
 
 /// The kernels of a problem, compiled once in a program.
 const emulate::Kernels &compiled(const Problem &problem, const Tile &tile);
-/// Launches all kernels of a problem; fills a.partial. The error's text, or empty.
+/// Launches all kernels of a problem on the emulated warp, then on a GPU if there is one, whose results then
+/// stand; fills a.partial. The error's text, or empty.
 std::string launch(const Problem &problem, const Tile &tile, const Extents &extents, Arguments a,
                    std::vector<emulate::Range> memory, emulate::Counts *counts = nullptr);
 
