@@ -87,6 +87,11 @@ TEST(EmulatedWarp, FindsMissingBarriers) {
 TEST(EmulatedWarp, CopiesAreSeenAfterWaitAndBarrier) {
   EXPECT_EQ(run(copy + wait + barrier + read), "");
   EXPECT_SAYS(run(copy + wait + read), "nobody has written");
+  // The second warp comes when the first has waited, which is luck.
+  EXPECT_SAYS(run("%low = icmp slt i32 %t, 32\nbr i1 %low, label %yes, label %no\nyes:\n" + copy + wait +
+                  "br label %end\nno:\n%far = xor i32 %mine, 512\n"
+                  "%v = call i32 @segc_warp_shared_load4(i32 %far)\nbr label %end\nend:"),
+              "written by thread 0 with no barrier between");
   EXPECT_SAYS(run(copy + barrier + read + wait), "while a copy to it is under way");
   EXPECT_SAYS(run(copy + barrier + wait + read), "while a copy to it is under way");
   EXPECT_SAYS(run(copy + copy + wait), "writes shared byte 0 while a copy");

@@ -26,6 +26,15 @@ public:
   std::vector<uint32_t> bytes;
 };
 
+/// For the names of tests.
+inline const char *nameOf(Element element) {
+  return element == Element::BF16 ? "bf16" : element == Element::F16 ? "f16" : "tf32";
+}
+
+/// The tiles that are tested in an element: f16 differs from bf16 in one instruction, so half of them will
+/// do.
+inline bool isTested(Element element, const Tile &tile) { return element != Element::F16 || tile.k == 32; }
+
 /// The value as the product sees it.
 double rounded(Element element, float value);
 
