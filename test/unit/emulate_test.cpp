@@ -8,6 +8,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 
 using namespace segc::emulate;
@@ -173,6 +174,55 @@ TEST(EmulatedWarp, LoadsMatrices) {
           memcpy(&bits, &number, 4);
           EXPECT_EQ(words[4 * lane + m] >> (16 * half) & 0xffff, bits >> (column % 2 * 16) & 0xffff);
         }
+  }
+}
+
+/// mma against the formulae of the PTX ISA ("Matrix Fragments for mma.m16n8k16" and "m16n8k8", with elements
+/// numbered through the registers). Small integers: sums are exact.
+TEST(EmulatedWarp, MultipliesMatrices) {
+  for (const bool tf32 : {false, true}) {
+    const int depth = tf32 ? 8 : 16;
+    auto left = [](int row, int k) { return (row * 5 + k * 3) % 11 - 5; };
+    auto right = [](int k, int column) { return (k * 7 + column * 2) % 9 - 4; };
+    std::vector<float> memory(32 * 16);
+    for (int lane = 0; lane < 32; lane++) {
+      const int group = lane >> 2, inGroup = lane % 4;
+      auto *bits = reinterpret_cast<uint32_t *>(memory.data() + 16 * lane);
+      for (int i = 0; i < (tf32 ? 4 : 8); i++) {
+        const bool upper = tf32 ? i == 0 || i == 2 : i < 2 || (i >= 4 && i < 6);
+        const int row = upper ? group : group + 8;
+        const int k = tf32 ? inGroup + (i >= 2 ? 4 : 0) : inGroup * 2 + (i & 1) + (i >= 4 ? 8 : 0);
+        const float v = float(left(row, k));
+        if (tf32)
+          memcpy(bits + i, &v, 4);
+        else
+          bits[i / 2] |= uint32_t(floatToBf16(v)) << (i % 2 * 16);
+      }
+      for (int i = 0; i < (tf32 ? 2 : 4); i++) {
+        const int k = tf32 ? inGroup + (i == 1 ? 4 : 0) : inGroup * 2 + (i & 1) + (i >= 2 ? 8 : 0);
+        const float v = float(right(k, group));
+        if (tf32)
+          memcpy(bits + 4 + i, &v, 4);
+        else
+          bits[4 + i / 2] |= uint32_t(floatToBf16(v)) << (i % 2 * 16);
+      }
+      for (int i = 0; i < 4; i++)
+        memory[size_t(16 * lane + 8 + i)] = 100;
+    }
+    const std::string body =
+        "%o = mul i32 %t, 64\n%a0 = getelementptr i8, ptr %a, i32 %o\n"
+        "%b0 = getelementptr i8, ptr %a0, i32 16\n%c0 = getelementptr i8, ptr %a0, i32 32\n"
+        "call void @segc_warp_mma_" +
+        std::string(tf32 ? "tf32" : "bf16") + "(ptr %c0, ptr %a0, ptr %b0)";
+    ASSERT_EQ(run(body, &memory, 32), "");
+    for (int lane = 0; lane < 32; lane++)
+      for (int i = 0; i < 4; i++) {
+        const int row = (lane >> 2) + (i < 2 ? 0 : 8), column = lane % 4 * 2 + (i & 1);
+        int sum = 100;
+        for (int k = 0; k < depth; k++)
+          sum += left(row, k) * right(k, column);
+        EXPECT_EQ(memory[size_t(16 * lane + 8 + i)], float(sum));
+      }
   }
 }
 
