@@ -11,6 +11,7 @@ packages=(
   python3 python3-venv                                      # Halide's wheel, lit, counting tests
   llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools    # MLIR, mlir-tblgen, lit, FileCheck
   liblld-22-dev lld-22                                      # links the compiled libraries
+  clang-22                                                  # compiles the GPU template: 9 MB, its library comes with the tools above
   nlohmann-json3-dev libpng-dev libjpeg62-turbo-dev libtiff-dev zlib1g-dev
   libgtest-dev
 )

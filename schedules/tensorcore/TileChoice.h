@@ -1,0 +1,42 @@
+/// \file Which tile a problem gets: an estimate of the time of each that fits, by waves, bytes and
+/// instructions.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/tensorcore/Problem.h"
+
+namespace segc::tensorcore {
+
+/// What the estimate knows of a GPU. Rates are per SM and cycle.
+struct Device {
+  int sms = 132;
+  int sharedPerSm = 228 * 1024, sharedPerBlock = 227 * 1024; ///< 48 * 1024 where the launch asks for no more
+  int64_t partialBytes = 64 << 20;                           ///< what the parts of one reduction may take
+  double gigahertz = 1.7;
+  double multiplies = 1280; ///< of bf16 by mma.sync: 62 % of what wgmma reaches on sm_90; tf32 half of it
+  double sharedBytes = 128, cacheBytes = 48; ///< shared memory, L2 cache
+  double memoryBytes = 4.3e12;               ///< per second, of all SMs
+};
+
+struct Estimate {
+  double microseconds = 0;
+  int64_t blocks = 0;
+  int perSm = 0;     ///< blocks that an SM holds at once
+  double waves = 0;  ///< blocks over those that run at once
+  int registers = 0; ///< of a thread
+};
+
+Estimate estimate(const Problem &problem, const Tile &tile, const Extents &extents, const Device &device);
+
+/// All tiles of the family, without parts, for a problem's element; each passes check() for some problem.
+std::vector<Tile> tiles(const Problem &problem);
+
+struct Choice {
+  Tile tile;
+  Estimate estimate;
+};
+
+/// The tile with the least estimate, of those that fit, with parts where there are too few blocks. Extents
+/// must all be known: a model's defaults where they are the run's.
+llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device = {});
+
+} // namespace segc::tensorcore

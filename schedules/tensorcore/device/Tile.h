@@ -1,0 +1,153 @@
+/// \file The part of the GEMM that does not know what it multiplies: tiles in shared memory, fragments,
+/// pipeline.
+///
+/// A block computes tile_m x tile_n, each of its warps warp_m x warp_n of it in f32 registers. Rows of a tile
+/// in shared memory lie in 16-byte chunks; chunk c of row r is stored at place swizzle(r, c), so that the
+/// eight rows that one 8x8 matrix takes from one column of chunks lie in eight different groups of four
+/// banks.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/tensorcore/Arguments.h"
+#include "schedules/tensorcore/device/Constants.h"
+#include "schedules/tensorcore/device/Primitives.h"
+
+namespace segc::tensorcore {
+
+constexpr int maxWarpM = 64, maxWarpN = 64;
+/// Of one warp: tiles of 16x8, each with rows lane / 4 and lane / 4 + 8, columns 2 * (lane % 4) and the next.
+using Accumulators = float[maxWarpM / 16][maxWarpN / 8][4];
+
+inline int elementBytes() { return segc_element == 2 ? 4 : 2; }
+inline int chunkElements() { return 16 / elementBytes(); }
+inline int warpsM() { return segc_tile_m / segc_warp_m; }
+inline int threads() { return 32 * warpsM() * (segc_tile_n / segc_warp_n); }
+inline int lane() { return segc_warp_thread() & 31; }
+inline int warpM() { return (segc_warp_thread() >> 5) % warpsM() * segc_warp_m; }
+inline int warpN() { return (segc_warp_thread() >> 5) / warpsM() * segc_warp_n; }
+inline int divideUp(int a, int b) { return (a + b - 1) / b; }
+
+/// Rows of at least 128 bytes cross all banks: XOR with the row. Two rows of 64 bytes share a line of banks:
+/// XOR with the line.
+inline int swizzle(int row, int chunk, int rowChunks) {
+  return row * rowChunks + (chunk ^ (rowChunks >= 8 ? row & 7 : (row >> 1) & 3));
+}
+
+inline void mma(float *acc, const unsigned *a, const unsigned *b) {
+  if (segc_element == 0)
+    segc_warp_mma_bf16(acc, a, b);
+  else if (segc_element == 1)
+    segc_warp_mma_f16(acc, a, b);
+  else
+    segc_warp_mma_tf32(acc, a, b);
+}
+
+/// The instruction would cut the 13 low bits off.
+inline void roundFragment(unsigned *registers, int count) {
+  if (segc_element != 2)
+    return;
+#pragma unroll
+  for (int i = 0; i < count; i++)
+    registers[i] = segc_warp_round_tf32(registers[i]);
+}
+
+/// Steps `first` to `last` of the reduction with `stages` buffers: while one is multiplied, stages - 1 are on
+/// their way. One barrier a step: after it, all threads see the step's copies and none reads the buffer any
+/// more that the next copy goes to. Empty groups keep the count of those under way the same at the end.
+template <class Operands> inline void pipeline(Operands &operands, int first, int last, Accumulators &acc) {
+  for (int s = 0; s < segc_stages - 1; s++) {
+    if (first + s < last)
+      operands.copy(first + s, s);
+    segc_warp_cp_async_commit();
+  }
+  int reading = 0, writing = segc_stages - 1;
+#pragma unroll 1
+  for (int step = first; step < last; step++) {
+    segc_warp_cp_async_wait(segc_stages - 2);
+    segc_warp_barrier();
+    if (step + segc_stages - 1 < last)
+      operands.copy(step + segc_stages - 1, writing);
+    segc_warp_cp_async_commit();
+    writing = writing + 1 == segc_stages ? 0 : writing + 1;
+
+    // One instruction takes 32 bytes of the reduction: 16 elements of 2 bytes, 8 of 4.
+    const int slices = segc_tile_k * elementBytes() / 32;
+#pragma unroll
+    for (int slice = 0; slice < slices; slice++) {
+      unsigned a[maxWarpM / 16][4], b[maxWarpN / 16][4];
+#pragma unroll
+      for (int i = 0; i < segc_warp_m / 16; i++)
+        operands.loadA(a[i], reading, slice, i);
+#pragma unroll
+      for (int j = 0; j < segc_warp_n / 16; j++)
+        operands.loadB(b[j], reading, slice, j);
+#pragma unroll
+      for (int i = 0; i < segc_warp_m / 16; i++)
+#pragma unroll
+        for (int j = 0; j < segc_warp_n / 8; j++)
+          mma(acc[i][j], a[i], b[j / 2] + j % 2 * 2);
+    }
+    reading = reading + 1 == segc_stages ? 0 : reading + 1;
+  }
+}
+
+/// The steps of this block's part of the reduction; part p of P takes floor(p * steps / P) up to the next
+/// one's.
+inline void partOf(int steps, int &first, int &last) {
+  const int part = segc_parts == 1 ? 0 : segc_warp_part();
+  first = int((long)steps * part / segc_parts);
+  last = int((long)steps * (part + 1) / segc_parts);
+}
+
+inline void clear(Accumulators &acc) {
+#pragma unroll
+  for (int i = 0; i < segc_warp_m / 16; i++)
+#pragma unroll
+    for (int j = 0; j < segc_warp_n / 8; j++)
+#pragma unroll
+      for (int e = 0; e < 4; e++)
+        acc[i][j][e] = 0;
+}
+
+/// Rows of the exchange of results lie warp_n + 8 floats apart: the 16 lanes that store 8 bytes at once hit
+/// all banks once.
+inline int exchangePlace(int row, int column) { return 4 * (row * (segc_warp_n + 8) + column); }
+
+/// Hands the block's results out as octets (row, column, 8 floats from shared memory), one column of warps
+/// after the other, through the memory that the pipeline no longer needs. `visit(column of the pass)` runs in
+/// between.
+template <class Visit> inline void exchange(const Accumulators &acc, Visit visit) {
+  segc_warp_cp_async_wait(0);
+#pragma unroll 1
+  for (int column = 0; column < segc_tile_n; column += segc_warp_n) {
+    segc_warp_barrier();
+    if (warpN() == column) {
+#pragma unroll
+      for (int i = 0; i < segc_warp_m / 16; i++)
+#pragma unroll
+        for (int j = 0; j < segc_warp_n / 8; j++) {
+          const int row = warpM() + 16 * i + lane() / 4, at = 8 * j + lane() % 4 * 2;
+          segc_warp_shared_store8(exchangePlace(row, at), acc[i][j][0], acc[i][j][1]);
+          segc_warp_shared_store8(exchangePlace(row + 8, at), acc[i][j][2], acc[i][j][3]);
+        }
+    }
+    segc_warp_barrier();
+    visit(column);
+  }
+}
+
+inline void loadOctet(float *to, int row, int octet) {
+  segc_warp_shared_load16(to, exchangePlace(row, 8 * octet));
+  segc_warp_shared_load16(to + 4, exchangePlace(row, 8 * octet + 4));
+}
+
+inline void storeFloats(char *to, const float *v) {
+  segc_warp_store16(to, (const unsigned *)v);
+  segc_warp_store16(to + 16, (const unsigned *)(v + 4));
+}
+
+inline void loadFloats(float *to, const char *from) {
+  segc_warp_load16((unsigned *)to, from);
+  segc_warp_load16((unsigned *)(to + 4), from + 16);
+}
+
+} // namespace segc::tensorcore
