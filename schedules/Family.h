@@ -17,10 +17,11 @@ namespace segc::schedules {
 
 struct KernelBuild; // schedules/Build.h: the Halide side
 
-/// Instruction sets kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4.
-enum class Isa { Avx512, Avx2, Portable };
+/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4, on GPUs 1.
+enum class Isa { Avx512, Avx2, Portable, OpenCl, Cuda };
 int lanes(Isa isa);
-std::string name(Isa isa);                        ///< "avx512", "avx2", "portable"
+bool isGpu(Isa isa);
+std::string name(Isa isa);                        ///< "avx512", "avx2", "portable", "opencl", "cuda"
 std::optional<Isa> parseIsa(const std::string &); ///< the inverse
 
 /// A chosen point of a family: "direct cv=4 px=6 rows=4".
@@ -54,6 +55,7 @@ struct Family {
   /// Packed weights, for families whose spec has weights (one of its weightParts()); empty problem otherwise.
   std::function<Packing(const KernelSpec &, const Schedule &, Isa)> packing;
   std::function<KernelBuild(const KernelSpec &, const Schedule &, Isa)> build;
+  bool onGpu = false; ///< it serves GPUs, and only them
 };
 
 /// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is

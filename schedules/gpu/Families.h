@@ -1,0 +1,10 @@
+/// \file The families of GPUs, one function each beside the file that builds it.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Family.h"
+
+namespace segc::schedules {
+
+Family threadsFamily();
+
+} // namespace segc::schedules
