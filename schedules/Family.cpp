@@ -75,7 +75,8 @@ const std::vector<Family> &families() {
       relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
       prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    threadsFamily(),
+      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    convTileFamily(),
+      threadsFamily(),
   };
   return all;
 }
@@ -106,6 +107,24 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
     reasons += "\n  " + family.name + ": " + reason;
   }
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+Schedule settleSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa, int64_t offset) {
+  Schedule settled = schedule;
+  const Family *family = findFamily(schedule.family);
+  if (!family || !family->onGpu)
+    return settled;
+  for (const Parameter &parameter : family->parameters(spec, isa)) {
+    const std::string &name = parameter.name;
+    if (name != "vector" && name != "load" && name != "store")
+      continue;
+    int best = 1;
+    for (int value : parameter.legal)
+      if (value <= schedule.params.at(name) && offset % value == 0)
+        best = std::max(best, value);
+    settled.params[name] = best;
+  }
+  return settled;
 }
 
 std::string whyNotReduced(const KernelSpec &spec) {

@@ -69,6 +69,10 @@ const Family *findFamily(const std::string &name);
 /// Families named in `without` are passed over.
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa,
                                                    const std::vector<std::string> &without = {});
+/// The schedule of a GPU's kernel once the places of its operands are known: accesses of several elements at
+/// once (the parameters vector, load, store) fall to what is legal for the spec's pixel strides and divides
+/// `offset`, a common divisor of the channels at which the operands begin in their buffers (0: at none).
+Schedule settleSchedule(const KernelSpec &, const Schedule &, Isa, int64_t offset);
 /// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is
 /// wrong and what would be legal.
 std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);

@@ -5,6 +5,7 @@
 
 namespace segc::schedules {
 
+Family convTileFamily();
 Family threadsFamily();
 
 } // namespace segc::schedules

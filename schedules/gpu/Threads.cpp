@@ -93,6 +93,14 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Family *family = lender(spec, isa);
   const KernelBuild build = family->build(spec, family->choose(spec, isa), isa);
   forgetSchedule(build.pipeline);
+  if (const int vector = schedule.params.at("vector"); vector > 1) {
+    for (const ImageParam &input : build.inputs)
+      if (input.dimensions() == 4)
+        promiseVectors(input, vector);
+    for (Func result : build.pipeline.outputs())
+      for (const OutputImageParam &buffer : result.output_buffers())
+        promiseVectors(buffer, vector);
+  }
   scheduleThreads(build.pipeline,
                   {schedule.params.at("vector"), schedule.params.at("block"), isa == Isa::Cuda});
   return build;

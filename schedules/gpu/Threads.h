@@ -15,6 +15,13 @@ struct ThreadRule {
   bool simd;
 };
 
+/// Promises that rows and images of an activation begin at whole vectors of `vector` elements, as its pixels
+/// do: without that Halide loads and stores element by element.
+template <typename BufferT> void promiseVectors(BufferT buffer, int vector) {
+  for (int d : {2, 3})
+    buffer.dim(d).set_stride(buffer.dim(d).stride() / vector * vector);
+}
+
 /// Schedules every result of the pipeline, which has no schedule: blocks along the first two dimensions
 /// (their number is at most 65535, the hardware's limit) times all the others, then threads. Stages with
 /// updates are computed by the thread that reads them, in its registers; others are inlined.
