@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Compile.h"
 #include "schedules/Build.h"
+#include "schedules/gpu/Launches.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -81,6 +82,7 @@ KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Sched
   std::vector<Argument> arguments(build.inputs.begin(), build.inputs.end());
   const Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
                                                          LinkageType::ExternalPlusArgv);
+  checkLaunches(module);
   KernelArtifact result;
   result.scratchBytes = scratchBytes(module, job.symbol);
   const Buffer<uint8_t> object = module.compile_to_buffer();
