@@ -13,6 +13,7 @@ packages=(
   liblld-22-dev lld-22                                      # links the compiled libraries
   nlohmann-json3-dev libpng-dev libjpeg62-turbo-dev libtiff-dev zlib1g-dev
   libgtest-dev
+  ocl-icd-libopencl1 pocl-opencl-icd                        # OpenCL on the processor: tests of GPU code
 )
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true) == installed ]]; }

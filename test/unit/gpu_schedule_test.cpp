@@ -48,15 +48,15 @@ TEST(GpuSchedule, VectorsFallToWhatStridesAndOffsetsAllow) {
 TEST(GpuSchedule, EveryLegalPointOfTheTileCompiles) {
   const Family *family = findFamily("conv_tile");
   ASSERT_TRUE(family);
-  for (const char *problem : {kConv, "conv c6 k5 r1x1 s1x1 d1x1 g1 in6 out5 read=scaled +relu : f32"})
-    for (const Parameter &parameter : family->parameters(specOf(problem), Isa::Cuda))
-      for (int value : parameter.legal) {
-        Schedule schedule = family->choose(specOf(problem), Isa::Cuda);
-        schedule.params[parameter.name] = value;
-        auto outcome = compileKernel({"k", problem, schedule.print(), Isa::Cuda});
-        EXPECT_TRUE(std::holds_alternative<KernelArtifact>(outcome)) << schedule.print() << "\n"
-                                                                     << std::get<std::string>(outcome);
-      }
+  const char *const problem = "conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 read=scaled +relu : f32";
+  for (const Parameter &parameter : family->parameters(specOf(problem), Isa::Cuda))
+    for (int value : parameter.legal) {
+      Schedule schedule = family->choose(specOf(problem), Isa::Cuda);
+      schedule.params[parameter.name] = value;
+      auto outcome = compileKernel({"k", problem, schedule.print(), Isa::Cuda});
+      EXPECT_TRUE(std::holds_alternative<KernelArtifact>(outcome)) << schedule.print() << "\n"
+                                                                   << std::get<std::string>(outcome);
+    }
 }
 
 // OpenCL on a processor would run it; a GPU does not.
@@ -64,13 +64,13 @@ TEST(GpuSchedule, TooMuchSharedMemoryAndTooManyThreadsAreErrors) {
   auto compile = [](int elements, int threads) {
     using namespace Halide;
     StrictHalide strict;
-    const Var x("x"), xo("xo"), xi("xi");
+    const Var x("x"), xo("xo"), xi("xi"), to("to"), ti("ti");
     ImageParam in(Float(32), 1, "in");
     Func tile("tile"), out("out");
     tile(x) = in(x) + 1.f;
     out(x) = tile(x) + tile(x + elements - threads);
     out.gpu_tile(x, xo, xi, threads, TailStrategy::RoundUp);
-    tile.compute_at(out, xo).gpu_threads(x);
+    tile.compute_at(out, xo).split(x, to, ti, threads).gpu_threads(ti);
     Pipeline pipeline(out);
     checkLaunches(pipeline.compile_to_module({in}, "k", targetOf(Isa::Cuda)));
   };
