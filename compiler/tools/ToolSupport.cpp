@@ -91,11 +91,6 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
     fail("-mode '" + mode + "' is unknown" + suggestion(mode, {"infer", "train", "both"}));
     return std::nullopt;
   }
-  if (mode != "infer" && schedules::isGpu(compile.variants[0])) {
-    fail("-mode " + mode +
-         ": training runs on processors so far; leave -target out, or compile with -mode infer");
-    return std::nullopt;
-  }
   std::string winograd = options.value(options::OPT_winograd_eq, "on");
   if (winograd != "on" && winograd != "off") {
     fail("-winograd '" + winograd + "' must be on or off");

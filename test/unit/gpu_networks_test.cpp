@@ -1,25 +1,17 @@
 /// \file Random networks as GPU code: every layer of the library is what the interpreter says.
 ///
-/// Skipped where OpenCL has no device. SEGC_LONG=1 tests 60 networks instead of 6; SEGC_FIRST is the first
+/// Skipped where OpenCL has no device. SEGC_LONG=1 tests 60 networks instead of 5; SEGC_FIRST is the first
 /// one's number.
 // SPDX-License-Identifier: MIT
 #include "test/unit/e2e_support.h"
+#include "test/unit/gpu_support.h"
 #include "test/unit/random_model.h"
 #include "gtest/gtest.h"
 #include <cstdlib>
-#include <dlfcn.h>
 
 using namespace segc;
 
 namespace {
-
-bool hasOpenCl() {
-  void *library = dlopen("libOpenCL.so.1", RTLD_NOW);
-  using Platforms = int (*)(unsigned, void *, unsigned *);
-  auto platforms = library ? reinterpret_cast<Platforms>(dlsym(library, "clGetPlatformIDs")) : nullptr;
-  unsigned count = 0;
-  return platforms && platforms(0, nullptr, &count) == 0 && count > 0;
-}
 
 int numberFrom(const char *variable, int fallback) {
   const char *text = std::getenv(variable);
@@ -28,14 +20,13 @@ int numberFrom(const char *variable, int fallback) {
 
 auto seeds() {
   int first = numberFrom("SEGC_FIRST", 0);
-  return testing::Range(first, first + (numberFrom("SEGC_LONG", 0) == 1 ? 60 : 6));
+  return testing::Range(first, first + (numberFrom("SEGC_LONG", 0) == 1 ? 60 : 5));
 }
 
 class GpuNetwork : public testing::TestWithParam<int> {
 protected:
   void SetUp() override {
-    setenv("POCL_CACHE_DIR", SEGC_POCL_CACHE, 0);
-    if (!hasOpenCl())
+    if (!test::hasOpenCl())
       GTEST_SKIP() << "OpenCL has no driver here";
   }
 };
