@@ -56,6 +56,12 @@ int vectorOf(const KernelSpec &spec) {
   return vector;
 }
 
+/// Ops that make something of all channels of a pixel and store all channels.
+bool isOverChannels(const KernelSpec &spec) {
+  static const std::set<std::string> ops = {"softmax", "log_softmax", "softmax_grad", "log_softmax_grad"};
+  return ops.count(spec.op) || ops.count(spec.reduction());
+}
+
 /// The processors' family that knows the algorithm; null if none does. Winograd's works on tiles of its own.
 const Family *lender(const KernelSpec &spec, Isa isa) {
   for (const Family &family : families())
@@ -101,8 +107,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       for (const OutputImageParam &buffer : result.output_buffers())
         promiseVectors(buffer, vector);
   }
-  scheduleThreads(build.pipeline,
-                  {schedule.params.at("vector"), schedule.params.at("block"), isa == Isa::Cuda});
+  scheduleThreads(build.pipeline, {schedule.params.at("vector"), schedule.params.at("block"),
+                                   isOverChannels(spec), isa == Isa::Cuda});
   return build;
 }
 
@@ -112,18 +118,21 @@ struct Loops {
 };
 
 void dealOut(Stage stage, const std::vector<Var> &arguments, const ThreadRule &rule, const Loops &v) {
-  Var inner = arguments[0];
+  // The loop that threads share, from the first dimension or with whole pixels from the second one on.
+  const size_t next = rule.whole && arguments.size() > 1 ? 1 : 0;
+  Var inner = arguments[next];
   if (rule.vector > 1)
     stage.split(inner, inner, v.lane, rule.vector);
   if (rule.vector > 1 && rule.simd)
     stage.vectorize(v.lane);
   else if (rule.vector > 1)
     stage.unroll(v.lane);
-  if (arguments.size() > 1)
+  if (next == 0 && arguments.size() > 1) {
     stage.fuse(inner, arguments[1], v.element);
-  stage.split(arguments.size() > 1 ? v.element : inner, v.block, v.thread, rule.block,
-              TailStrategy::GuardWithIf);
-  if (arguments.size() < 3) {
+    inner = v.element;
+  }
+  stage.split(inner, v.block, v.thread, rule.block, TailStrategy::GuardWithIf);
+  if (arguments.size() < 3) { // never with whole pixels
     stage.gpu_blocks(v.block).gpu_threads(v.thread).never_partition_all();
     return;
   }
@@ -133,10 +142,11 @@ void dealOut(Stage stage, const std::vector<Var> &arguments, const ThreadRule &r
     stage.fuse(rest, arguments[d], v.rest);
     rest = v.rest;
   }
-  stage.reorder(v.thread, rest, v.block)
-      .gpu_blocks(rest, v.block)
-      .gpu_threads(v.thread)
-      .never_partition_all();
+  if (next == 1)
+    stage.reorder(arguments[0], v.thread, rest, v.block);
+  else
+    stage.reorder(v.thread, rest, v.block);
+  stage.gpu_blocks(rest, v.block).gpu_threads(v.thread).never_partition_all();
 }
 
 /// The result that reads `stage`, directly or through other stages.

@@ -10,6 +10,7 @@ namespace segc::schedules {
 struct ThreadRule {
   int vector; ///< elements of the first dimension that one thread computes; divides its extent
   int block;  ///< threads of a block
+  bool whole; ///< a thread computes all of the first dimension: what is made of all of it is made once
   /// As vectors of the language. Halide's OpenCL has none where comparisons are strict, so there the elements
   /// are unrolled.
   bool simd;
