@@ -50,8 +50,8 @@ int run(void *userContext, void *state, const char *entry, const int grid[6], in
                    sizes,
                    isBuffer};
   const bool empty = grid[0] <= 0 || grid[1] <= 0 || grid[2] <= 0;
-  if (device.loading || empty)
-    return 0;
+  if (device.loading || empty || !state)
+    return 0; // without a state loading failed, and the device knows why
   return device.driver->launch(device, *static_cast<Module *>(state), launch)
              ? 0
              : halide_error_code_device_run_failed;

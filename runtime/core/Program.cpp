@@ -221,14 +221,17 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
   }
 }
 
-/// A failure of a device comes with a reason of its own.
+/// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls of
+/// the runtime return.
 int Program::launch(const StepDesc &step, void **vector) {
+  if (device)
+    device->status = SEGC_MODEL_OK;
   const int error = kernels[step.target](vector);
+  const char *const label = text(*table, step.label), *const problem = text(*table, step.problem);
+  if (device && device->status)
+    return fail(device->status, "'%s': kernel '%s': %s", label, problem, device->text);
   if (!error)
     return SEGC_MODEL_OK;
-  const char *const label = text(*table, step.label), *const problem = text(*table, step.problem);
-  if (device)
-    return fail(device->status, "'%s': kernel '%s': %s", label, problem, device->text);
   return fail(SEGC_MODEL_KERNEL_FAILED, "'%s': kernel '%s' returned error %d", label, problem, error);
 }
 
