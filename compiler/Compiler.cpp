@@ -23,16 +23,20 @@ using namespace mlir;
 namespace segc {
 namespace {
 
-uint32_t isaBits(schedules::Isa isa) {
+TableTarget tableTarget(schedules::Isa isa) {
   switch (isa) {
   case schedules::Isa::Avx512:
-    return rt::kIsaAvx512 | rt::kIsaAvx2Fma;
+    return {rt::kIsaAvx512 | rt::kIsaAvx2Fma};
   case schedules::Isa::Avx2:
-    return rt::kIsaAvx2Fma;
+    return {rt::kIsaAvx2Fma};
   case schedules::Isa::Portable:
-    return rt::kIsaBaseline;
+    return {rt::kIsaBaseline};
+  case schedules::Isa::OpenCl:
+    return {rt::kIsaBaseline, rt::DeviceKind::OpenCl};
+  case schedules::Isa::Cuda:
+    return {rt::kIsaBaseline, rt::DeviceKind::Cuda};
   }
-  return rt::kIsaBaseline;
+  return {rt::kIsaBaseline};
 }
 
 /// Says how long a phase took, for -v.
@@ -131,6 +135,8 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error) {
   text.split(names, ',');
   for (StringRef name : names) {
     std::optional<schedules::Isa> isa = schedules::parseIsa(name.str());
+    if (isa && schedules::isGpu(*isa))
+      isa = std::nullopt;
     if (name == "native") {
       auto features = llvm::sys::getHostCPUFeatures();
       bool avx512 = features.lookup("avx512f") && features.lookup("avx512bw") &&
@@ -153,6 +159,10 @@ bool isTraining(ModuleOp graph) { return graph->hasAttr("hourglass.training"); }
 
 OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &compile, schedules::Isa isa,
                             unsigned recompute) {
+  if (isTraining(graph) && schedules::isGpu(isa)) {
+    graph.emitError("training runs on processors so far: leave out -target ") << schedules::name(isa);
+    return {};
+  }
   OwningOpRef<ModuleOp> module = graph.clone();
   PassManager passes(module->getContext());
   passes.enableVerifier(true);
@@ -246,7 +256,7 @@ LogicalResult writeProgram(PlannedProgram &program, const CompileOptions &option
                            uint64_t scratch, bool training, std::vector<VariantData> &variants) {
   variants.resize(options.variants.size());
   for (auto [plan, isa, data] : llvm::zip(program.plans, options.variants, variants)) {
-    auto blob = writeTables(*plan, name, isaBits(isa), scratch);
+    auto blob = writeTables(*plan, name, tableTarget(isa), scratch);
     if (failed(blob))
       return failure();
     (training ? data.trainTable : data.table) = std::move(blob->bytes);
@@ -304,7 +314,8 @@ FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileO
     if (source &&
         failed(writeProgram(program, options, name, scratch, source == graphs.train, link.variants)))
       return failure();
-  auto libraries = linkModel(link, coreObject(/*training=*/graphs.train != nullptr));
+  auto libraries = linkModel(link, coreObject(/*training=*/graphs.train != nullptr,
+                                              /*gpu=*/schedules::isGpu(options.variants[0])));
   if (auto *why = std::get_if<std::string>(&libraries))
     return graph.emitError(*why);
   auto &linked = std::get<Libraries>(libraries);

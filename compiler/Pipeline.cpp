@@ -3,12 +3,15 @@
 #include "compiler/Pipeline.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Transforms/Passes.h"
+#include "schedules/Family.h"
 
 using namespace mlir;
 
 namespace segc {
 
 void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
+  std::optional<schedules::Isa> isa = schedules::parseIsa(options.isa);
+  bool onGpu = isa && schedules::isGpu(*isa); // there the channels of a pixel belong to many threads
   ScheduleGroupsOptions scheduling;
   scheduling.instructionSet = options.isa;
   scheduling.without.assign(options.without.begin(), options.without.end());
@@ -31,7 +34,7 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createVerifyPhase({"folded"}));
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
-      createFuseGroups()); // activations come from group, concat, interleave only
+      createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;

@@ -15,6 +15,10 @@ Target targetOf(Isa isa) {
         {Target::AVX512_Skylake, Target::AVX2, Target::AVX, Target::FMA, Target::F16C, Target::SSE41});
   if (isa == Isa::Avx2)
     target.set_features({Target::AVX2, Target::AVX, Target::FMA, Target::F16C, Target::SSE41});
+  if (isa == Isa::OpenCl)
+    target.set_features({Target::OpenCL, Target::CLDoubles});
+  if (isa == Isa::Cuda)
+    target.set_features({Target::CUDA, Target::CUDACapability80});
   return target;
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Compile.h"
 #include "schedules/Build.h"
+#include "schedules/gpu/Launches.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -81,6 +82,7 @@ KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Sched
   std::vector<Argument> arguments(build.inputs.begin(), build.inputs.end());
   const Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
                                                          LinkageType::ExternalPlusArgv);
+  checkLaunches(module);
   KernelArtifact result;
   result.scratchBytes = scratchBytes(module, job.symbol);
   const Buffer<uint8_t> object = module.compile_to_buffer();
@@ -88,9 +90,14 @@ KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Sched
   if (readable)
     withDirectory([&](const std::string &directory) {
       const std::string path = directory + "/kernel";
-      module.compile({{OutputFileType::stmt, path + ".stmt"},
-                      {OutputFileType::llvm_assembly, path + ".ll"},
-                      {OutputFileType::assembly, path + ".s"}});
+      std::map<OutputFileType, std::string> files = {{OutputFileType::stmt, path + ".stmt"},
+                                                     {OutputFileType::llvm_assembly, path + ".ll"},
+                                                     {OutputFileType::assembly, path + ".s"}};
+      if (isGpu(job.isa))
+        files[OutputFileType::device_code] = path + ".dev";
+      module.compile(files);
+      if (isGpu(job.isa))
+        result.device = readFile(path + ".dev").c_str(); // ends with a zero
       result.stmt = readFile(path + ".stmt");
       result.llvm = readFile(path + ".ll");
       result.assembly = readFile(path + ".s");
@@ -115,7 +122,7 @@ std::string encode(const Outcome &outcome) {
   }
   const KernelArtifact &a = std::get<KernelArtifact>(outcome);
   for (const std::string &part : {std::string(a.object.begin(), a.object.end()),
-                                  std::to_string(a.scratchBytes), a.stmt, a.llvm, a.assembly})
+                                  std::to_string(a.scratchBytes), a.stmt, a.llvm, a.assembly, a.device})
     writePart(bytes, part);
   return bytes;
 }
@@ -132,7 +139,7 @@ bool decode(const std::string &bytes, Outcome &outcome) {
     parts.push_back(bytes.substr(at, size));
     at += size;
   }
-  if (bytes.empty() || parts.size() != (bytes[0] ? 1 : 5))
+  if (bytes.empty() || parts.size() != (bytes[0] ? 1 : 6))
     return false;
   if (bytes[0]) {
     outcome = parts[0];
@@ -141,7 +148,7 @@ bool decode(const std::string &bytes, Outcome &outcome) {
   KernelArtifact a;
   a.object.assign(parts[0].begin(), parts[0].end());
   a.scratchBytes = std::stoull(parts[1]);
-  a.stmt = parts[2], a.llvm = parts[3], a.assembly = parts[4];
+  a.stmt = parts[2], a.llvm = parts[3], a.assembly = parts[4], a.device = parts[5];
   outcome = std::move(a);
   return true;
 }

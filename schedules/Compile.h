@@ -24,6 +24,7 @@ struct KernelArtifact {
   std::vector<uint8_t> object; ///< relocatable ELF, position independent, no Halide runtime inside
   uint64_t scratchBytes = 0;   ///< most that one thread has from halide_malloc at a time, in 128-byte blocks
   std::string stmt, llvm, assembly; ///< filled when `readable` is asked for
+  std::string device;               ///< the same, of a GPU's kernel: PTX or OpenCL C
 };
 
 /// Compiles a job in a process of its own (a fork of this one), so that the object's bytes depend on the job

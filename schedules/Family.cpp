@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Family.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/gpu/Families.h"
 #include <algorithm>
 #include <sstream>
 
@@ -14,8 +15,11 @@ struct IsaRow {
   const char *name;
   int lanes;
 };
-constexpr IsaRow kIsas[] = {
-    {Isa::Avx512, "avx512", 16}, {Isa::Avx2, "avx2", 8}, {Isa::Portable, "portable", 4}};
+constexpr IsaRow kIsas[] = {{Isa::Avx512, "avx512", 16},
+                            {Isa::Avx2, "avx2", 8},
+                            {Isa::Portable, "portable", 4},
+                            {Isa::OpenCl, "opencl", 1},
+                            {Isa::Cuda, "cuda", 1}};
 
 std::string join(const std::vector<int> &values) {
   std::string text;
@@ -27,6 +31,7 @@ std::string join(const std::vector<int> &values) {
 } // namespace
 
 int lanes(Isa isa) { return kIsas[int(isa)].lanes; }
+bool isGpu(Isa isa) { return isa == Isa::OpenCl || isa == Isa::Cuda; }
 std::string name(Isa isa) { return kIsas[int(isa)].name; }
 std::optional<Isa> parseIsa(const std::string &text) {
   for (const IsaRow &row : kIsas)
@@ -70,10 +75,18 @@ const std::vector<Family> &families() {
       relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
       prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),
+      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    convTileFamily(),
+      threadsFamily(),
   };
   return all;
 }
+
+namespace {
+
+/// Whether a family serves this target at all.
+bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); }
+
+} // namespace
 
 const Family *findFamily(const std::string &name) {
   for (const Family &family : families())
@@ -86,7 +99,7 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
                                                    const std::vector<std::string> &without) {
   std::string reasons;
   for (const Family &family : families()) {
-    if (std::find(without.begin(), without.end(), family.name) != without.end())
+    if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
     const std::string reason = family.whyNot(spec, isa);
     if (reason.empty())
@@ -94,6 +107,24 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
     reasons += "\n  " + family.name + ": " + reason;
   }
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+Schedule settleSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa, int64_t offset) {
+  Schedule settled = schedule;
+  const Family *family = findFamily(schedule.family);
+  if (!family || !family->onGpu)
+    return settled;
+  for (const Parameter &parameter : family->parameters(spec, isa)) {
+    const std::string &name = parameter.name;
+    if (name != "vector" && name != "load" && name != "store")
+      continue;
+    int best = 1;
+    for (int value : parameter.legal)
+      if (value <= schedule.params.at(name) && offset % value == 0)
+        best = std::max(best, value);
+    settled.params[name] = best;
+  }
+  return settled;
 }
 
 std::string whyNotReduced(const KernelSpec &spec) {
@@ -113,7 +144,9 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
       known += (known.empty() ? "" : ", ") + f.name;
     return "unknown schedule family '" + schedule.family + "'; there are " + known;
   }
-  const std::string reason = family->whyNot(spec, isa);
+  const std::string reason = serves(*family, isa) ? family->whyNot(spec, isa)
+                             : family->onGpu      ? "it is for GPUs"
+                                                  : "it is for processors";
   if (!reason.empty())
     return "family " + family->name + " does not apply: " + reason;
   const std::vector<Parameter> parameters = family->parameters(spec, isa);

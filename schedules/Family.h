@@ -17,10 +17,11 @@ namespace segc::schedules {
 
 struct KernelBuild; // schedules/Build.h: the Halide side
 
-/// Instruction sets kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4.
-enum class Isa { Avx512, Avx2, Portable };
+/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 8, 4, on GPUs 1.
+enum class Isa { Avx512, Avx2, Portable, OpenCl, Cuda };
 int lanes(Isa isa);
-std::string name(Isa isa);                        ///< "avx512", "avx2", "portable"
+bool isGpu(Isa isa);
+std::string name(Isa isa);                        ///< "avx512", "avx2", "portable", "opencl", "cuda"
 std::optional<Isa> parseIsa(const std::string &); ///< the inverse
 
 /// A chosen point of a family: "direct cv=4 px=6 rows=4".
@@ -54,6 +55,7 @@ struct Family {
   /// Packed weights, for families whose spec has weights (one of its weightParts()); empty problem otherwise.
   std::function<Packing(const KernelSpec &, const Schedule &, Isa)> packing;
   std::function<KernelBuild(const KernelSpec &, const Schedule &, Isa)> build;
+  bool onGpu = false; ///< it serves GPUs, and only them
 };
 
 /// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is
@@ -67,6 +69,10 @@ const Family *findFamily(const std::string &name);
 /// Families named in `without` are passed over.
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa,
                                                    const std::vector<std::string> &without = {});
+/// The schedule of a GPU's kernel once the places of its operands are known: accesses of several elements at
+/// once (the parameters vector, load, store) fall to what is legal for the spec's pixel strides and divides
+/// `offset`, a common divisor of the channels at which the operands begin in their buffers (0: at none).
+Schedule settleSchedule(const KernelSpec &, const Schedule &, Isa, int64_t offset);
 /// Empty if the schedule names a known family that applies and all parameters are legal; otherwise what is
 /// wrong and what would be legal.
 std::string checkSchedule(const KernelSpec &, const Schedule &, Isa);

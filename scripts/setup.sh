@@ -14,6 +14,7 @@ packages=(
   clang-22                                                  # compiles the GPU template: 9 MB, its library comes with the tools above
   nlohmann-json3-dev libpng-dev libjpeg62-turbo-dev libtiff-dev zlib1g-dev
   libgtest-dev
+  ocl-icd-libopencl1 pocl-opencl-icd                        # OpenCL on the processor: tests of GPU code
 )
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null || true) == installed ]]; }

@@ -1,5 +1,7 @@
 # lit: runs the commands in the comments of each test file; see https://llvm.org/docs/CommandGuide/lit.html.
+import ctypes
 import os
+import shutil
 
 import lit.formats
 
@@ -15,6 +17,31 @@ config.substitutions.append(("%models", config.models_dir))
 config.substitutions.append(("%source", config.project_dir))
 config.substitutions.append(("%tools", config.tools_dir))
 config.substitutions.append(("%build", config.build_dir))
+config.environment["POCL_CACHE_DIR"] = os.path.join(config.test_exec_root, "pocl")
+
+
+def loads(library):
+    try:
+        return ctypes.CDLL(library)
+    except OSError:
+        return None
+
+
+def opencl_platforms():
+    count = ctypes.c_uint(0)
+    opencl = loads("libOpenCL.so.1")
+    if opencl:
+        opencl.clGetPlatformIDs(0, None, ctypes.byref(count))
+    return count.value
+
+
+# What tests of GPU code need; without it they are skipped.
+if opencl_platforms():
+    config.available_features.add("opencl")
+if not loads("libcuda.so.1"):
+    config.available_features.add("no-cuda-driver")
+if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
+    config.available_features.add("ptxas")
 for feature in config.cpu_features.split():
     config.available_features.add(feature)
 if os.environ.get("SEGC_LONG"):

@@ -8,8 +8,8 @@
 namespace segc {
 
 /// The relocatable object all compiled models share; entry points are named segc_model_*. That of libraries
-/// with a training table has the functions of training too.
-llvm::ArrayRef<uint8_t> coreObject(bool training = false);
+/// with a training table has the functions of training too, that of libraries for GPUs opens their drivers.
+llvm::ArrayRef<uint8_t> coreObject(bool training = false, bool gpu = false);
 
 /// runtime/include/segc/model.h.in.
 llvm::StringRef headerTemplate();

@@ -198,7 +198,7 @@ Bytes rename(const Bytes &object, const std::string &prefix, ArrayRef<uint8_t> c
   return Bytes(bytes.begin(), bytes.end());
 }
 
-/// SONAMEs that the object needs. Before glibc 2.34 threads were a library of their own.
+/// SONAMEs that the object needs. Before glibc 2.34 threads and dlopen were in libraries of their own.
 std::vector<std::string> neededLibraries(const Bytes &object) {
   std::vector<std::string> missing;
   std::set<std::string> needed = {"libc.so.6"};
@@ -208,6 +208,8 @@ std::vector<std::string> neededLibraries(const Bytes &object) {
     if (inC(name)) {
       if (StringRef(name).starts_with("pthread_"))
         needed.insert("libpthread.so.0");
+      if (name == "dlopen" || name == "dlsym")
+        needed.insert("libdl.so.2");
     } else if (inMath(name)) {
       needed.insert("libm.so.6");
     } else {

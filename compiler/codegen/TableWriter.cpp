@@ -30,7 +30,7 @@ class Writer {
 public:
   Writer(ModuleOp module, StringRef name) : module(module), name(name) { strings.push_back('\0'); }
 
-  FailureOr<ModelBlob> run(uint32_t isaBits, uint64_t laneScratch) {
+  FailureOr<ModelBlob> run(const TableTarget &target, uint64_t laneScratch) {
     auto prepare = module.lookupSymbol<plan::ProgramOp>("prepare"),
          run = module.lookupSymbol<plan::ProgramOp>("run");
     if (!prepare || !run)
@@ -71,7 +71,8 @@ public:
     header.magic = rt::kTableMagic;
     header.version = rt::kTableVersion;
     header.name = text(name);
-    header.isa = isaBits;
+    header.isa = target.isaBits;
+    header.device = target.device;
     header.preparedBytes = preparedBytes;
     header.laneScratchBytes = laneScratch;
     blob.bytes.resize(sizeof(rt::Header));
@@ -328,8 +329,9 @@ static_assert(static_cast<unsigned>(rt::SizeOp::Product) ==
 
 } // namespace
 
-FailureOr<ModelBlob> writeTables(ModuleOp planned, StringRef name, uint32_t isaBits, uint64_t laneScratch) {
-  return Writer(planned, name).run(isaBits, laneScratch);
+FailureOr<ModelBlob> writeTables(ModuleOp planned, StringRef name, const TableTarget &target,
+                                 uint64_t laneScratch) {
+  return Writer(planned, name).run(target, laneScratch);
 }
 
 } // namespace segc

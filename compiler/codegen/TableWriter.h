@@ -3,6 +3,7 @@
 #pragma once
 #include "dialects/plan/Plan.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "runtime/core/ModelTable.h"
 #include <string>
 #include <vector>
 
@@ -13,10 +14,15 @@ struct ModelBlob {
   std::vector<std::string> kernels; ///< symbols in the order in which steps refer to them
 };
 
+/// What a table's kernels run on.
+struct TableTarget {
+  uint32_t isaBits; ///< those of rt::Isa
+  rt::DeviceKind device = rt::DeviceKind::Cpu;
+};
+
 /// Writes the programs of a module: @prepare and @run, in training also @norm, @update, @average and
-/// @accumulate. `isaBits` are those of rt::Isa, `laneScratch` the most scratch bytes any kernel takes per
-/// thread.
-mlir::FailureOr<ModelBlob> writeTables(mlir::ModuleOp planned, llvm::StringRef name, uint32_t isaBits,
-                                       uint64_t laneScratch);
+/// @accumulate. `laneScratch` is the most scratch bytes any kernel takes per thread.
+mlir::FailureOr<ModelBlob> writeTables(mlir::ModuleOp planned, llvm::StringRef name,
+                                       const TableTarget &target, uint64_t laneScratch);
 
 } // namespace segc

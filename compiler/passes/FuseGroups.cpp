@@ -66,6 +66,8 @@ bool takesEpilogue(Operation &op) {
 }
 
 struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
+  using FuseGroupsBase::FuseGroupsBase;
+
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     for (Operation &op : getOperation().getBody().front().without_terminator()) {
@@ -146,7 +148,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   }
 
   /// Why the kernel that ends with `last` does not go on, or "" if it does, with `next`.
-  static std::string whyItEnds(ArrayRef<Operation *> chain, Operation *&next) {
+  std::string whyItEnds(ArrayRef<Operation *> chain, Operation *&next) {
     Operation &anchor = *chain.front();
     Value value = chain.back()->getResult(0);
     SmallVector<Operation *> readers = readersOf(value);
@@ -166,7 +168,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
     if (isReduction(*chain.back()))
       return "a kernel ends with what it makes of all channels";
     auto conv = dyn_cast<hg::ConvOp>(next);
-    bool isSecond = conv && isDepthwisePart(chain) && isPointwise(conv) && conv.getX() == value;
+    bool isSecond = separable && conv && isDepthwisePart(chain) && isPointwise(conv) && conv.getX() == value;
     bool reduces = isReduction(*next) && canReduce(anchor) && !scaleOf(anchor);
     if (!isEpilogue(*next) && !isSecond && !reduces)
       return nameOf(next) + " has a kernel of its own";
@@ -195,7 +197,7 @@ struct FuseGroupsPass : impl::FuseGroupsBase<FuseGroupsPass> {
   }
 
   /// The ops of the kernel of `anchor`, and why they are not more.
-  static SmallVector<Operation *> chainFrom(Operation &anchor, std::string &end) {
+  SmallVector<Operation *> chainFrom(Operation &anchor, std::string &end) {
     SmallVector<Operation *> chain{&anchor};
     while (true) {
       Operation *next = nullptr;

@@ -52,6 +52,8 @@ def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
     Afterwards activations are made by hourglass.group, concat and interleave only.
   }];
   let dependentDialects = ["::segc::hg::HourglassDialect"];
+  let options = [Option<"separable", "separable", "bool", "true",
+                        "a depthwise convolution may join the 1x1 convolution behind it">];
   let statistics = [Statistic<"fused", "fused-ops", "Ops that joined an anchor's group">];
 }
 

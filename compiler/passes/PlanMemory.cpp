@@ -8,6 +8,7 @@
 #include "compiler/passes/PlanRunVectors.h"
 #include "compiler/passes/PlanWindows.h"
 #include "schedules/Family.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -220,10 +221,25 @@ private:
     }
     std::string label = hg::layerName(group.getLoc());
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
-                                     *group.getSchedule(), FlatSymbolRefAttr());
+                                     settled(kernel->spec, group.getSchedule()->str(), {reads, writes}),
+                                     FlatSymbolRefAttr());
     if (Attribute end = group->getAttr("end"))
       op->setAttr("end", end);
     return copyBody(group, *kernel, op);
+  }
+
+  /// The schedule, as the channels at which the tensors begin in their buffers allow it.
+  std::string settled(const schedules::KernelSpec &spec, const std::string &schedule,
+                      std::initializer_list<ValueRange> tensors) {
+    auto chosen = schedules::Schedule::parse(schedule);
+    if (!schedules::isGpu(target) || !std::holds_alternative<schedules::Schedule>(chosen))
+      return schedule;
+    int64_t offset = 0;
+    for (ValueRange values : tensors)
+      for (Value value : values)
+        if (auto part = value.getDefiningOp<plan::ViewOp>())
+          offset = std::gcd(offset, static_cast<int64_t>(part.getChannel()));
+    return schedules::settleSchedule(spec, std::get<schedules::Schedule>(chosen), target, offset).print();
   }
 
   /// The group's body on what the views show: a convolution's padding is inside its view.
@@ -279,7 +295,9 @@ private:
       return emitError(loc) << *why;
     auto op =
         plan::LaunchOp::create(b, loc, ValueRange{from}, ValueRange{}, ValueRange{to}, label.str(), problem,
-                               std::get<schedules::Schedule>(choice).print(), FlatSymbolRefAttr());
+                               settled(std::get<schedules::KernelSpec>(spec),
+                                       std::get<schedules::Schedule>(choice).print(), {from, to}),
+                               FlatSymbolRefAttr());
     OpBuilder::InsertionGuard guard(b);
     Block *body = b.createBlock(&op.getBody());
     Value value = body->addArgument(cast<plan::ViewType>(from.getType()).getTensor(), loc);

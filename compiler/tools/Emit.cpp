@@ -121,14 +121,20 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
         return 1;
       continue;
     }
+    if (kind == "ptx" && artifact.device.empty())
+      return fail("-emit ptx goes with -target cuda (with -target opencl it shows OpenCL C)");
     const std::string comment = kind == "asm" ? "# " : kind == "llvm" ? "; " : "// ";
     all += comment + job.symbol + "\n" + comment + job.problem + "\n" + comment + job.schedule + "\n";
-    all += kind == "stmt" ? artifact.stmt : kind == "llvm" ? artifact.llvm : artifact.assembly;
+    all += kind == "stmt"   ? artifact.stmt
+           : kind == "llvm" ? artifact.llvm
+           : kind == "ptx"  ? artifact.device
+                            : artifact.assembly;
   }
   return kind == "obj" ? 0
                        : deliver(options, input,
                                  kind == "stmt"   ? ".stmt"
                                  : kind == "llvm" ? ".ll"
+                                 : kind == "ptx"  ? ".ptx"
                                                   : ".s",
                                  all);
 }
@@ -177,7 +183,7 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     return deliver(options, input, ".dot", dot(*input.graph));
   if (kind == "weights")
     return emitWeights(options, input);
-  if (kind == "stmt" || kind == "llvm" || kind == "asm" || kind == "obj")
+  if (kind == "stmt" || kind == "llvm" || kind == "asm" || kind == "ptx" || kind == "obj")
     return emitKernels(options, input, kind);
   if (kind == "header")
     return emitHeader(options, input);
@@ -197,9 +203,9 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
       lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
     return deliver(options, input, ".schedule", lines);
   }
-  const std::vector<llvm::StringRef> kinds = {"layers", "graph",    "gradient", "fused",   "scheduled",
-                                              "plan",   "schedule", "stmt",     "llvm",    "asm",
-                                              "obj",    "header",   "report",   "weights", "dot"};
+  const std::vector<llvm::StringRef> kinds = {"layers",   "graph",  "gradient", "fused", "scheduled", "plan",
+                                              "schedule", "stmt",   "llvm",     "asm",   "ptx",       "obj",
+                                              "header",   "report", "weights",  "dot"};
   return fail("-emit '" + kind + "' is unknown" + suggestion(kind, kinds));
 }
 

@@ -19,7 +19,10 @@ multiclass Flag<string name, list<OptionVisibility> tools, string help> {
 }
 
 // Compiling.
-defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "T", "cpu (default)">;
+defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "T",
+  "cpu (default), cuda (NVIDIA GPUs from sm_80 on), opencl (for checking GPU code)">;
+defm arch : Value<"arch", [SegcTool, RunTool, CheckTool, EvalTool, LookTool, BenchTool], "SM",
+  "with -target cuda: the architectures the library is for, sm_80 (default) and newer; several by comma">;
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "name=value", "sets a parameter of the model; may be repeated">;
@@ -34,7 +37,7 @@ defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxC
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool, BenchTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
 defm emit : Value<"emit", [SegcTool], "KIND",
-  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, obj, header, report, weights, dot">;
+  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, ptx, obj, header, report, weights, dot">;
 defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
@@ -50,6 +53,8 @@ defm image : Value<"image", [RunTool], "PNG", "a picture as input: PNG, JPEG, PG
 defm mask : Value<"mask", [RunTool], "PNG", "writes the classes as a palette picture">;
 defm overlay : Value<"overlay", [RunTool], "PNG", "writes the picture with the classes over it">;
 defm threads : Value<"threads", [RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "threads (default: one a core); of segc-bench: several by comma, measured in turn">;
+defm device : Value<"device", [RunTool, CheckTool, EvalTool, LookTool, BenchTool], "N|emulated",
+  "with -target cuda or opencl: which GPU (default 0); emulated: GPU code as OpenCL on a processor">;
 defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these layers' values">;
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;
 defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;

@@ -43,22 +43,52 @@ static std::string zooFolder() {
   return llvm::sys::fs::is_directory(folder) ? folder.str().str() : "";
 }
 
+/// What kernels are compiled for; empty or what is wrong with the flags.
+static std::string readTarget(const ToolOptions &options, CompileOptions &compile) {
+  std::string target = options.value(options::OPT_target_eq, "cpu");
+  if (target != "cpu" && target != "cuda" && target != "opencl")
+    return "-target '" + target + "' is unknown" + suggestion(target, {"cpu", "cuda", "opencl"});
+  bool gpu = target != "cpu";
+  for (unsigned id : {unsigned(options::OPT_arch_eq), unsigned(options::OPT_device_eq)})
+    if (!gpu && options.has(id))
+      return std::string(id == options::OPT_arch_eq ? "-arch goes with -target cuda"
+                                                    : "-device goes with -target cuda or opencl");
+  if (!gpu) {
+    std::string error;
+    compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error);
+    return error;
+  }
+  if (options.has(options::OPT_mcpu_eq))
+    return "-mcpu goes with -target cpu";
+  if (options.has(options::OPT_arch_eq) && target != "cuda")
+    return "-arch goes with -target cuda";
+  // PTX for sm_80 runs on all of these: the driver compiles it.
+  std::vector<StringRef> known = {"sm_80", "sm_86", "sm_87", "sm_89", "sm_90", "sm_100", "sm_103", "sm_120"};
+  std::string archs = options.value(options::OPT_arch_eq, "sm_80");
+  SmallVector<StringRef> names;
+  StringRef(archs).split(names, ',');
+  for (StringRef name : names)
+    if (!llvm::is_contained(known, name))
+      return ("-arch '" + name + "' is unknown or too old; there are " + llvm::join(known, ", ")).str();
+  std::string device = options.value(options::OPT_device_eq, "0");
+  unsigned number = 0;
+  bool emulated = device == "emulated";
+  if (!emulated && StringRef(device).getAsInteger(10, number))
+    return "-device '" + device + "' must be a number or emulated";
+  setenv("SEGC_DEVICE", std::to_string(number).c_str(), options.has(options::OPT_device_eq));
+  compile.variants = {target == "cuda" && !emulated ? schedules::Isa::Cuda : schedules::Isa::OpenCl};
+  return "";
+}
+
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   CompileOptions compile;
-  std::string target = options.value(options::OPT_target_eq, "cpu");
-  if (target != "cpu") {
-    fail("-target '" + target + "': this segc compiles for cpu");
+  if (std::string wrong = readTarget(options, compile); !wrong.empty()) {
+    fail(wrong);
     return std::nullopt;
   }
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   if (mode != "infer" && mode != "train" && mode != "both") {
     fail("-mode '" + mode + "' is unknown" + suggestion(mode, {"infer", "train", "both"}));
-    return std::nullopt;
-  }
-  std::string error;
-  compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error);
-  if (compile.variants.empty()) {
-    fail(error);
     return std::nullopt;
   }
   std::string winograd = options.value(options::OPT_winograd_eq, "on");

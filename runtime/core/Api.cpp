@@ -240,7 +240,9 @@ int segc_model_set_observer(segc_model_model *model, segc_model_observer observe
 
 const char *segc_model_note(const segc_model_model *model) { return model ? model->note : ""; }
 const char *segc_model_variant(const segc_model_model *model) {
-  return model ? isaName(weightsTable(model).isa) : "";
+  if (!model)
+    return "";
+  return model->crew.device ? model->device.driver->name : isaName(weightsTable(model).isa);
 }
 const char *segc_model_last_error(void) { return lastError(); }
 const char *segc_model_status_name(int status) { return statusName(status); }

@@ -8,8 +8,9 @@
 
 namespace segc::rt {
 
-int Engine::allocate(const Header &header, const KernelFn *kernels, Lane *lane0) {
+int Engine::allocate(const Header &header, const KernelFn *kernels, Lane *lane0, Device *device) {
   table = &header;
+  program.device = device;
   const uint32_t nodes = header.sizes.count;
   spans = static_cast<Span *>(calloc(size_t(header.inputs.count) + header.outputs.count + 1, sizeof(Span)));
   constants = static_cast<int64_t *>(calloc(size_t(nodes) + 1, sizeof(int64_t)));
@@ -22,14 +23,29 @@ int Engine::allocate(const Header &header, const KernelFn *kernels, Lane *lane0)
 }
 
 void Engine::free() {
+  if (Device *device = program.device) {
+    staging.free(*device);
+    if (prepared)
+      device->driver->release(*device, prepared);
+  } else {
+    ::free(prepared);
+  }
   program.free();
   layout.free();
-  ::free(prepared);
   ::free(spans);
   ::free(constants);
 }
 
 int Engine::allocatePrepared() {
+  if (Device *device = program.device) {
+    const uint64_t bytes = table->preparedBytes + kAlignment;
+    int status = device->driver->allocate(*device, bytes, "prepared weights", &prepared);
+    if (!status)
+      status = device->driver->zero(*device, prepared, bytes, bytes, 1);
+    if (!status)
+      program.bindStatic(StepList::Prepare, constants, nullptr, {nullptr, weights, prepared, train});
+    return status;
+  }
   if (posix_memalign(reinterpret_cast<void **>(&prepared), kAlignment, table->preparedBytes + 1) != 0)
     prepared = nullptr;
   if (!prepared)
@@ -46,6 +62,13 @@ int Engine::prepare() {
                                  Inspector{nullptr, nullptr});
   stale = status != SEGC_MODEL_OK;
   return status;
+}
+
+int Engine::readyDevice() {
+  if (!program.device)
+    return SEGC_MODEL_OK;
+  const int status = staging.allocate(*program.device, *table, layout.sizes);
+  return status ? status : program.load(StepList::Run);
 }
 
 uint64_t Engine::workspaceBytes(int threads) const {
@@ -93,8 +116,16 @@ int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *output
   if (stale)
     if (int status = prepare())
       return status;
-  program.bindTensors(layout.sizes, inputs, outputs);
-  return program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
+  Device *const device = program.device;
+  if (device) {
+    if (int status = staging.upload(*device, *table, inputs, outputs))
+      return status;
+    program.bindTensors(layout.sizes, staging.tensors, staging.tensors + table->inputs.count);
+  } else {
+    program.bindTensors(layout.sizes, inputs, outputs);
+  }
+  const int status = program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
+  return status || !device ? status : staging.download(*device, *table, outputs);
 }
 
 } // namespace segc::rt

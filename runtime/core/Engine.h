@@ -3,6 +3,7 @@
 #pragma once
 #include "runtime/core/Layout.h"
 #include "runtime/core/Program.h"
+#include "runtime/core/Staging.h"
 #include "runtime/core/Tensor.h"
 
 namespace segc::rt {
@@ -16,17 +17,21 @@ struct Engine {
   const void *const *weights; ///< in the table's order; belongs to the handle
   const TrainMemory *train;   ///< null for inference; belongs to the handle
   char *prepared;
-  Span *spans; ///< room to note where the caller's tensors lie
-  bool stale;  ///< the weights are newer than `prepared`
+  Span *spans;     ///< room to note where the caller's tensors lie
+  bool stale;      ///< the weights are newer than `prepared`
+  Staging staging; ///< of a model that runs on a device
 
   /// Everything that needs neither weights nor a shape; a status of the C interface.
-  int allocate(const Header &header, const KernelFn *kernels, Lane *lane0);
+  int allocate(const Header &header, const KernelFn *kernels, Lane *lane0, Device *device);
   void free();
 
   /// Allocates `prepared` and binds @prepare to it; `weights` stay where they are from now on.
   int allocatePrepared();
   /// Runs @prepare. The lanes have scratch.
   int prepare();
+
+  /// What a device needs for the current shape: code, and room for the caller's tensors. Nothing without one.
+  int readyDevice();
 
   /// Bytes of workspace for the current shape, 0 without one.
   uint64_t workspaceBytes(int threads) const;

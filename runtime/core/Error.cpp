@@ -65,7 +65,9 @@ const char *statusName(int status) {
                                       "BUSY",
                                       "KERNEL_FAILED",
                                       "NOT_FINITE",
-                                      "UNSUPPORTED"};
+                                      "UNSUPPORTED",
+                                      "NO_DEVICE",
+                                      "DEVICE_FAILED"};
   return status >= 0 && status < int(sizeof(names) / sizeof(*names)) ? names[status] : "UNKNOWN";
 }
 

@@ -6,6 +6,7 @@
 namespace segc::rt {
 
 struct Crew;
+struct Device;
 
 /// One thread's share of a running model. Halide hands it on: a task of a parallel loop gets its own lane.
 struct alignas(64) Lane {
@@ -26,6 +27,7 @@ struct Crew {
   Lane *lanes;
   int count;
   bool inside;
+  Device *device; ///< null: kernels run on the lanes
 };
 
 } // namespace segc::rt

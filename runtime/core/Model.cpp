@@ -33,6 +33,16 @@ uint64_t workspaceNeed(const segc_model_model &model, int threads) {
   return infer > train ? infer : train;
 }
 
+/// Lets the handle's own workspace go.
+void freeWorkspace(segc_model_model &model) {
+  if (Device *device = model.crew.device; device && model.workspace)
+    device->driver->release(*device, model.workspace);
+  else if (!model.callersWorkspace)
+    free(model.workspace);
+  model.workspace = nullptr;
+  model.workspaceBytes = 0;
+}
+
 /// Makes the workspace hold `bytes`, or says why not; the old one stays then.
 int ensureWorkspace(segc_model_model &model, uint64_t bytes) {
   if (bytes <= model.workspaceBytes && model.workspace)
@@ -42,11 +52,15 @@ int ensureWorkspace(segc_model_model &model, uint64_t bytes) {
         SEGC_MODEL_WORKSPACE_TOO_SMALL,
         "the workspace has %llu bytes, this shape and number of threads need %llu: see workspace_bytes",
         (unsigned long long)model.workspaceBytes, (unsigned long long)bytes);
-  char *memory = allocateTouched(bytes);
-  if (!memory)
+  char *memory = nullptr;
+  if (Device *device = model.crew.device) {
+    if (int status = device->driver->allocate(*device, bytes ? bytes : 1, "activations", &memory))
+      return status;
+  } else if (!(memory = allocateTouched(bytes))) {
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a workspace of %llu bytes",
                 (unsigned long long)bytes);
-  free(model.workspace);
+  }
+  freeWorkspace(model);
   model.workspace = memory;
   model.workspaceBytes = bytes;
   return SEGC_MODEL_OK;
@@ -69,6 +83,50 @@ void markKept(const Header &table, unsigned char *keep) {
     }
 }
 
+/// Copies the weights to the device, those that `keep` marks (or the others) into one block.
+int uploadWeights(segc_model_model &model, const Header &table, const unsigned char *keep, bool kept,
+                  char **block) {
+  Device &device = model.device;
+  const WeightDesc *descs = elements<WeightDesc>(table, table.weights);
+  auto room = [&](uint32_t i) { // kernels may read beyond a vector's end
+    return keep[i] == kept ? alignUp((elementsOf(descs[i]) + kFlatSlack) * sizeof(float)) : 0;
+  };
+  uint64_t bytes = 0, at = 0;
+  for (uint32_t i = 0; i < table.weights.count; ++i)
+    bytes += room(i);
+  if (!bytes)
+    return SEGC_MODEL_OK;
+  int status = device.driver->allocate(device, bytes, "weights", block);
+  if (!status)
+    status = device.driver->zero(device, *block, bytes, bytes, 1);
+  for (uint32_t i = 0; i < table.weights.count && !status; at += room(i++))
+    if (keep[i] == kept) {
+      model.deviceWeights[i] = *block + at;
+      status = device.driver->upload(device, *block + at, model.weights.data[i],
+                                     elementsOf(descs[i]) * sizeof(float));
+    }
+  return status;
+}
+
+/// The same for a device: only what run() reads stays there beside the prepared weights.
+int loadWeightsOnDevice(segc_model_model &model, const Header &table, const unsigned char *keep) {
+  model.deviceWeights = static_cast<const void **>(calloc(table.weights.count + 1, sizeof(void *)));
+  if (!model.deviceWeights)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the list of weights");
+  char *temporary = nullptr;
+  int status = uploadWeights(model, table, keep, true, &model.keptWeights);
+  if (!status)
+    status = uploadWeights(model, table, keep, false, &temporary);
+  model.infer.weights = model.deviceWeights;
+  if (!status)
+    status = firstPrepare(model, model.infer);
+  if (!status)
+    status = model.device.driver->finish(model.device);
+  if (temporary)
+    model.device.driver->release(model.device, temporary);
+  return status;
+}
+
 /// The weights of a library that only infers: what @prepare has used up is let go.
 int loadWeights(segc_model_model &model, const void *block, size_t bytes) {
   const Header &table = *model.infer.table;
@@ -77,7 +135,9 @@ int loadWeights(segc_model_model &model, const void *block, size_t bytes) {
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the list of weights");
   markKept(table, keep);
   int status = readWeights(model, table, keep, block, bytes);
-  if (!status) {
+  if (!status && model.crew.device) {
+    status = loadWeightsOnDevice(model, table, keep);
+  } else if (!status) {
     model.infer.weights = model.weights.data;
     status = firstPrepare(model, model.infer);
   }
@@ -85,6 +145,19 @@ int loadWeights(segc_model_model &model, const void *block, size_t bytes) {
     model.weights.dropUnkept(keep);
   free(keep);
   return status;
+}
+
+/// A device needs one lane and no pool: its kernels run in its own stream.
+int startDevice(segc_model_model &model, DeviceKind kind) {
+  model.device.driver = driverOf(kind);
+  if (!model.device.driver)
+    return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: its core has no driver for its device");
+  model.crew.lanes = model.lanes;
+  model.crew.count = 1;
+  if (int status = model.device.driver->open(model.device))
+    return status;
+  model.crew.device = &model.device;
+  return SEGC_MODEL_OK;
 }
 
 int startThreads(segc_model_model &model) {
@@ -102,14 +175,16 @@ bool versionIsRight(const Header *table) {
 
 /// Everything after the choice of the variant.
 int fillModel(segc_model_model &model, const Variant &variant, const void *weights, size_t bytes) {
+  const DeviceKind kind = (variant.table ? variant.table : variant.trainTable)->device;
+  if (int status = kind == DeviceKind::Cpu ? startThreads(model) : startDevice(model, kind))
+    return status;
+  Device *const device = model.crew.device;
   if (variant.table)
-    if (int status = model.infer.allocate(*variant.table, variant.kernels, model.lanes))
+    if (int status = model.infer.allocate(*variant.table, variant.kernels, model.lanes, device))
       return status;
   if (variant.trainTable)
-    if (int status = model.train.allocate(*variant.trainTable, variant.trainKernels, model.lanes))
+    if (int status = model.train.allocate(*variant.trainTable, variant.trainKernels, model.lanes, device))
       return status;
-  if (int status = startThreads(model))
-    return status;
   if (int status =
           variant.trainTable ? createTraining(model, weights, bytes) : loadWeights(model, weights, bytes))
     return status;
@@ -154,12 +229,16 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
 void destroyModel(segc_model_model *model) {
   if (model->retained)
     segc_pool_v1_release();
-  if (!model->callersWorkspace)
-    free(model->workspace);
+  freeWorkspace(*model);
   model->infer.free();
   model->train.free();
   model->weights.free();
   destroyTraining(*model);
+  if (model->keptWeights)
+    model->device.driver->release(model->device, model->keptWeights);
+  free(model->deviceWeights);
+  if (model->crew.device)
+    model->device.driver->close(model->device);
   free(model);
 }
 
@@ -206,10 +285,15 @@ int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes) {
   engine.layout.free();
   engine.layout = next;
   bind(model);
-  return SEGC_MODEL_OK;
+  status = engine.readyDevice();
+  if (status)
+    engine.layout.free(); // what a run needs is not there
+  return status;
 }
 
 int setThreads(segc_model_model &model, int threads) {
+  if (model.crew.device) // its threads are its own
+    return SEGC_MODEL_OK;
   if (int error = segc_pool_v1_grow(threads))
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "cannot start %d threads: %s", threads, strerror(error));
   if (const uint64_t need = workspaceNeed(model, threads))
@@ -221,6 +305,8 @@ int setThreads(segc_model_model &model, int threads) {
 }
 
 int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
+  if (model.crew.device)
+    return fail(SEGC_MODEL_UNSUPPORTED, "a library for a GPU has a workspace of its own, on the device");
   const uint64_t need = workspaceNeed(model, model.crew.count);
   if (memory && reinterpret_cast<uintptr_t>(memory) % kAlignment)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "the workspace is not aligned to %d bytes", int(kAlignment));
@@ -232,8 +318,7 @@ int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a workspace of %llu bytes",
                 (unsigned long long)need);
   if (memory || model.callersWorkspace) {
-    if (!model.callersWorkspace)
-      free(model.workspace);
+    freeWorkspace(model);
     model.workspace = memory ? static_cast<char *>(memory) : own;
     model.workspaceBytes = memory ? bytes : size_t(need);
     model.callersWorkspace = memory != nullptr;

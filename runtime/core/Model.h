@@ -20,6 +20,9 @@ struct segc_model_model {
   bool callersWorkspace;
   bool retained;                        ///< the pool
   const segc::rt::Engine *scratchOwner; ///< the engine that lendScratch() served last
+  segc::rt::Device device;              ///< without a driver: the processor
+  const void **deviceWeights;           ///< where run() and @prepare find them on the device
+  char *keptWeights;                    ///< the memory of those that run() reads
   segc::rt::Crew crew;
   segc::rt::Lane lanes[segc::rt::kMaxThreads];
   segc::rt::Observer observer;

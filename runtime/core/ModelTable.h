@@ -10,9 +10,12 @@
 namespace segc::rt {
 
 constexpr uint32_t kTableMagic = 0x43474553; // "SEGC"
-constexpr uint32_t kTableVersion = 2;
+constexpr uint32_t kTableVersion = 3;
 constexpr uint32_t kMaxRank = 6;
 constexpr uint32_t kNone = 0xffffffffu;
+
+/// Where a model's memory lies and its kernels run.
+enum class DeviceKind : uint32_t { Cpu = 0, OpenCl = 1, Cuda = 2 };
 
 /// F64 is for partial sums in the arena only: no input, output or weight has it.
 enum class DType : uint32_t { F32 = 0, F16 = 1, BF16 = 2, I8 = 3, U8 = 4, I32 = 5, F64 = 6 };
@@ -214,9 +217,11 @@ struct Section {
 
 struct Header {
   uint32_t magic, version;
-  uint64_t bytes;            ///< of the whole block
-  uint32_t name;             ///< string: the model's name
-  uint32_t isa;              ///< bits of Isa this variant needs
+  uint64_t bytes; ///< of the whole block
+  uint32_t name;  ///< string: the model's name
+  uint32_t isa;   ///< bits of Isa this variant needs
+  DeviceKind device;
+  uint32_t reserved;
   uint64_t preparedBytes;    ///< size of the prepared block
   uint64_t laneScratchBytes; ///< scratch each thread of a kernel may take (halide_malloc), 0 if none
   Section strings;           ///< char, NUL-terminated

@@ -118,7 +118,12 @@ uint32_t firstStep(const Header &table, StepList list) {
 
 } // namespace
 
-void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base) {
+namespace {
+
+/// Calls fill(to, pitch, width, rows) for the places around each image of a buffer that starts at `base`: the
+/// rows above and below, and the strips between rows.
+template <typename Fill>
+void eachBorder(const BufferDesc &buffer, const int64_t *sizes, char *base, const Fill &fill) {
   const BufferShape shape = shapeOf(buffer, sizes);
   const size_t pixel = size_t(buffer.channels) * bytesOf(buffer.dtype);
   const size_t row = size_t(shape.rowElements) * bytesOf(buffer.dtype), image = row * size_t(shape.rows);
@@ -126,12 +131,20 @@ void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base) {
   for (int64_t n = 0; n < shape.n; ++n) {
     char *first = base + size_t(n) * image + buffer.top * row; // of the first row inside
     char *last = first + size_t(shape.h) * row;                // behind the last one
-    memset(first - buffer.top * row, 0, buffer.top * row + left);
-    if (left + right)
-      for (char *end = first + row; end < last; end += row)
-        memset(end - right, 0, right + left);
-    memset(last - right, 0, right + buffer.bottom * row);
+    fill(first - buffer.top * row, row, buffer.top * row + left, size_t(1));
+    if (left + right && shape.h > 1)
+      fill(first + row - right, row, right + left, size_t(shape.h - 1));
+    fill(last - right, row, right + buffer.bottom * row, size_t(1));
   }
+}
+
+} // namespace
+
+void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base) {
+  eachBorder(buffer, sizes, base, [](char *to, size_t pitch, size_t width, size_t rows) {
+    for (size_t row = 0; row < rows; ++row)
+      memset(to + row * pitch, 0, width);
+  });
 }
 
 int Program::allocate(const Header &header, const KernelFn *functions, Lane *lane0) {
@@ -212,6 +225,45 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
   }
 }
 
+/// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls of
+/// the runtime return.
+int Program::launch(const StepDesc &step, void **vector) {
+  if (device)
+    device->status = SEGC_MODEL_OK;
+  const int error = kernels[step.target](vector);
+  const char *const label = text(*table, step.label), *const problem = text(*table, step.problem);
+  if (device && device->status)
+    return fail(device->status, "'%s': kernel '%s': %s", label, problem, device->text);
+  if (!error)
+    return SEGC_MODEL_OK;
+  return fail(SEGC_MODEL_KERNEL_FAILED, "'%s': kernel '%s' returned error %d", label, problem, error);
+}
+
+int Program::border(const BufferDesc &buffer, const int64_t *sizes, char *base) {
+  if (!device) {
+    zeroBorder(buffer, sizes, base);
+    return SEGC_MODEL_OK;
+  }
+  int status = SEGC_MODEL_OK;
+  eachBorder(buffer, sizes, base, [&](char *to, size_t pitch, size_t width, size_t rows) {
+    if (!status && width)
+      status = device->driver->zero(*device, to, pitch, width, rows);
+  });
+  return status;
+}
+
+int Program::load(StepList list) {
+  const Section &steps = section(*table, list);
+  const uint32_t first = firstStep(*table, list);
+  device->loading = true;
+  int status = SEGC_MODEL_OK;
+  for (uint32_t i = 0; i < steps.count && !status; ++i)
+    if (const StepDesc &step = elements<StepDesc>(*table, steps)[i]; step.kind == StepKind::Launch)
+      status = launch(step, args + vectors[first + i]);
+  device->loading = false;
+  return status;
+}
+
 int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
                  const Observer &observer, const Inspector &inspector) {
   const Section &steps = section(*table, list);
@@ -219,17 +271,16 @@ int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, c
   const uint32_t first = firstStep(*table, list);
   for (uint32_t i = 0; i < steps.count; ++i) {
     const uint64_t start = observer.function ? now() : 0;
-    int error = 0;
-    if (step[i].kind == StepKind::Launch)
-      error = kernels[step[i].target](args + vectors[first + i]);
-    else
-      zeroBorder(elements<BufferDesc>(*table, table->buffers)[step[i].target], sizes,
-                 arena + offsets[step[i].target]);
-    if (error)
-      return fail(SEGC_MODEL_KERNEL_FAILED, "'%s': kernel '%s' returned error %d",
-                  text(*table, step[i].label), text(*table, step[i].problem), error);
-    if (inspector.function && step[i].kind == StepKind::Launch)
-      if (int status = inspector.function(inspector.user, *table, step[i], args + vectors[first + i]))
+    const bool isLaunch = step[i].kind == StepKind::Launch;
+    int status = isLaunch ? launch(step[i], args + vectors[first + i])
+                          : border(elements<BufferDesc>(*table, table->buffers)[step[i].target], sizes,
+                                   arena + offsets[step[i].target]);
+    if (!status && device && observer.function) // so that each step's time is its own
+      status = device->driver->finish(*device);
+    if (status)
+      return status;
+    if (inspector.function && isLaunch)
+      if ((status = inspector.function(inspector.user, *table, step[i], args + vectors[first + i])) != 0)
         return status;
     if (observer.function)
       observer.function(observer.user, int(first + i - table->prepareSteps.count),

@@ -5,6 +5,7 @@
 /// run are the pointers and strides of the caller's tensors, and the calls of the kernels.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "runtime/core/Device.h"
 #include "runtime/core/Lane.h"
 #include "runtime/core/Layout.h"
 #include "runtime/core/Table.h"
@@ -21,7 +22,7 @@ struct TrainMemory {
   double *partial;
 };
 
-/// Memory that views point into.
+/// Memory that views point into: the device's, where there is one.
 struct Memory {
   char *arena; ///< null before there is a shape
   const void *const *weights;
@@ -49,6 +50,7 @@ struct Program {
   void *userContext = nullptr;        ///< lane 0
   uint32_t *external = nullptr;       ///< views of inputs and outputs, which run() patches
   uint32_t externalCount = 0;
+  Device *device = nullptr; ///< where the kernels run; null: here
 
   /// Allocates descriptors and argument vectors; a status of the C interface.
   int allocate(const Header &table, const KernelFn *kernels, Lane *lane0);
@@ -61,6 +63,12 @@ struct Program {
   /// Runs the steps of a list in order. Returns a status of the C interface.
   int run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena, const Observer &observer,
           const Inspector &inspector);
+  /// Loads the code of all kernels of a list, for which the views need not be bound to memory.
+  int load(StepList list);
+
+private:
+  int launch(const StepDesc &step, void **vector);
+  int border(const BufferDesc &buffer, const int64_t *sizes, char *base);
 };
 
 /// Writes zeros around each image of a buffer that starts at `base`: the rows above and below, and the strips

@@ -129,7 +129,8 @@ TEST_F(Misuse, NullsCountsAndIndices) {
   EXPECT_STREQ(segc_model_status_name(-1), "UNKNOWN");
   EXPECT_STREQ(segc_model_status_name(SEGC_MODEL_KERNEL_FAILED), "KERNEL_FAILED");
   EXPECT_STREQ(segc_model_status_name(SEGC_MODEL_UNSUPPORTED), "UNSUPPORTED");
-  EXPECT_STREQ(segc_model_status_name(14), "UNKNOWN");
+  EXPECT_STREQ(segc_model_status_name(SEGC_MODEL_DEVICE_FAILED), "DEVICE_FAILED");
+  EXPECT_STREQ(segc_model_status_name(16), "UNKNOWN");
 }
 
 TEST_F(Misuse, WeightsCanBeListedBeforeThereAreAny) {

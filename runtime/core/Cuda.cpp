@@ -1,0 +1,269 @@
+/// \file The CUDA driver as a back end: opened by name, the primary context of one device, a stream a handle.
+///
+/// Declarations as in the CUDA driver API's reference; the names with _v2 are those of 64-bit sizes.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Device.h"
+#include "runtime/core/Error.h"
+#include <HalideRuntime.h>
+#include <pthread.h>
+
+namespace segc::rt {
+namespace {
+
+using Handle = void *;
+using Address = unsigned long long; ///< CUdeviceptr
+
+struct Calls {
+  int (*init)(unsigned);
+  int (*driverGetVersion)(int *);
+  int (*deviceGetCount)(int *);
+  int (*deviceGet)(int *, int);
+  int (*deviceGetName)(char *, int, int);
+  int (*deviceGetAttribute)(int *, int, int);
+  int (*devicePrimaryCtxRetain)(Handle *, int);
+  int (*ctxPushCurrent)(Handle);
+  int (*ctxPopCurrent)(Handle *);
+  int (*memAlloc)(Address *, size_t);
+  int (*memFree)(Address);
+  int (*memGetInfo)(size_t *, size_t *);
+  int (*memcpyHtoDAsync)(Address, const void *, size_t, Handle);
+  int (*memcpyDtoHAsync)(void *, Address, size_t, Handle);
+  int (*memsetD2D8Async)(Address, size_t pitch, unsigned char, size_t width, size_t height, Handle);
+  int (*streamCreate)(Handle *, unsigned);
+  int (*streamDestroy)(Handle);
+  int (*streamSynchronize)(Handle);
+  int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
+  int (*moduleGetFunction)(Handle *, Handle, const char *);
+  int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
+                      void **, void **);
+  int (*getErrorString)(int, const char **);
+};
+
+constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
+constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
+constexpr int kLeastCapability = 80;
+constexpr unsigned kNonBlocking = 1;                   ///< the stream does not wait for the default one
+constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
+
+/// What all handles of the library share; made once, under the mutex.
+struct Shared {
+  Calls calls;
+  Handle context;
+};
+Shared shared;
+bool isOpen = false;
+pthread_mutex_t openMutex = PTHREAD_MUTEX_INITIALIZER;
+
+const char *textOf(int error) {
+  const char *text = nullptr;
+  return shared.calls.getErrorString && !shared.calls.getErrorString(error, &text) && text ? text
+                                                                                           : "unknown error";
+}
+
+int findCalls(Calls &calls) {
+  void *const library = openDriverLibrary("libcuda.so.1");
+  if (!library)
+    return fail(SEGC_MODEL_NO_DEVICE,
+                "this library runs on NVIDIA GPUs, but libcuda.so.1 is missing: install "
+                "NVIDIA's driver, or compile the model with -target cpu");
+  const struct {
+    const char *name;
+    void *place;
+  } wanted[] = {{"cuInit", &calls.init},
+                {"cuDriverGetVersion", &calls.driverGetVersion},
+                {"cuDeviceGetCount", &calls.deviceGetCount},
+                {"cuDeviceGet", &calls.deviceGet},
+                {"cuDeviceGetName", &calls.deviceGetName},
+                {"cuDeviceGetAttribute", &calls.deviceGetAttribute},
+                {"cuDevicePrimaryCtxRetain", &calls.devicePrimaryCtxRetain},
+                {"cuCtxPushCurrent_v2", &calls.ctxPushCurrent},
+                {"cuCtxPopCurrent_v2", &calls.ctxPopCurrent},
+                {"cuMemAlloc_v2", &calls.memAlloc},
+                {"cuMemFree_v2", &calls.memFree},
+                {"cuMemGetInfo_v2", &calls.memGetInfo},
+                {"cuMemcpyHtoDAsync_v2", &calls.memcpyHtoDAsync},
+                {"cuMemcpyDtoHAsync_v2", &calls.memcpyDtoHAsync},
+                {"cuMemsetD2D8Async", &calls.memsetD2D8Async},
+                {"cuStreamCreate", &calls.streamCreate},
+                {"cuStreamDestroy_v2", &calls.streamDestroy},
+                {"cuStreamSynchronize", &calls.streamSynchronize},
+                {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
+                {"cuModuleGetFunction", &calls.moduleGetFunction},
+                {"cuLaunchKernel", &calls.launchKernel},
+                {"cuGetErrorString", &calls.getErrorString}};
+  for (const auto &call : wanted)
+    if (!(*static_cast<void **>(call.place) = findDriverCall(library, call.name)))
+      return fail(SEGC_MODEL_NO_DEVICE,
+                  "NVIDIA's driver is too old: its libcuda.so.1 has no %s; CUDA 11.0 "
+                  "(driver 450) or newer is needed",
+                  call.name);
+  return SEGC_MODEL_OK;
+}
+
+/// Device number $SEGC_DEVICE (0), if its architecture runs our code.
+int chooseDevice(const Calls &calls, int &device) {
+  int count = 0, version = 0, major = 0, minor = 0;
+  const int wanted = deviceNumber();
+  if (int error = calls.init(0))
+    return fail(SEGC_MODEL_NO_DEVICE, "CUDA does not start: %s (error %d)", textOf(error), error);
+  calls.driverGetVersion(&version);
+  if (version < kLeastDriver)
+    return fail(SEGC_MODEL_NO_DEVICE,
+                "NVIDIA's driver is too old: it is for CUDA %d.%d, needed is 11.0 (driver "
+                "450) or newer",
+                version / 1000, version % 1000 / 10);
+  calls.deviceGetCount(&count);
+  if (wanted >= count)
+    return fail(SEGC_MODEL_NO_DEVICE,
+                "there is no CUDA device number %d: the machine has %d (SEGC_DEVICE, "
+                "CUDA_VISIBLE_DEVICES)",
+                wanted, count);
+  char name[128] = "?";
+  if (int error = calls.deviceGet(&device, wanted))
+    return fail(SEGC_MODEL_NO_DEVICE, "CUDA device %d cannot be used: %s", wanted, textOf(error));
+  calls.deviceGetName(name, sizeof name, device);
+  calls.deviceGetAttribute(&major, kCapabilityMajor, device);
+  calls.deviceGetAttribute(&minor, kCapabilityMinor, device);
+  if (10 * major + minor < kLeastCapability)
+    return fail(SEGC_MODEL_NO_DEVICE, "'%s' is sm_%d%d; the library has code for sm_80 and newer", name,
+                major, minor);
+  return SEGC_MODEL_OK;
+}
+
+int openShared() {
+  if (int status = findCalls(shared.calls))
+    return status;
+  int device = 0;
+  if (int status = chooseDevice(shared.calls, device))
+    return status;
+  if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, device))
+    return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
+                "the GPU cannot be used: %s", textOf(error));
+  isOpen = true;
+  return SEGC_MODEL_OK;
+}
+
+/// Our context while one lives; then the caller's again.
+struct InContext {
+  InContext() { shared.calls.ctxPushCurrent(shared.context); }
+  ~InContext() {
+    Handle ours;
+    shared.calls.ctxPopCurrent(&ours);
+  }
+  InContext(const InContext &) = delete;
+};
+
+int statusOf(int error) {
+  return error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_DEVICE_FAILED;
+}
+int check(int error, const char *what) {
+  return error ? fail(statusOf(error), "%s failed: %s (CUDA error %d)", what, textOf(error), error)
+               : SEGC_MODEL_OK;
+}
+
+int open(Device &device) {
+  pthread_mutex_lock(&openMutex);
+  const int status = isOpen ? SEGC_MODEL_OK : openShared();
+  pthread_mutex_unlock(&openMutex);
+  if (status)
+    return status;
+  InContext context;
+  return check(shared.calls.streamCreate(&device.stream, kNonBlocking), "making a stream");
+}
+
+void close(Device &device) {
+  InContext context;
+  if (device.stream)
+    shared.calls.streamDestroy(device.stream);
+}
+
+int allocate(Device &, uint64_t bytes, const char *what, char **memory) {
+  InContext context;
+  Address address = 0;
+  const int error = shared.calls.memAlloc(&address, bytes);
+  *memory = reinterpret_cast<char *>(address);
+  if (!error)
+    return SEGC_MODEL_OK;
+  size_t left = 0, total = 0;
+  shared.calls.memGetInfo(&left, &total);
+  return fail(statusOf(error), "the GPU gives no %llu bytes of %s: %s; %llu of its %llu bytes are free",
+              (unsigned long long)bytes, what, textOf(error), (unsigned long long)left,
+              (unsigned long long)total);
+}
+
+void release(Device &, char *memory) {
+  InContext context;
+  shared.calls.memFree(reinterpret_cast<Address>(memory));
+}
+
+int finish(Device &device) {
+  InContext context;
+  return check(shared.calls.streamSynchronize(device.stream), "the GPU");
+}
+
+int upload(Device &device, char *to, const void *from, uint64_t bytes) {
+  InContext context;
+  if (int status =
+          check(shared.calls.memcpyHtoDAsync(reinterpret_cast<Address>(to), from, bytes, device.stream),
+                "copying to the GPU"))
+    return status;
+  return check(shared.calls.streamSynchronize(device.stream), "copying to the GPU");
+}
+
+int download(Device &device, void *to, const char *from, uint64_t bytes) {
+  InContext context;
+  if (int status =
+          check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
+                "copying from the GPU"))
+    return status;
+  return check(shared.calls.streamSynchronize(device.stream), "copying from the GPU");
+}
+
+int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows) {
+  if (!width || !rows)
+    return SEGC_MODEL_OK;
+  InContext context;
+  return check(
+      shared.calls.memsetD2D8Async(reinterpret_cast<Address>(to), pitch, 0, width, rows, device.stream),
+      "writing zeros");
+}
+
+bool load(Device &device, const char *code, uint64_t, Module &module) {
+  InContext context;
+  char log[300] = "";
+  int options[] = {kErrorLogBuffer, kErrorLogBytes};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+  const int error = shared.calls.moduleLoadDataEx(&module.handle, code, 2, options, values);
+  return !error ||
+         failLaunch(device, statusOf(error), "the driver does not load its code: %s (CUDA error %d) %s",
+                    textOf(error), error, log);
+}
+
+bool launch(Device &device, Module &module, const Launch &what) {
+  InContext context;
+  Handle function;
+  if (int error = shared.calls.moduleGetFunction(&function, module.handle, what.entry))
+    return failLaunch(device, SEGC_MODEL_DEVICE_FAILED, "its code has no entry '%s' (CUDA error %d)",
+                      what.entry, error);
+  constexpr uint32_t kMost = 256;
+  void *arguments[kMost];
+  for (uint32_t i = 0; what.sizes[i]; ++i) {
+    if (i == kMost)
+      return failLaunch(device, SEGC_MODEL_DEVICE_FAILED, "it has more than %u arguments", kMost);
+    // A buffer's argument is its address, read from where the host field is.
+    arguments[i] = what.isBuffer[i] ? static_cast<void *>(&static_cast<halide_buffer_t *>(what.args[i])->host)
+                                    : what.args[i];
+  }
+  const int error = shared.calls.launchKernel(function, what.blocks[0], what.blocks[1], what.blocks[2],
+                                              what.threads[0], what.threads[1], what.threads[2],
+                                              what.sharedBytes, device.stream, arguments, nullptr);
+  return !error || failLaunch(device, statusOf(error), "the GPU does not start it: %s (CUDA error %d)",
+                              textOf(error), error);
+}
+
+} // namespace
+
+const Driver kCudaDriver = {"cuda",   open, close,  allocate, release, upload,
+                            download, zero, finish, load,     launch};
+
+} // namespace segc::rt

@@ -1,0 +1,78 @@
+/// \file Where a model's memory lies and its kernels run if that is not the processor: a GPU through a driver
+/// that is opened when the first handle is created.
+///
+/// A device's memory has addresses like the host's, so views, arena and prepared block are computed by the
+/// same code: only those who follow a pointer must know whose it is.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/ModelTable.h"
+
+namespace segc::rt {
+
+struct Driver;
+
+/// The code of one kernel object, shared by all handles of the library, and its entries by name.
+struct Module {
+  void *handle;
+  static constexpr uint32_t kMost = 8;
+  struct {
+    const char *name; ///< a constant of the kernel object: compared by address
+    void *function;
+  } entries[kMost];
+  uint32_t count;
+};
+
+/// One launch as Halide's code asks for it.
+struct Launch {
+  const char *entry;
+  uint32_t blocks[3], threads[3], sharedBytes;
+  void **args;           ///< the values of scalars; halide_buffer_t * for buffers
+  const uint64_t *sizes; ///< bytes of each argument, up to a zero
+  const int8_t *isBuffer;
+};
+
+/// What one handle has of a device. Created zeroed.
+struct Device {
+  const Driver *driver;
+  void *stream; ///< work goes there in order
+  bool loading; ///< launches only load their code
+  int status;   ///< of the last load or launch that failed, and why it did
+  char text[400];
+};
+
+/// A back end. What returns an int returns a status of the C interface with its text set, but load and
+/// launch, which leave status and text in the device: the caller knows the layer.
+struct Driver {
+  const char *name;
+  int (*open)(Device &device);
+  void (*close)(Device &device);
+  /// Memory aligned to 256 bytes; `what` is for the text of a failure.
+  int (*allocate)(Device &device, uint64_t bytes, const char *what, char **memory);
+  void (*release)(Device &device, char *memory);
+  /// Both return when the host's memory may change.
+  int (*upload)(Device &device, char *to, const void *from, uint64_t bytes);
+  int (*download)(Device &device, void *to, const char *from, uint64_t bytes);
+  /// Zeros in `width` bytes at each of `rows` places that are `pitch` bytes apart.
+  int (*zero)(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows);
+  /// Waits for everything in the stream.
+  int (*finish)(Device &device);
+  bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
+  bool (*launch)(Device &device, Module &module, const Launch &launch);
+};
+
+/// The back end of this kind; in the core of libraries for processors there is none.
+const Driver *driverOf(DeviceKind kind);
+
+/// Notes why a load or launch failed; false.
+bool failLaunch(Device &device, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+extern const Driver kOpenClDriver, kCudaDriver;
+
+/// Opens a driver's library by name; null without one.
+void *openDriverLibrary(const char *name);
+/// A function of it, null if it has none of this name.
+void *findDriverCall(void *library, const char *name);
+/// Which of the devices to use: $SEGC_DEVICE, 0 if it is not set or no number.
+int deviceNumber();
+
+} // namespace segc::rt

@@ -1,0 +1,9 @@
+/// \file What stands for GPUs in the core of libraries for processors.
+// SPDX-License-Identifier: MIT
+#include "runtime/core/Device.h"
+
+namespace segc::rt {
+
+const Driver *driverOf(DeviceKind) { return nullptr; }
+
+} // namespace segc::rt

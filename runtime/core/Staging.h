@@ -1,0 +1,29 @@
+/// \file The caller's tensors on a device: dense copies in the caller's own order of axes, so that only bytes
+/// that are elements cross the bus.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/Device.h"
+#include "runtime/include/segc/model.h"
+
+namespace segc::rt {
+
+/// Created zeroed. Inputs, then outputs.
+struct Staging {
+  segc_model_tensor *tensors; ///< on the device, during a run
+  char *memory;               ///< of all tensors, on the device
+  char *bounce;               ///< of the largest tensor, here: for those that are not dense
+  uint64_t *offsets;          ///< of each tensor in `memory`
+
+  /// Room for all tensors of the table at these sizes; what there was goes. A status of the C interface.
+  int allocate(Device &device, const Header &table, const int64_t *sizes);
+  void free(Device &device);
+
+  /// Describes all tensors and copies the inputs. Their shapes are right and their elements distinct.
+  int upload(Device &device, const Header &table, const segc_model_tensor *inputs,
+             const segc_model_tensor *outputs);
+  /// Copies the outputs to where the caller wants them, and nothing between their elements. Waits for the
+  /// run.
+  int download(Device &device, const Header &table, const segc_model_tensor *outputs);
+};
+
+} // namespace segc::rt

@@ -1,0 +1,11 @@
+/// \file The families of GPUs, one function each beside the file that builds it.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/Family.h"
+
+namespace segc::schedules {
+
+Family convTileFamily();
+Family threadsFamily();
+
+} // namespace segc::schedules

@@ -1,0 +1,129 @@
+/// \file A libcuda.so.1 without a GPU: memory is the host's, launches do nothing but are counted and checked.
+///
+/// FAKE_CUDA holds what is wrong with it: "version=10020", "devices=0", "capability=75", "memory=1000" (bytes
+/// it gives), "init=100", "module=218", "launch=701" (error codes). At the end it says on stderr what was
+/// done.
+// SPDX-License-Identifier: MIT
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+
+namespace {
+
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201;
+
+long setting(const char *name, long fallback) {
+  const char *text = std::getenv("FAKE_CUDA");
+  const char *found = text ? std::strstr(text, (std::string(name) + "=").c_str()) : nullptr;
+  return found ? std::atol(found + std::strlen(name) + 1) : fallback;
+}
+
+struct State {
+  std::map<unsigned long long, size_t> blocks;
+  size_t used = 0;
+  int depth = 0, streams = 0, modules = 0, launches = 0, misuses = 0;
+  ~State() {
+    std::fprintf(stderr, "fake cuda: %d modules, %d launches, %zu blocks and %d streams left, %d misuses\n",
+                 modules, launches, blocks.size(), streams, misuses);
+  }
+  /// Whether these bytes lie in one block that was given away.
+  bool owns(unsigned long long at, size_t bytes) {
+    auto after = blocks.upper_bound(at);
+    return after != blocks.begin() && at + bytes <= std::prev(after)->first + std::prev(after)->second;
+  }
+  int check(bool ok, int error = kInvalidValue) {
+    misuses += !ok || depth != 1;
+    return depth != 1 ? kInvalidContext : ok ? 0 : error;
+  }
+} state;
+
+} // namespace
+
+extern "C" {
+
+int cuInit(unsigned) { return int(setting("init", 0)); }
+int cuDriverGetVersion(int *version) { return *version = int(setting("version", 12040)), 0; }
+int cuDeviceGetCount(int *count) { return *count = int(setting("devices", 1)), 0; }
+int cuDeviceGet(int *device, int number) { return *device = number, 0; }
+int cuDeviceGetName(char *name, int size, int) { return std::snprintf(name, size_t(size), "Fake GPU"), 0; }
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+  const int capability = int(setting("capability", 90));
+  return *value = attribute == 75 ? capability / 10 : capability % 10, 0;
+}
+int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &state, 0; }
+int cuCtxPushCurrent_v2(void *context) { return ++state.depth, context == &state ? 0 : kInvalidContext; }
+int cuCtxPopCurrent_v2(void **context) { return --state.depth, *context = &state, 0; }
+
+int cuMemAlloc_v2(unsigned long long *at, size_t bytes) {
+  if (bytes > size_t(setting("memory", 1L << 40)) - state.used)
+    return state.check(true) ? kInvalidContext : kOutOfMemory;
+  *at = reinterpret_cast<unsigned long long>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+  state.blocks[*at] = bytes;
+  state.used += bytes;
+  return state.check(bytes > 0);
+}
+int cuMemFree_v2(unsigned long long at) {
+  const int error = state.check(state.blocks.count(at) == 1);
+  state.used -= state.blocks[at];
+  state.blocks.erase(at);
+  std::free(reinterpret_cast<void *>(at));
+  return error;
+}
+int cuMemGetInfo_v2(size_t *left, size_t *total) {
+  *total = size_t(setting("memory", 1L << 40));
+  return *left = *total - state.used, 0;
+}
+int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes, void *) {
+  const int error = state.check(state.owns(to, bytes));
+  if (!error)
+    std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  return error;
+}
+int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *) {
+  const int error = state.check(state.owns(from, bytes));
+  if (!error)
+    std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  return error;
+}
+int cuMemsetD2D8Async(unsigned long long to, size_t pitch, unsigned char value, size_t width, size_t rows,
+                      void *) {
+  const int error =
+      state.check(width <= pitch || rows == 1 ? state.owns(to, (rows - 1) * pitch + width) : false);
+  for (size_t row = 0; row < rows && !error; ++row)
+    std::memset(reinterpret_cast<char *>(to) + row * pitch, value, width);
+  return error;
+}
+int cuStreamCreate(void **stream, unsigned) { return *stream = &state, ++state.streams, state.check(true); }
+int cuStreamDestroy_v2(void *) { return --state.streams, state.check(true); }
+int cuStreamSynchronize(void *) { return state.check(true); }
+
+int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **) {
+  if (const int error = int(setting("module", 0)))
+    return error;
+  ++state.modules;
+  *module = const_cast<void *>(code);
+  return state.check(std::strstr(static_cast<const char *>(code), ".target sm_80") != nullptr);
+}
+int cuModuleGetFunction(void **function, void *module, const char *name) {
+  *function = std::strstr(static_cast<char *>(module), name);
+  return state.check(*function != nullptr);
+}
+int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty,
+                   unsigned tz, unsigned shared, void *, void **arguments, void **) {
+  if (const int error = int(setting("launch", 0)))
+    return error;
+  ++state.launches;
+  const bool fits =
+      bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= 49152;
+  // The first argument of every kernel is a buffer.
+  return state.check(fits && function && state.owns(**reinterpret_cast<unsigned long long **>(arguments), 4));
+}
+int cuGetErrorString(int error, const char **text) {
+  *text = error == kOutOfMemory ? "out of memory"
+          : error == 701        ? "too many resources requested"
+                                : "some error";
+  return 0;
+}
+}

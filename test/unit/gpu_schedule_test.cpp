@@ -1,0 +1,90 @@
+/// \file The families of GPUs: who serves what, how vectors shrink to where tensors lie, what no GPU
+/// launches.
+// SPDX-License-Identifier: MIT
+#include "schedules/Build.h"
+#include "schedules/Compile.h"
+#include "schedules/gpu/Launches.h"
+#include "gtest/gtest.h"
+
+using namespace segc::schedules;
+
+namespace {
+
+KernelSpec specOf(const std::string &problem) { return std::get<KernelSpec>(KernelSpec::parse(problem)); }
+
+const char *const kConv = "conv c16 k32 r3x3 s1x1 d1x1 g1 in16 out32 +bias : f32";
+
+} // namespace
+
+TEST(GpuSchedule, FamiliesServeEitherGpusOrProcessors) {
+  for (Isa isa : {Isa::Cuda, Isa::OpenCl, Isa::Portable}) {
+    auto choice = chooseSchedule(specOf(kConv), isa);
+    ASSERT_TRUE(std::holds_alternative<Schedule>(choice)) << std::get<std::string>(choice);
+    const Schedule &schedule = std::get<Schedule>(choice);
+    EXPECT_EQ(findFamily(schedule.family)->onGpu, isGpu(isa)) << schedule.print();
+    const Isa other = isGpu(isa) ? Isa::Portable : Isa::Cuda;
+    EXPECT_NE(checkSchedule(specOf(kConv), schedule, other).find("it is for"), std::string::npos);
+  }
+}
+
+TEST(GpuSchedule, VectorsFallToWhatStridesAndOffsetsAllow) {
+  const Schedule chosen = std::get<Schedule>(chooseSchedule(specOf(kConv), Isa::Cuda));
+  EXPECT_EQ(chosen.params.at("load"), 4);
+  EXPECT_EQ(chosen.params.at("store"), 4);
+  EXPECT_EQ(settleSchedule(specOf(kConv), chosen, Isa::Cuda, 0).print(), chosen.print());
+  EXPECT_EQ(settleSchedule(specOf(kConv), chosen, Isa::Cuda, 64).print(), chosen.print());
+  const Schedule halves = settleSchedule(specOf(kConv), chosen, Isa::Cuda, 6);
+  EXPECT_EQ(halves.params.at("load"), 2);
+  EXPECT_EQ(halves.params.at("store"), 2);
+  // Written into a concat of 35 channels: pixels do not begin at whole vectors.
+  const KernelSpec slice = specOf("conv c16 k32 r3x3 s1x1 d1x1 g1 in16 out35 +bias : f32");
+  EXPECT_NE(checkSchedule(slice, chosen, Isa::Cuda), "");
+  const Schedule settled = settleSchedule(slice, chosen, Isa::Cuda, 0);
+  EXPECT_EQ(settled.params.at("load"), 4);
+  EXPECT_EQ(settled.params.at("store"), 1);
+  EXPECT_EQ(checkSchedule(slice, settled, Isa::Cuda), "");
+}
+
+TEST(GpuSchedule, EveryLegalPointOfTheTileCompiles) {
+  const Family *family = findFamily("conv_tile");
+  ASSERT_TRUE(family);
+  const char *const problem = "conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 read=scaled +relu : f32";
+  for (const Parameter &parameter : family->parameters(specOf(problem), Isa::Cuda))
+    for (int value : parameter.legal) {
+      Schedule schedule = family->choose(specOf(problem), Isa::Cuda);
+      schedule.params[parameter.name] = value;
+      auto outcome = compileKernel({"k", problem, schedule.print(), Isa::Cuda});
+      EXPECT_TRUE(std::holds_alternative<KernelArtifact>(outcome)) << schedule.print() << "\n"
+                                                                   << std::get<std::string>(outcome);
+    }
+}
+
+// OpenCL on a processor would run it; a GPU does not.
+TEST(GpuSchedule, TooMuchSharedMemoryAndTooManyThreadsAreErrors) {
+  auto compile = [](int elements, int threads) {
+    using namespace Halide;
+    StrictHalide strict;
+    const Var x("x"), xo("xo"), xi("xi"), to("to"), ti("ti");
+    ImageParam in(Float(32), 1, "in");
+    Func tile("tile"), out("out");
+    tile(x) = in(x) + 1.f;
+    out(x) = tile(x) + tile(x + elements - threads);
+    out.gpu_tile(x, xo, xi, threads, TailStrategy::RoundUp);
+    tile.compute_at(out, xo).split(x, to, ti, threads).gpu_threads(ti);
+    Pipeline pipeline(out);
+    checkLaunches(pipeline.compile_to_module({in}, "k", targetOf(Isa::Cuda)));
+  };
+  compile(1024, 256);
+  auto message = [&](int elements, int threads) -> std::string {
+    try {
+      compile(elements, threads);
+    } catch (const Halide::Error &error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message(16384, 256).find("bytes of shared memory, a GPU has 49152"), std::string::npos)
+      << message(16384, 256);
+  EXPECT_NE(message(4096, 2048).find("threads in a block, a GPU has 1024"), std::string::npos)
+      << message(4096, 2048);
+}
