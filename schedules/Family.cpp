@@ -75,8 +75,8 @@ const std::vector<Family> &families() {
       relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
       prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    convTileFamily(),
-      threadsFamily(),
+      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
+      convTileFamily(),    threadsFamily(),
   };
   return all;
 }

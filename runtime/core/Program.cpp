@@ -225,8 +225,8 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
   }
 }
 
-/// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls of
-/// the runtime return.
+/// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls
+/// of the runtime return.
 int Program::launch(const StepDesc &step, void **vector) {
   if (device)
     device->status = SEGC_MODEL_OK;

@@ -5,6 +5,7 @@
 
 namespace segc::schedules {
 
+Family binMeansFamily();
 Family convTileFamily();
 Family threadsFamily();
 
