@@ -165,7 +165,9 @@ private:
     if (isNew) {
       ArrayRef<int64_t> shape =
           op.getStored() ? *op.getStored() : op.getView().getType().getTensor().getShape();
-      uint32_t flags = op.getTrainable() ? rt::kTrainable : op.getRunning() ? rt::kRunning : 0;
+      uint32_t flags = op.getTrainable() ? uint32_t(rt::kTrainable)
+                       : op.getRunning() ? uint32_t(rt::kRunning)
+                                         : 0;
       rt::WeightDesc desc{text(op.getName()), rt::DType::F32, u(shape.size()), flags, {}};
       for (auto [axis, extent] : llvm::enumerate(shape))
         desc.extents[axis] = extent;
@@ -192,7 +194,7 @@ private:
       return value ? value.getInt() : 0;
     };
     desc = {text(op.getName()), view.dtype, u(e.size()), {}};
-    desc.flags = op->hasAttr("hourglass.target") ? rt::kTarget : 0;
+    desc.flags = op->hasAttr("hourglass.target") ? uint32_t(rt::kTarget) : 0;
     desc.classes = u(number("hourglass.classes"));
     desc.ignore = static_cast<int32_t>(number("hourglass.ignore"));
     for (auto [axis, size] : llvm::enumerate(e))

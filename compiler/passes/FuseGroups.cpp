@@ -51,7 +51,7 @@ bool isDepthwisePart(ArrayRef<Operation *> chain) {
     return false;
   ArrayRef<int64_t> weight = cast<RankedTensorType>(conv.getWeight().getType()).getShape();
   auto between = dyn_cast<hg::ActivationOp>(chain.back());
-  return conv.getGroups() == weight[0] && weight[0] > 1 &&
+  return static_cast<int64_t>(conv.getGroups()) == weight[0] && weight[0] > 1 &&
          cast<RankedTensorType>(conv.getX().getType()).getDimSize(1) == weight[0] &&
          (chain.size() == 1 ||
           (between && llvm::is_contained({"relu", "relu6", "hardswish"}, between.getFunction())));
