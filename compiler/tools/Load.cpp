@@ -7,7 +7,6 @@
 #include <fstream>
 #include <limits>
 #include <malloc.h>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -90,10 +89,7 @@ Spin bestSpin() {
 
 } // namespace
 
-void ForeignLoad::restart() {
-  start = seconds();
-  others = busyTicks().value_or(0) - ownTicks();
-}
+ForeignLoad::ForeignLoad() : others(busyTicks().value_or(0) - ownTicks()), start(seconds()) {}
 
 std::optional<double> ForeignLoad::cores() const {
   constexpr double kLeast = 0.1; // seconds: ten ticks
@@ -107,7 +103,6 @@ std::optional<double> ForeignLoad::cores() const {
 
 uint64_t residentBytes() {
   malloc_trim(0); // what is free would be used again unseen
-
   std::ifstream file("/proc/self/statm");
   uint64_t total = 0, resident = 0;
   file >> total >> resident;

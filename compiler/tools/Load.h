@@ -9,9 +9,8 @@ namespace segc {
 /// Time that processes other than this one took of the processors, from /proc.
 class ForeignLoad {
 public:
-  ForeignLoad() { restart(); }
-  void restart();
-  /// Cores that others kept busy since restart(), on average; nothing where /proc does not say, or where less
+  ForeignLoad();
+  /// Cores that others kept busy since then, on average; nothing where /proc does not say, or where less
   /// than a few of its ticks have passed.
   std::optional<double> cores() const;
 

@@ -74,15 +74,8 @@ std::optional<std::vector<int64_t>> readChannels(const ToolOptions &options, uns
 }
 
 bool readViewing(const ToolOptions &options, Viewing &viewing) {
-  if (options.has(options::OPT_size_eq)) {
-    std::string size = options.value(options::OPT_size_eq);
-    auto [height, width] = StringRef(size).split('x');
-    if (height.getAsInteger(10, viewing.height) || width.getAsInteger(10, viewing.width) ||
-        std::min(viewing.height, viewing.width) < 1 || std::max(viewing.height, viewing.width) > 65535) {
-      fail("-size '" + size + "' must be HEIGHTxWIDTH such as 224x224");
-      return false;
-    }
-  }
+  if (!options.extents(options::OPT_size_eq, viewing.height, viewing.width))
+    return false;
   if (!options.has(options::OPT_data_eq))
     return true;
   // A folder of pictures without masks is fine here.

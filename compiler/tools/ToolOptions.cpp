@@ -3,6 +3,7 @@
 #include "compiler/tools/ToolOptions.h"
 #include "llvm/Option/OptTable.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 
 using namespace llvm;
 using namespace llvm::opt;
@@ -92,6 +93,19 @@ std::optional<int64_t> ToolOptions::number(unsigned id, int64_t fallback, int64_
     return std::nullopt;
   }
   return result;
+}
+
+bool ToolOptions::extents(unsigned id, int64_t &height, int64_t &width) const {
+  if (!arguments.hasArg(id))
+    return true;
+  std::string text = value(id);
+  auto [high, wide] = StringRef(text).split('x');
+  if (!high.getAsInteger(10, height) && !wide.getAsInteger(10, width) && std::min(height, width) >= 1 &&
+      std::max(height, width) <= 65535)
+    return true;
+  fail(arguments.getLastArg(id)->getSpelling().rtrim('=') + " '" + text +
+       "' must be HEIGHTxWIDTH such as 224x224");
+  return false;
 }
 
 } // namespace segc

@@ -40,6 +40,9 @@ public:
   std::vector<std::string> all(unsigned id) const { return arguments.getAllArgValues(id); }
   /// A whole number from `low` to `high`; prints an error and returns nothing otherwise.
   std::optional<int64_t> number(unsigned id, int64_t fallback, int64_t low, int64_t high) const;
+  /// HEIGHTxWIDTH, each from 1 to 65535; leaves both as they are without the flag. Prints an error and
+  /// returns false if it is something else.
+  bool extents(unsigned id, int64_t &height, int64_t &width) const;
   const std::vector<std::string> &positional() const { return inputs; }
   /// All flags in their order, without dashes, with their values ("" where a flag takes none).
   const std::vector<std::pair<std::string, std::string>> &given() const { return flags; }

@@ -175,17 +175,6 @@ bool readThreads(const ToolOptions &options, std::vector<int> &threads) {
   return true;
 }
 
-bool readSize(const ToolOptions &options, int64_t &height, int64_t &width) {
-  if (!options.has(options::OPT_size_eq))
-    return true;
-  std::string size = options.value(options::OPT_size_eq);
-  auto [high, wide] = llvm::StringRef(size).split('x');
-  if (!high.getAsInteger(10, height) && !wide.getAsInteger(10, width) && height > 0 && width > 0)
-    return true;
-  fail("-size '" + size + "' must be HEIGHTxWIDTH such as 224x224");
-  return false;
-}
-
 void readWork(const LoadedModel &source, Report &report) {
   if (report.training)
     return;
@@ -202,7 +191,7 @@ int run(const ToolOptions &options, const OpenedModel &opened) {
   double duration = 0;
   if (llvm::StringRef(seconds).getAsDouble(duration) || !(duration > 0) || duration > 3600)
     return fail("-seconds '" + seconds + "' must be a number above 0, at most 3600");
-  if (!readThreads(options, threads) || !readSize(options, height, width))
+  if (!readThreads(options, threads) || !options.extents(options::OPT_size_eq, height, width))
     return 1;
   Report report;
   report.name = llvm::StringRef(options.positional()[0]).rsplit('/').second.str();

@@ -8,22 +8,11 @@
 #include "test/unit/random_model.h"
 #include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
-#include <cstdlib>
 #include <fstream>
 
 using namespace segc;
 
 namespace {
-
-int numberFrom(const char *variable, int fallback) {
-  const char *text = std::getenv(variable);
-  return text && *text ? std::atoi(text) : fallback;
-}
-
-auto seeds() {
-  int first = numberFrom("SEGC_FIRST", 0);
-  return testing::Range(first, first + (numberFrom("SEGC_LONG", 0) == 1 ? 500 : 25));
-}
 
 class RandomNetwork : public testing::TestWithParam<int> {};
 
@@ -48,4 +37,4 @@ TEST_P(RandomNetwork, Agrees) {
   EXPECT_EQ(test::differences(*context, json, compile, options), "") << json;
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, seeds());
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, test::randomSeeds(25, 500));

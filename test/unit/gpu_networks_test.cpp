@@ -7,21 +7,10 @@
 #include "test/unit/gpu_support.h"
 #include "test/unit/random_model.h"
 #include "gtest/gtest.h"
-#include <cstdlib>
 
 using namespace segc;
 
 namespace {
-
-int numberFrom(const char *variable, int fallback) {
-  const char *text = std::getenv(variable);
-  return text && *text ? std::atoi(text) : fallback;
-}
-
-auto seeds() {
-  int first = numberFrom("SEGC_FIRST", 0);
-  return testing::Range(first, first + (numberFrom("SEGC_LONG", 0) == 1 ? 60 : 5));
-}
 
 class GpuNetwork : public testing::TestWithParam<int> {
 protected:
@@ -46,4 +35,4 @@ TEST_P(GpuNetwork, Agrees) {
   EXPECT_EQ(test::differences(*context, json, compile, options), "") << json;
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, GpuNetwork, seeds());
+INSTANTIATE_TEST_SUITE_P(Seeds, GpuNetwork, test::randomSeeds(5, 60));
