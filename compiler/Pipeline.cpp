@@ -35,6 +35,8 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
       createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
+  if (!onGpu && !llvm::is_contained(options.without, "winograd"))
+    passes.addNestedPass<func::FuncOp>(createFusePools()); // 2x2 maxima in the kernels of convolutions
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;

@@ -128,9 +128,10 @@ Schedule settleSchedule(const KernelSpec &spec, const Schedule &schedule, Isa is
 }
 
 std::string whyNotReduced(const KernelSpec &spec) {
-  const std::string reduction = spec.reduction();
-  return reduction.empty() ? ""
-                           : "it does not have all channels of a pixel together, as +" + reduction + " needs";
+  const std::string reduction = spec.reduction(), together = spec.pooling().empty()
+                                                                 ? "all channels of a pixel"
+                                                                 : "the four pixels of a pool";
+  return reduction.empty() ? "" : "it does not have " + together + " together, as +" + reduction + " needs";
 }
 std::string whyNotScaled(const KernelSpec &spec) {
   return spec.word("read") == "scaled" ? "it does not multiply what it reads (read=scaled)" : "";

@@ -166,13 +166,20 @@ constexpr EpilogueOp kEpilogues[] = {
     {"argmax"},
     {"softmax"},
     {"log_softmax"},
+    {"pool"},
+    {"pool_index", Inside::Stride},
+    {"keep_pool", Inside::Stride},
 };
-/// Epilogues over all channels of a pixel: the last ones, of ops whose kernels have a pixel's channels
-/// together.
+/// Maxima of 2x2 pixels: alone, with their positions, or beside the pixels themselves.
+bool isPool(const std::string &name) { return name == "pool" || name == "pool_index" || name == "keep_pool"; }
+/// Epilogues over all channels of a pixel or over several pixels: the last ones, of ops whose kernels have
+/// these together.
 bool isReduction(const std::string &name) {
-  return name == "argmax" || name == "softmax" || name == "log_softmax";
+  return name == "argmax" || name == "softmax" || name == "log_softmax" || isPool(name);
 }
-bool mayReduce(const std::string &op) { return op == "conv" || op == "upsample"; }
+bool mayReduce(const std::string &op, const std::string &epilogue) {
+  return op == "conv" || (op == "upsample" && !isPool(epilogue));
+}
 const EpilogueOp *findEpilogue(const std::string &name) {
   for (const EpilogueOp &e : kEpilogues)
     if (name == e.name)
@@ -344,6 +351,8 @@ std::string KernelSpec::reduction() const {
   return !epilogues.empty() && isReduction(epilogues.back().op) ? epilogues.back().op : "";
 }
 
+std::string KernelSpec::pooling() const { return isPool(reduction()) ? reduction() : ""; }
+
 std::string KernelSpec::print() const {
   std::string text = op;
   if (const Op *known = findOp(op))
@@ -406,8 +415,8 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
     const std::string &name = std::get<Epilogue>(epilogue).op;
     if (!spec.reduction().empty())
       return fail("'+" + name + "' behind '+" + spec.reduction() + "', which is the last epilogue");
-    if (isReduction(name) && !mayReduce(spec.op))
-      return fail("'+" + name + "' is an epilogue of conv and upsample only");
+    if (isReduction(name) && !mayReduce(spec.op, name))
+      return fail("'+" + name + "' is an epilogue of conv " + (isPool(name) ? "only" : "and upsample only"));
     spec.epilogues.push_back(std::get<Epilogue>(epilogue));
   }
   if (tokens.end() - next < 2)

@@ -45,9 +45,12 @@ struct KernelSpec {
   std::vector<double> numbers(const std::string &name) const;
   /// The first of them, or `fallback`.
   double number(const std::string &name, double fallback) const;
-  /// What the last epilogue makes of the scores of a pixel: argmax, softmax, log_softmax; empty: the result
-  /// is the scores themselves.
+  /// What the last epilogue makes of the scores of a pixel, argmax, softmax, log_softmax, or of several
+  /// pixels, pooling(); empty: the result is the values themselves.
   std::string reduction() const;
+  /// How the last epilogue makes maxima of 2x2 pixels: pool (they are the result), pool_index (and their
+  /// positions), keep_pool (the four pixels, then the maxima); empty: it does not.
+  std::string pooling() const;
   /// The problem string: fields and words in the order of docs/kernels.md.
   std::string print() const;
   /// The spec, or a sentence saying what is wrong and where.

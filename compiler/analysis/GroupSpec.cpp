@@ -21,7 +21,7 @@ public:
 
   FailureOr<GroupKernel> run() {
     for (Operation &op : group.getBody().front().without_terminator()) {
-      if (isa<hg::UnpackOp, hg::PackOp>(op) || isBroadcastOperand(op) || isScaledRead(op))
+      if (isa<hg::UnpackOp, hg::PackOp, hg::PhaseOp>(op) || isBroadcastOperand(op) || isScaledRead(op))
         continue;
       if (auto second = dyn_cast<hg::ConvOp>(op); second && kernel.anchor) {
         afterDepthwise = false;
@@ -334,6 +334,13 @@ private:
         set("out", 1);
       return success();
     }
+    if (isa<hg::MaxPoolOp>(op)) {
+      static const char *const names[] = {"", "pool", "pool_index", "", "", "keep_pool"};
+      epilogue.op = names[group->getNumResults()];
+      epilogue.stride = static_cast<int>(channelsOf(op.getResult(0)));
+      kernel.spec.epilogues.push_back(epilogue);
+      return success();
+    }
     if (afterDepthwise) {
       kernel.spec.words["mid"] = cast<hg::ActivationOp>(op).getFunction().str();
       return success();
@@ -386,10 +393,14 @@ private:
 
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }
 
-std::string writeStrideField(const schedules::KernelSpec &spec, unsigned i) {
-  if (i == 0)
-    return spec.fields.count("out") ? "out" : "";
-  return "idx";
+void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride) {
+  std::string pooling = spec.pooling();
+  if (!pooling.empty() && i == (pooling == "keep_pool" ? 4u : 1u))
+    spec.epilogues.back().stride = stride;
+  else if (i > 0 && pooling.empty())
+    spec.fields["idx"] = {stride};
+  else if (spec.fields.count("out"))
+    spec.fields["out"] = {stride};
 }
 
 } // namespace segc

@@ -29,8 +29,8 @@ struct GroupKernel {
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 
-/// Name of the spec field that holds the pixel stride of result `i`; empty if the kernel does not have such a
-/// field (it takes any stride).
-std::string writeStrideField(const schedules::KernelSpec &spec, unsigned i);
+/// Notes the pixel stride of result `i` where the spec has a field for it; kernels without one take any
+/// stride.
+void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride);
 
 } // namespace segc

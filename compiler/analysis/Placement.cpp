@@ -22,13 +22,11 @@ static bool hasPixels(Value value) {
          isa<hg::FinishLossOp, hg::FinishGroupStatsOp, hg::FinishGroupNormGradOp>(op);
 }
 
-static bool isPrepared(func::FuncOp main, BlockArgument argument) {
-  return main.getArgAttr(argument.getArgNumber(), "hourglass.prepared") != nullptr;
-}
-
 LogicalResult Placement::compute() {
-  if (failed(computeShapes()))
+  auto inferred = inferShapes(main, table);
+  if (failed(inferred))
     return failure();
+  shapes = std::move(*inferred);
   SmallVector<Operation *> views;
   for (auto [index, op] : llvm::enumerate(main.getBody().front()))
     position[&op] = index;
@@ -39,41 +37,6 @@ LogicalResult Placement::compute() {
     placeParts(*view);
   placeRest();
   growAprons();
-  return success();
-}
-
-LogicalResult Placement::computeShapes() {
-  uint32_t input = 0;
-  for (BlockArgument argument : main.getArguments()) {
-    auto type = cast<RankedTensorType>(argument.getType());
-    hg::Shape shape;
-    shape.element = type.getElementType();
-    for (auto [axis, extent] : llvm::enumerate(type.getShape())) {
-      bool isFree = !isPrepared(main, argument) && axis != 1;
-      int64_t known = ShapedType::isDynamic(extent) ? 0 : extent;
-      shape.dims.push_back(isFree ? table.symbol(input, axis, known) : table.constant(known));
-    }
-    if (auto most = main.getArgAttrOfType<DenseI64ArrayAttr>(argument.getArgNumber(), "hourglass.max"))
-      for (unsigned axis : {0u, 2u, 3u})
-        table.require({table.sub(table.constant(most[axis]), shape.dims[axis]), 0, false, 0,
-                       "an input is larger than the library was compiled for (-max-shape)"});
-    shapes[argument] = shape;
-    input += !isPrepared(main, argument);
-  }
-  for (Operation &op : main.getBody().front().without_terminator()) {
-    auto layer = dyn_cast<hg::LayerOp>(op);
-    if (!layer)
-      return op.emitOpError("is no hourglass op: it cannot be planned");
-    SmallVector<hg::Shape> operands, results;
-    for (Value operand : op.getOperands())
-      operands.push_back(shapes.lookup(operand));
-    if (failed(layer.inferShapes(table, operands, results)))
-      return failure();
-    for (auto [result, shape] : llvm::zip(op.getResults(), results))
-      shapes[result] = shape;
-  }
-  if (table.overflowed())
-    return main.emitError("extents overflow");
   return success();
 }
 

@@ -5,8 +5,7 @@
 /// over the buffer of an operand that dies.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include "dialects/hourglass/Hourglass.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "compiler/analysis/Shapes.h"
 
 namespace segc {
 
@@ -52,7 +51,6 @@ public:
   unsigned concats = 0, concatsElided = 0; ///< a concat is elided if none of its operands is copied
 
 private:
-  mlir::LogicalResult computeShapes();
   void placeParts(mlir::Operation &view);
   bool canBePlaced(mlir::Value value, mlir::Operation &view) const;
   /// The place of a concat inside that of a later one which begins with the same operands; nothing if another
@@ -68,7 +66,7 @@ private:
 
   mlir::func::FuncOp main;
   hg::SizeTable &table;
-  llvm::DenseMap<mlir::Value, hg::Shape> shapes;
+  ShapeMap shapes;
   llvm::DenseMap<mlir::Value, Place> places;
   llvm::DenseMap<mlir::Operation *, unsigned> position; ///< in @main
   llvm::DenseMap<unsigned, unsigned> lastUse; ///< of a buffer: position of the last op that touches it

@@ -57,6 +57,16 @@ def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
   let statistics = [Statistic<"fused", "fused-ops", "Ops that joined an anchor's group">];
 }
 
+def FusePools : Pass<"hg-fuse-pools", "::mlir::func::FuncOp"> {
+  let summary = "Lets the kernels of Winograd's convolutions make the maxima of their own 2x2 pixels.";
+  let description = [{
+    Where others read the pixels too, the kernel writes their four phases beside the maxima, and an interleave puts
+    these together; for that extents must be even by what the network requires of them.
+  }];
+  let dependentDialects = ["::segc::hg::HourglassDialect"];
+  let statistics = [Statistic<"fused", "fused-pools", "Pools that joined a convolution's kernel">];
+}
+
 def VerifyPhase : Pass<"verify-phase", "::mlir::ModuleOp"> {
   let summary = "Checks what must hold after a phase of the pipeline.";
   let description = [{

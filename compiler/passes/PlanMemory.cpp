@@ -195,10 +195,13 @@ private:
       }
       // A weight gradient's window is that of dy's pixels.
       bool isWeightGrad = isa<hg::ConvWeightGradOp>(kernel->anchor);
-      Value pixels = isWeightGrad ? group.getInputs()[kernel->reads[1].operand] : result;
-      reads.push_back(view(operand, index == 0 ? readWindow(table, kernel->anchor, placement.shape(operand),
-                                                            placement.shape(pixels))
-                                               : std::nullopt));
+      hg::Shape pixels = placement.shape(isWeightGrad ? group.getInputs()[kernel->reads[1].operand] : result);
+      if (!kernel->spec.pooling().empty()) // 2x2 pixels for each of the result
+        for (unsigned axis : {2u, 3u})
+          pixels.dims[axis] = table.mul(pixels.dims[axis], 2);
+      reads.push_back(view(operand, index == 0
+                                        ? readWindow(table, kernel->anchor, placement.shape(operand), pixels)
+                                        : std::nullopt));
     }
     for (unsigned operand : kernel->shapes)
       shapes.push_back(view(group.getInputs()[operand]));
@@ -215,7 +218,7 @@ private:
         continue;
       }
       border(placement.place(output));
-      kernel->spec.fields[writeStrideField(kernel->spec, index)] = {pixelStride(output)};
+      setWriteStride(kernel->spec, index, pixelStride(output));
       writes.push_back(view(output, index == 0 ? writeWindow(table, kernel->anchor, placement.shape(output))
                                                : std::nullopt));
     }

@@ -179,6 +179,18 @@ static void evaluatePadTranspose(hg::PadTransposeOp op, ArrayRef<Tensor> operand
   });
 }
 
+static void evaluatePhase(hg::PhaseOp op, ArrayRef<Tensor> operands, MutableArrayRef<Tensor> results) {
+  const Tensor &x = operands[0];
+  Tensor &y = results[0];
+  forEachPlane(y, [&](int64_t n, int64_t c) {
+    for (int64_t i = 0; i < y.shape[2]; ++i)
+      for (int64_t j = 0; j < y.shape[3]; ++j)
+        y.plane(n, c)[i * y.shape[3] + j] =
+            x.plane(n, c)[(i * op.getStride()[0] + op.getOffset()[0]) * x.shape[3] + j * op.getStride()[1] +
+                          op.getOffset()[1]];
+  });
+}
+
 static void evaluateInterleave(hg::InterleaveOp op, ArrayRef<Tensor> operands,
                                MutableArrayRef<Tensor> results) {
   Tensor &y = results[0];
@@ -198,6 +210,7 @@ void enterResizeOps(EvaluatorTable &table) {
   enter<evaluateCrop>(table);
   enter<evaluatePad>(table);
   enter<evaluatePadTranspose>(table);
+  enter<evaluatePhase>(table);
   enter<evaluateInterleave>(table);
 }
 

@@ -323,6 +323,29 @@ FailureOr<Value> PadOp::importLayer(LayerBuilder &layer) {
   return (*op)->getResult(0);
 }
 
+//===-- phase --===//
+
+LogicalResult PhaseOp::checkAttributes() {
+  if (getStride().size() != 2 || getOffset().size() != 2)
+    return emitOpError("needs a stride and an offset for each axis");
+  for (unsigned axis = 0; axis < 2; ++axis)
+    if (getStride()[axis] < 1 || getOffset()[axis] < 0 || getOffset()[axis] >= getStride()[axis])
+      return emitOpError("needs strides from 1 on and offsets below them");
+  return success();
+}
+
+LogicalResult PhaseOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
+                                   SmallVectorImpl<Shape> &results) {
+  if (failed(needRank4(*this, operands)))
+    return failure();
+  Shape phase = operands[0];
+  for (unsigned axis = 0; axis < 2; ++axis) // ceil((extent - offset) / stride)
+    phase.dims[2 + axis] = table.div(
+        table.plus(phase.dims[2 + axis], getStride()[axis] - 1 - getOffset()[axis]), getStride()[axis]);
+  results.push_back(phase);
+  return success();
+}
+
 //===-- interleave --===//
 
 LogicalResult InterleaveOp::checkAttributes() {

@@ -56,6 +56,15 @@ def PadOp : Hourglass_Layer<"pad", [DeclareOpInterfaceMethods<LinearOpInterface>
   }];
 }
 
+def PhaseOp : Hourglass_Op<"phase", [], ["checkAttributes"]> {
+  let summary = "Every stride-th pixel from an offset on: y[q, r] = x[stride*q + offset_h, stride*r + offset_w].";
+  let description = [{
+    What a kernel that writes all phases of its result stores; interleave puts them together. In groups only.
+  }];
+  let arguments = (ins Activation:$x, DenseI64ArrayAttr:$stride, DenseI64ArrayAttr:$offset);
+  let results = (outs Activation:$y);
+}
+
 def InterleaveOp : Hourglass_Op<"interleave", [], ["checkAttributes"]> {
   let summary = "Puts phases next to each other: y[stride*q + a, stride*r + b] = phase (a, b)[q, r].";
   let description = [{

@@ -23,7 +23,7 @@ constexpr int kMostConvChannels = 64, kMostChannels = 256;
 int channelsOf(const KernelSpec &spec) { return spec.get(spec.op == "conv" ? "k" : "c"); }
 
 std::string whyNot(const KernelSpec &spec, Isa) {
-  if (spec.reduction().empty())
+  if (spec.reduction().empty() || !spec.pooling().empty())
     return "it computes only what ends in +argmax, +softmax or +log_softmax";
   const int most = spec.op == "conv" ? kMostConvChannels : kMostChannels;
   if (channelsOf(spec) > most)

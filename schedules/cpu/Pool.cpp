@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Maximum.h"
 #include "schedules/cpu/Rows.h"
 #include <algorithm>
 
@@ -38,14 +39,11 @@ KernelBuild buildPool(const KernelSpec &spec, Isa isa) {
   const Expr present = exists(px, in, 1) && exists(py, in, 2);
   const Expr lowest = int32_t(0xff800000u); // -inf
 
-  // A value is taken if it is larger; NaN (with an index, the first of several) if the best is a number. The
-  // best is kept as bits: LLVM may assume that a selected float is no NaN.
   Func best("best"), out("y");
   if (index == 0) {
     best(c, x, y, n) = lowest;
     const Expr soFar = reinterpret<float>(best(c, x, y, n));
-    best(c, x, y, n) =
-        select(present && (strict_float(value > soFar) || is_nan(value)), bits, best(c, x, y, n));
+    best(c, x, y, n) = select(present && isNewMaximum(value, soFar, false), bits, best(c, x, y, n));
     out(c, x, y, n) = epilogues.apply(soFar, c, x, y, n);
   } else {
     // Where all are -inf, the first pixel that exists wins.
@@ -53,7 +51,7 @@ KernelBuild buildPool(const KernelSpec &spec, Isa isa) {
                        firstTap(left, in.dim(1).min(), spec.get("d", 1));
     best(c, x, y, n) = Tuple(lowest, cast<uint8_t>(first));
     const Expr soFar = reinterpret<float>(best(c, x, y, n)[0]);
-    const Expr take = present && (strict_float(value > soFar) || (is_nan(value) && !is_nan(soFar)));
+    const Expr take = present && isNewMaximum(value, soFar, true);
     best(c, x, y, n) = Tuple(select(take, bits, best(c, x, y, n)[0]),
                              select(take, cast<uint8_t>(r.y * rw + r.x), best(c, x, y, n)[1]));
     out(c, x, y, n) = Tuple(epilogues.apply(soFar, c, x, y, n), best(c, x, y, n)[1]);

@@ -12,10 +12,13 @@
 ///   m (lane, s, t, tx, ty, co)          products, a tile's 36 planes together for the output transform
 ///
 /// Tiles beyond the image are computed from clamped coordinates and not stored, so that any extents work and
-/// nothing outside the window of W + 2 by H + 2 pixels is read.
+/// nothing outside the window of W + 2 by H + 2 pixels is read. Channels that fill no whole vector are a
+/// narrower vector of v of their own; output channels beyond the last one have weights of zero and are not
+/// stored.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Maximum.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -25,54 +28,46 @@ namespace {
 
 using namespace winograd;
 
-std::string whyNot(const KernelSpec &spec, Isa isa) {
+std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
-  if (const std::string why = whyNotReduced(spec) + whyNotScaled(spec); !why.empty())
+  const std::string reduction = spec.pooling().empty() ? whyNotReduced(spec) : "";
+  if (const std::string why = reduction + whyNotScaled(spec); !why.empty())
     return why;
   const bool plain = spec.get("r") == 3 && spec.get("r", 1) == 3 && spec.get("s") == 1 &&
                      spec.get("s", 1) == 1 && spec.get("d") == 1 && spec.get("d", 1) == 1 &&
                      spec.get("g") == 1;
   if (!plain)
     return "it needs a 3x3 filter without stride, dilation and groups";
-  if (spec.get("c") % lanes(isa) || spec.get("k") % lanes(isa))
-    return "the channels are no whole vectors";
-  if (spec.get("c") < 16 || spec.get("k") < 16)
-    return "with fewer than 16 channels the transforms cost more than they save";
+  if (spec.get("c") < 16 || spec.get("k") < 8)
+    return "with fewer than 16 input or 8 output channels the transforms cost more than they save";
   return "";
 }
 
-std::vector<int> divisors(int value, const std::vector<int> &candidates) {
-  std::vector<int> legal;
-  for (int d : candidates)
-    if (value % d == 0)
-      legal.push_back(d);
-  return legal;
-}
+/// Vectors of output channels, the last one partly used.
+int vectorsOf(const KernelSpec &spec, Isa isa) { return ceilDiv(spec.get("k"), lanes(isa)); }
 
-/// The largest of `candidates` (ascending, starting with 1) that divides `value`.
-int largestDivisor(int value, const std::vector<int> &candidates) {
-  return divisors(value, candidates).back();
+/// Panels of cv vectors, the last one partly used.
+int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  return ceilDiv(vectorsOf(spec, isa), schedule.params.at("cv"));
 }
 
 const std::vector<int> kChunks = {1, 2, 3, 4, 6, 8, 12, 16, 32};
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  const int vectors = spec.get("k") / lanes(isa);
   return {{"bx", "tiles of a block along x", {4, 8}},
           {"by", "tiles of a block along y", {2, 4}},
-          {"cv", "channel vectors of the micro-tile", divisors(vectors, {1, 2})},
+          {"cv", "channel vectors of the micro-tile", {1, 2}},
           {"cb", "micro-tiles of channels per block of products", {1, 2, 3, 4}},
           {"kc", "channel blocks of a task at most", kChunks}};
 }
 
 /// Channel vectors whose products are kept at a time: cv * cb, fewer where that does not divide the channels.
 int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int cv = schedule.params.at("cv"), panels = spec.get("k") / lanes(isa) / cv;
   int blocks = schedule.params.at("cb");
-  while (panels % blocks)
+  while (panelsOf(spec, schedule, isa) % blocks)
     blocks--;
-  return blocks * cv;
+  return blocks * schedule.params.at("cv");
 }
 
 /// Blocks of 16 tiles keep v and m in the L2 cache; where the transformed weights no longer fit it as well,
@@ -80,7 +75,7 @@ int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 /// the deepest layers, whose images have no 32 tiles. Chunks of 256 output channels make enough tasks of
 /// small images, while the input is transformed again only once a chunk (4 % of its products).
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int k = spec.get("k"), vectors = k / lanes(isa), cv = largestDivisor(vectors, {1, 2});
+  const int k = spec.get("k"), cv = std::min(vectorsOf(spec, isa), 2);
   const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024;
   Schedule schedule{
       "winograd",
@@ -99,65 +94,141 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   pack.op = "pack_winograd";
   pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
-  return {pack.print(), {panel, spec.get("c"), kPlanes * kPlanes, spec.get("k") / panel}};
+  return {pack.print(), {panel, spec.get("c"), kPlanes * kPlanes, panelsOf(spec, schedule, isa)}};
+}
+
+/// What a kernel stores for the pixels of one tile.
+struct Stored {
+  int side;                 ///< results along one side of a tile
+  std::vector<int> strides; ///< pixel stride of each result
+  bool index;               ///< the last one is the position of a maximum
+  explicit Stored(const KernelSpec &spec) : side(kTile), strides{spec.get("out")}, index(false) {
+    const std::string pooling = spec.pooling();
+    if (pooling.empty())
+      return;
+    side = kTile / 2;
+    index = pooling == "pool_index";
+    if (pooling == "keep_pool")
+      strides.assign(4, spec.get("out"));
+    if (pooling != "pool")
+      strides.push_back(spec.epilogues.back().stride);
+  }
+};
+
+/// The epilogues in front of a pool.
+KernelSpec beforePool(KernelSpec spec) {
+  if (!spec.pooling().empty())
+    spec.epilogues.pop_back();
+  return spec;
+}
+
+/// What is stored for result pixel (i, j) of a tile; value(i, j) is a pixel of the convolution.
+template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const Expr &j, const F &value) {
+  if (spec.pooling().empty())
+    return {value(i, j)};
+  const Stored results(spec);
+  const Exprs window = {value(2 * i, 2 * j), value(2 * i + 1, 2 * j), value(2 * i, 2 * j + 1),
+                        value(2 * i + 1, 2 * j + 1)};
+  Expr best = reinterpret<int32_t>(window[0]), position = cast<uint8_t>(0);
+  for (int tap = 1; tap < 4; tap++) {
+    const Expr isNew = isNewMaximum(window[tap], reinterpret<float>(best), results.index);
+    position = select(isNew, cast<uint8_t>(tap), position);
+    best = select(isNew, reinterpret<int32_t>(window[tap]), best);
+  }
+  const Expr maximum = reinterpret<float>(best);
+  if (results.index)
+    return {maximum, position};
+  return spec.pooling() == "pool" ? Exprs{maximum}
+                                  : Exprs{window[0], window[1], window[2], window[3], maximum};
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int vector = lanes(isa), channels = spec.get("c"), k = spec.get("k"), cv = schedule.params.at("cv");
   const int bx = schedule.params.at("bx"), by = schedule.params.at("by");
   const int mx = 4, my = isa == Isa::Avx512 ? 2 : 1; // 8 x 2 vectors of sums with 32 registers, 4 x 2 with 16
-  const int block = blockVectors(spec, schedule, isa), blocks = k / vector / block;
+  const int block = blockVectors(spec, schedule, isa), blocks = panelsOf(spec, schedule, isa) * cv / block;
   int chunk = schedule.params.at("kc");
   while (blocks % chunk)
     chunk--;
+  const Stored results(spec);
+  const bool isRagged = k % (blocks * block * vector) != 0;
 
   const ImageParam in = activation("x", channels, spec.get("in"));
   const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents);
-  const Epilogues epilogues(spec, k);
+  const Epilogues epilogues(beforePool(spec), k);
   Var c("c"), x("x"), y("y"), n("n"), lane("lane"), co("co"), s("s"), t("t"), tx("tx"), ty("ty"), i("i"),
       j("j"), kv("kv");
-  Func columns("columns"), v("v"), acc("acc"), m("m"), rowsOut("rowsOut"), tile("tile"), out("y");
+  Func acc("acc"), m("m"), rowsOut("rowsOut"), tile("tile"), out("y");
   auto six = [](auto element) {
     Exprs e;
     for (int i = 0; i < kPlanes; i++)
       e.push_back(element(i));
     return e;
   };
-  out(c, x, y, n) =
-      undef<float>(); // v needs the extents of the result's buffer; the values follow as an update
-  describeActivation(out.output_buffer(), k, spec.get("out"));
-  const Expr lastX = out.output_buffer().dim(1).extent() + 1, lastY = out.output_buffer().dim(2).extent() + 1;
-  columns(lane, tx, ty, kv, s, t, n) =
-      mux(t, inputTransform(six([&](int i) {
-            return in(kv * vector + lane, min(tx * kTile + s, lastX), min(ty * kTile + i, lastY), n);
-          })));
-  v(lane, i, j, kv, tx, ty, s, t, n) = mux(
-      s, inputTransform(six([&](int i2) { return columns(lane, tx * mx + i, ty * my + j, kv, i2, t, n); })));
-  RDom r(0, vector, 0, channels / vector, "r");
+  // v needs the extents of the result's buffer, which exists only once the Func has a definition: the values
+  // follow as an update.
+  Exprs undefined(results.strides.size(), undef<float>());
+  if (results.index)
+    undefined.back() = undef<uint8_t>();
+  out(c, x, y, n) = Tuple(undefined);
+  const std::vector<OutputImageParam> buffers = out.output_buffers();
+  describeActivation(buffers[0], k, results.strides[0]);
+  for (size_t b = 1; b < buffers.size(); b++) { // their extents are the first one's
+    buffers[b].dim(0).set_stride(1);
+    buffers[b].dim(1).set_stride(results.strides[b]);
+  }
+  const int side = results.side;
+  const Expr lastX = buffers[0].dim(1).extent() * (kTile / side) + 1,
+             lastY = buffers[0].dim(2).extent() * (kTile / side) + 1;
+
+  struct Part {
+    int first, lanes, vectors;
+    Func columns, v;
+    RDom r;
+  };
+  std::vector<Part> parts;
+  if (channels >= vector)
+    parts.push_back({0, vector, channels / vector, Func("columns"), Func("v"),
+                     RDom(0, vector, 0, channels / vector, "r")});
+  if (const int rest = channels % vector)
+    parts.push_back(
+        {channels - rest, rest, 1, Func("columnsRest"), Func("vRest"), RDom(0, rest, 0, 1, "rest")});
   acc(lane, s, t, tx, ty, co, n) = 0.f;
-  acc(lane, s, t, tx, ty, co, n) += u(co % cv * vector + lane, r.y * vector + r.x, s + kPlanes * t, co / cv) *
-                                    v(r.x, tx % mx, ty % my, r.y, tx / mx, ty / my, s, t, n);
+  for (Part &p : parts) {
+    p.columns(lane, tx, ty, kv, s, t, n) = mux(
+        t, inputTransform(six([&](int i) {
+          return in(p.first + kv * p.lanes + lane, min(tx * kTile + s, lastX), min(ty * kTile + i, lastY), n);
+        })));
+    p.v(lane, i, j, kv, tx, ty, s, t, n) = mux(
+        s,
+        inputTransform(six([&](int i2) { return p.columns(lane, tx * mx + i, ty * my + j, kv, i2, t, n); })));
+    acc(lane, s, t, tx, ty, co, n) +=
+        u(co % cv * vector + lane, p.first + p.r.y * p.lanes + p.r.x, s + kPlanes * t, co / cv) *
+        p.v(p.r.x, tx % mx, ty % my, p.r.y, tx / mx, ty / my, s, t, n);
+  }
   m(lane, s, t, tx, ty, co, n) =
       acc(lane, s, t, tx, ty, co, n); // a copy, so that sums start and stay in registers
   rowsOut(lane, s, t, tx, ty, co, n) =
       mux(t, outputTransform(six([&](int i) { return m(lane, s, i, tx, ty, co, n); })));
   tile(lane, s, t, tx, ty, co, n) =
       mux(s, outputTransform(six([&](int i) { return rowsOut(lane, i, t, tx, ty, co, n); })));
-  out(c, x, y, n) = epilogues.apply(
-      tile(c % vector, x % kTile, y % kTile, x / kTile, y / kTile, c / vector, n), c, x, y, n);
+  out(c, x, y, n) = Tuple(stored(spec, x % side, y % side, [&](const Expr &i, const Expr &j) {
+    return epilogues.apply(tile(c % vector, i, j, x / side, y / side, c / vector, n), c, x / side * kTile + i,
+                           y / side * kTile + j, n, false, isRagged);
+  }));
 
   // Loops: task (chunk of channels, image, block of tiles) > block of channels > tile > vector of channels >
   // pixels.
   Var cb("cb"), kb("kb"), ci("ci"), xi("xi"), yi("yi"), xb("xb"), yb("yb"), txi("txi"), tyi("tyi"),
       task("task");
-  const TailStrategy guard = TailStrategy::GuardWithIf;
+  const TailStrategy guard = TailStrategy::GuardWithIf, whole = isRagged ? guard : TailStrategy::RoundUp;
   out.bound(c, 0, k)
       .update()
-      .split(c, co, lane, vector)
-      .split(co, cb, co, block)
-      .split(cb, kb, cb, chunk)
-      .split(x, tx, xi, kTile, guard)
-      .split(y, ty, yi, kTile, guard)
+      .split(c, co, lane, vector, isRagged ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
+      .split(co, cb, co, block, whole)
+      .split(cb, kb, cb, chunk, whole)
+      .split(x, tx, xi, side, guard)
+      .split(y, ty, yi, side, guard)
       .split(tx, xb, tx, bx, guard)
       .split(ty, yb, ty, by, guard)
       .reorder(lane, xi, yi, co, tx, ty, cb, xb, yb, n, kb)
@@ -169,32 +240,34 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .fuse(task, kb, task)
       .parallel(task);
 
-  v.compute_at(out, task)
-      .store_in(MemoryType::Heap)
-      .bound(i, 0, mx)
-      .bound(j, 0, my)
-      .bound_extent(kv, channels / vector)
-      .bound_extent(tx, bx / mx)
-      .bound_extent(ty, by / my)
-      .bound_extent(s, kPlanes)
-      .bound_extent(t, kPlanes)
-      .bound_extent(n, 1)
-      .bound_storage(kv, channels / vector + 1) // planes a power of two apart would share cache sets
-      .reorder(lane, s, t, kv, i, j, tx, ty, n)
-      .vectorize(lane, vector)
-      .unroll(s)
-      .unroll(t);
-  columns.compute_at(v, kv)
-      .store_in(MemoryType::Stack)
-      .bound_extent(s, kPlanes)
-      .bound_extent(t, kPlanes)
-      .bound_extent(n, 1);
-  columns.bound_extent(tx, 1)
-      .bound_extent(ty, 1)
-      .bound_extent(kv, 1)
-      .vectorize(lane, vector)
-      .unroll(s)
-      .unroll(t);
+  for (Part &p : parts) {
+    p.v.compute_at(out, task)
+        .store_in(MemoryType::Heap)
+        .bound(i, 0, mx)
+        .bound(j, 0, my)
+        .bound_extent(kv, p.vectors)
+        .bound_extent(tx, bx / mx)
+        .bound_extent(ty, by / my)
+        .bound_extent(s, kPlanes)
+        .bound_extent(t, kPlanes)
+        .bound_extent(n, 1)
+        .bound_storage(kv, p.vectors + 1) // planes a power of two apart would share cache sets
+        .reorder(lane, s, t, kv, i, j, tx, ty, n)
+        .vectorize(lane, p.lanes)
+        .unroll(s)
+        .unroll(t);
+    p.columns.compute_at(p.v, kv)
+        .store_in(MemoryType::Stack)
+        .bound_extent(s, kPlanes)
+        .bound_extent(t, kPlanes)
+        .bound_extent(n, 1);
+    p.columns.bound_extent(tx, 1)
+        .bound_extent(ty, 1)
+        .bound_extent(kv, 1)
+        .vectorize(lane, p.lanes)
+        .unroll(s)
+        .unroll(t);
+  }
 
   for (Func f : {tile, rowsOut})
     f.compute_at(out, co)
@@ -240,12 +313,13 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .unroll(co)
       .unroll(tx)
       .unroll(ty);
-  acc.update()
-      .reorder(lane, co, tx, ty, r.x, r.y, s, t, n)
-      .vectorize(lane, vector)
-      .unroll(co)
-      .unroll(tx)
-      .unroll(ty);
+  for (size_t p = 0; p < parts.size(); p++)
+    acc.update(int(p))
+        .reorder(lane, co, tx, ty, parts[p].r.x, parts[p].r.y, s, t, n)
+        .vectorize(lane, vector)
+        .unroll(co)
+        .unroll(tx)
+        .unroll(ty);
 
   KernelBuild kernel{{in, u}, Pipeline(out)};
   kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());

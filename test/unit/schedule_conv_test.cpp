@@ -103,9 +103,9 @@ constexpr double kWinogradTolerance = 1e-4;
 TEST(Winograd, RandomShapesAndPoints) {
   std::mt19937 random(4);
   const Family *winograd = findFamily("winograd");
-  for (int i = 0; i < 15; i++) {
+  for (int i = 0; i < 18; i++) {
     const Isa isa = kIsas[i % 3];
-    const int c = pick(random, {16, 48, 80}), k = pick(random, {16, 32, 48, 64, 96});
+    const int c = pick(random, {16, 21, 48, 80}), k = pick(random, {11, 16, 21, 42, 48, 64, 96});
     KernelSpec spec = convSpec(c, k, 3, 1, 1, 1, randomEpilogues(random, k));
     spec.fields["in"] = {c + int(random() % 7)};
     spec.fields["out"] = {k + int(random() % 7)};

@@ -9,6 +9,8 @@ namespace {
 TEST(KernelSpec, PrintsWhatItParsed) {
   for (const char *text :
        {"conv c64 k32 r3x1 s1x2 d2x1 g1 in64 out128 +bias +add(96) +leaky_relu(0.01) +affine : f32",
+        "conv c64 k32 r3x3 s1x1 d1x1 g1 in64 out128 +relu +keep_pool(32) : f32",
+        "conv c64 k32 r3x3 s1x1 d1x1 g1 in64 out32 +pool_index(40) : f32",
         "maxpool c7 r2x2 s2x2 d1x1 in7 out9 idx0 : f32",
         "upsample c5 in5 out5 mode=bilinear align1 +relu : f32", "import c3 out3 from=u8 : f32",
         "norm_scale gamma1 eps=1e-05 : f32", "pack_vector : f32",
@@ -29,6 +31,10 @@ TEST(KernelSpec, SaysWhatIsWrong) {
       {"pointwise c1 in1 out1 +add : f32", "add needs one number"},
       {"pointwise c1 in1 out1 +relu(3) : f32", "relu takes no operand"},
       {"pointwise c1 in1 out1 +add(x) : f32", "'x' is no pixel stride"},
+      {"pointwise c1 in1 out1 +pool : f32", "epilogue of conv only"},
+      {"upsample c1 in1 out1 mode=nearest align0 +keep_pool(1) : f32", "epilogue of conv only"},
+      {"conv c1 k1 r3x3 s1x1 d1x1 g1 in1 out1 +pool +relu : f32", "'+relu' behind '+pool'"},
+      {"conv c1 k1 r3x3 s1x1 d1x1 g1 in1 out1 +pool_index : f32", "pool_index needs one number"},
       {"softmax c1 in1 out1 +relu : f32", "softmax takes no epilogues"},
       {"pad c1 in1 out1 mode=wrap : f32", "unknown value of mode"},
       {"pointwise c1 in1 out1", "': <dtype>' expected"},

@@ -53,3 +53,19 @@ func.func @phase(%x: tensor<1x3x4x5xf32>, %z: tensor<1x3x2x5xf32>) {
   %a = hourglass.interleave %x, %z {stride = array<i64: 2, 1>} : (tensor<1x3x4x5xf32>, tensor<1x3x2x5xf32>) -> tensor<1x3x6x5xf32>
   return
 }
+
+// -----
+
+func.func @phaseOffset(%x: tensor<1x3x4x5xf32>) {
+  // expected-error @+1 {{needs strides from 1 on and offsets below them}}
+  %a = hourglass.phase %x {stride = array<i64: 2, 2>, offset = array<i64: 0, 2>} : (tensor<1x3x4x5xf32>) -> tensor<1x3x2x2xf32>
+  return
+}
+
+// -----
+
+func.func @phaseAxes(%x: tensor<1x3x4x5xf32>) {
+  // expected-error @+1 {{needs a stride and an offset for each axis}}
+  %a = hourglass.phase %x {stride = array<i64: 2>, offset = array<i64: 0, 1>} : (tensor<1x3x4x5xf32>) -> tensor<1x3x2x2xf32>
+  return
+}

@@ -25,6 +25,14 @@ func.func @crop(%x: tensor<1x3x9x9xf32>, %y: tensor<1x3x7x8xf32>) -> (tensor<1x3
 }
 
 // 5 = 3 + 2 rows, 3 = 2 + 1 columns.
+// CHECK-LABEL: func @phase
+func.func @phase(%a: tensor<1x2x5x3xf32>, %b: tensor<?x2x?x?xf32>) -> (tensor<1x2x2x2xf32>, tensor<?x2x?x?xf32>) {
+  // CHECK: hourglass.phase {{.*}} -> tensor<1x2x2x2xf32>
+  %y = hourglass.phase %a {stride = array<i64: 2, 2>, offset = array<i64: 1, 0>} : (tensor<1x2x5x3xf32>) -> tensor<1x2x2x2xf32>
+  %z = hourglass.phase %b {stride = array<i64: 2, 2>, offset = array<i64: 1, 0>} : (tensor<?x2x?x?xf32>) -> tensor<?x2x?x?xf32>
+  return %y, %z : tensor<1x2x2x2xf32>, tensor<?x2x?x?xf32>
+}
+
 // CHECK-LABEL: func @interleave
 func.func @interleave(%a: tensor<1x2x3x2xf32>, %b: tensor<1x2x3x1xf32>, %c: tensor<1x2x2x2xf32>, %d: tensor<1x2x2x1xf32>) -> tensor<1x2x5x3xf32> {
   // CHECK: hourglass.interleave {{.*}} -> tensor<1x2x5x3xf32>
