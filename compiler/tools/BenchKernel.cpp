@@ -263,7 +263,7 @@ bool KernelBench::prepare() {
   if (report.isSearch)
     llvm::errs() << llvm::format(
         "note: %zu of %.0f legal points are tried, each compiled unless the cache has "
-        "it, then timed for %.0f s together with each number of threads\n",
+        "it, then timed for %.1f s together with each number of threads\n",
         points.size(), report.legal, seconds);
   if (report.spec.op == "conv_wgrad")
     reserveGradients();

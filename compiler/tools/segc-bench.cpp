@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/report/Summary.h"
 #include "compiler/tools/Bench.h"
+#include "compiler/tools/BenchFamilies.h"
 #include "compiler/tools/BenchKernel.h"
 #include "compiler/tools/BenchOptions.h"
 #include "compiler/tools/Load.h"
@@ -221,6 +222,10 @@ int main(int argc, char **argv) {
                          "segc-bench MODEL.json|libNAME.so|-kernel PROBLEM [-threads 1,2] [flags]", exitCode);
   if (!options)
     return exitCode;
+  if (options->has(options::OPT_families)) {
+    llvm::outs() << familiesPage();
+    return 0;
+  }
   if (options->has(options::OPT_kernel_eq))
     return benchKernel(*options);
   for (unsigned id : {unsigned(options::OPT_schedule_eq), unsigned(options::OPT_extents_eq),
