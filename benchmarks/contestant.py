@@ -94,6 +94,8 @@ class Contestant:
 
     def close(self):
         """Asks it to end; kills it, and what it left behind, a little later."""
+        if self.process.stdin.closed:
+            return
         try:
             self.process.stdin.write(b"end\n")
             self.process.stdin.flush()
