@@ -6,6 +6,7 @@ knows of itself, the peak memory in kB first, "end" ends it.
 """
 # SPDX-License-Identifier: MIT
 import os
+import re
 import select
 import signal
 import subprocess
@@ -48,11 +49,12 @@ class Contestant:
         self.load_ms, self.base_kb = ([float(w) for w in words[1:3]] + [None, None])[:2]
 
     def fail(self, what):
-        """Ends the process and raises the last thing that it said, or `what`."""
+        """Ends the process and raises `what` with the line of what it said that tells most, else the last one."""
         self.kill()
         self.errors.seek(0)
         lines = [line.strip() for line in self.errors.read().decode(errors="replace").splitlines() if line.strip()]
-        said = lines[-1][:300] if lines else ""
+        telling = [line for line in lines if re.search("not support|[Nn]o conversion|has no layer|no rule", line)]
+        said = (telling or lines[-1:] or [""])[0][:300]
         raise Failed(f"{self.name}: {what}" + (f": {said}" if said else ""))
 
     def read(self, timeout):
