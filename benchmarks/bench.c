@@ -1,9 +1,9 @@
 /* \file Times a compiled model through its header alone: bench WEIGHTS INPUT.f32 OUTPUT.f32 THREADS
  * SPDX-License-Identifier: MIT
  * Built with -DMODEL_HEADER='"unet.h"' -DMODEL(x)=unet_##x -DMODEL_F32=UNET_F32, linked with the static
- * library. Protocol on stdin/stdout, so that contestants can take turns: "ready", the time of loading in ms and
- * the memory before it in kB come first; each line "N" asks for N runs and is answered with N times in ms;
- * "stat" with peak memory (kB), malloc calls inside run, threads before and after run; "end" ends. */
+ * library. Protocol on stdin/stdout, so that contestants can take turns: "ready", the time of loading in ms
+ * and the memory before it in kB come first; each line "N" asks for N runs and is answered with N times in
+ * ms; "stat" with peak memory (kB), malloc calls inside run, threads before and after run; "end" ends. */
 #include MODEL_HEADER
 #include <stdio.h>
 #include <stdlib.h>

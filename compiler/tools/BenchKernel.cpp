@@ -283,6 +283,8 @@ bool KernelBench::prepare() {
     contestants.push_back(contestant(points[i], kernels[i], result.failure));
     if (result.failure.empty()) {
       KernelThreads lanes(*std::max_element(threads.begin(), threads.end()), scratchBytes);
+      if (!lanes.isReady())
+        return fail("the system does not start that many threads: give -threads a smaller number"), false;
       judge.forget();
       result.failure = run(contestants.back(), lanes);
       result.error = result.failure.empty() ? judge.error() : 0;
