@@ -1,9 +1,9 @@
 /* \file Times a compiled model through its header alone: bench WEIGHTS INPUT.f32 OUTPUT.f32 THREADS
  * SPDX-License-Identifier: MIT
  * Built with -DMODEL_HEADER='"unet.h"' -DMODEL(x)=unet_##x -DMODEL_F32=UNET_F32, linked with the static
- * library. Protocol on stdin/stdout, so that contestants can take turns: each line "N" asks for N runs and is
- * answered with N times in ms; "stat" with peak memory (kB), malloc calls inside run, threads before and
- * after run; "end" ends. */
+ * library. Protocol on stdin/stdout, so that contestants can take turns: "ready", the time of loading in ms
+ * and the memory before it in kB come first; each line "N" asks for N runs and is answered with N times in
+ * ms; "stat" with peak memory (kB), malloc calls inside run, threads before and after run; "end" ends. */
 #include MODEL_HEADER
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +58,12 @@ int main(int argc, char **argv) {
     return fail("usage: bench WEIGHTS INPUT.f32 OUTPUT.f32 THREADS");
   MODEL(model) *model = NULL;
   MODEL(info) input, output;
+  const long base = status("VmRSS:");
+  const double before = now();
   if (MODEL(create)(argv[1], &model) || MODEL(set_threads)(model, atoi(argv[4])) ||
       MODEL(input_info)(model, 0, &input) || MODEL(output_info)(model, 0, &output))
     return fail(MODEL(last_error)());
+  const double load = now() - before;
   MODEL(tensor) in = {0}, out = {0};
   in.dtype = out.dtype = MODEL_F32;
   in.rank = input.rank;
@@ -82,7 +85,7 @@ int main(int argc, char **argv) {
   if (!file || fwrite(out.data, sizeof(float), outputs, file) != outputs || fclose(file))
     return fail("the output cannot be written");
   const long threads = status("Threads:");
-  puts("ready");
+  printf("ready %.3f %ld\n", load, base);
   fflush(stdout);
   char line[64];
   while (fgets(line, sizeof line, stdin) && strncmp(line, "end", 3)) {

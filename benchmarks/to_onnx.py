@@ -38,6 +38,16 @@ class Writer:
             self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
+    @staticmethod
+    def adaptive_mean(ins, extents, bins, add):
+        if bins == [1, 1]:
+            add("GlobalAveragePool", ins)
+        elif all(extent % count == 0 for extent, count in zip(extents, bins)):
+            window = [extent // count for extent, count in zip(extents, bins)]
+            add("AveragePool", ins, kernel_shape=window, strides=window)
+        else:
+            sys.exit(f"to_onnx: no rule for means of {extents} pixels over {bins} bins that differ in size")
+
     def op(self, results, kind, operands, text, types):
         def ints(key, default):
             found = re.search(rf"\b{key} = array<i64: ([^>]*)>", text)
@@ -71,10 +81,16 @@ class Writer:
             add("BatchNormalization", [x, gamma, beta, mean, variance], epsilon=number("eps", 1e-5))
         elif kind == "activation":
             function = re.search(r'function = "(\w+)"', text).group(1)
-            names = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "elu": "Elu", "selu": "Selu",
-                     "leaky_relu": "LeakyRelu", "hardswish": "HardSwish"}
-            alpha = {"alpha": number("alpha", 0.01)} if function in ("leaky_relu", "elu") else {}
-            add(names[function], ins, **alpha)
+            names = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "elu": "Elu", "selu": "Selu", "silu": "Sigmoid",
+                     "leaky_relu": "LeakyRelu", "hardswish": "HardSwish", "hardsigmoid": "HardSigmoid", "relu6": "Clip"}
+            if function not in names:
+                sys.exit(f"to_onnx: no rule for the activation {function}")
+            attributes = {"leaky_relu": {"alpha": number("alpha", 0.01)}, "elu": {"alpha": number("alpha", 1)},
+                          "hardsigmoid": {"alpha": 1 / 6, "beta": 0.5}}.get(function, {})
+            limits = [self.constant(f"limit{v}", np.float32(v)) for v in (0, 6)] if function == "relu6" else []
+            add(names[function], ins + limits, out if function != "silu" else [out[0] + "_sigmoid"], **attributes)
+            if function == "silu":
+                add("Mul", [ins[0], out[0] + "_sigmoid"])
         elif kind == "maxpool":
             # ONNX counts its index over the whole tensor; MaxUnpool reads it back.
             add("MaxPool", ins, kernel_shape=ints("kernel", []), strides=ints("stride", []), pads=pads,
@@ -84,8 +100,16 @@ class Writer:
             add("MaxUnpool", [ins[0], ins[1], shape], kernel_shape=ints("kernel", []), strides=ints("stride", []))
         elif kind == "concat":
             add("Concat", ins, axis=1)
-        elif kind == "add":
-            add("Add", ins)
+        elif kind in ("add", "sub", "mul"):
+            add(kind.capitalize(), ins)
+        elif kind == "broadcast":  # ONNX's binary ops repeat what they need to
+            self.names[results[0]] = ins[0]
+        elif kind == "avgpool":
+            padded = bool(re.search(r"\bcount_include_pad\b", text))
+            add("AveragePool", ins, kernel_shape=ints("kernel", []), strides=ints("stride", []), pads=pads,
+                count_include_pad=int(padded), ceil_mode=int(bool(re.search(r"\bceil\b", text))))
+        elif kind == "adaptive_avgpool":
+            self.adaptive_mean(ins, shape_of(types[0])[2:], shape_of(types[-1])[2:], add)
         elif kind == "crop":
             source, size = self.types[operands[0]], shape_of(types[-1])
             offset = ints("offset", [(source[2] - size[2]) // 2, (source[3] - size[3]) // 2])

@@ -2,7 +2,7 @@
 """Times a training step of the U-Net beside PyTorch, in turns: train.py [--threads 2] [--seconds 60] [--set name=value]...
 
 Batch 1, 256 x 256, f32, cross entropy and Dice, Adam. A round counts only if other processes used less than 15 % of a core
-meanwhile (compare.py); the modes of PyTorch are channels_last, and with --compile torch.compile besides.
+meanwhile (contestant.py); the modes of PyTorch are channels_last, and with --compile torch.compile besides.
 """
 # SPDX-License-Identifier: MIT
 import argparse
@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 
-from compare import BUILD, OUT, ROOT, Contestant, foreign
+from contestant import Contestant, foreign
+from nets import BUILD, OUT, ROOT
 
 
 def prepare(settings):

@@ -1,10 +1,7 @@
 /// \file Rounds of runs, of which the quiet ones count.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/Bench.h"
-#include "compiler/tools/Load.h"
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <random>
 
 namespace segc {
@@ -21,11 +18,6 @@ size_t elementBytes(int32_t dtype) {
   default:
     return 4;
   }
-}
-
-double now() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
 }
 
 void observe(void *user, int step, const char *layers, const char *problem, uint64_t nanoseconds) {
@@ -122,22 +114,15 @@ std::optional<std::string> BenchTensors::run(Instance &instance) const {
   return status ? std::optional<std::string>(library.lastError()) : std::nullopt;
 }
 
-double BenchResult::percentile(double share) const {
-  auto last = static_cast<double>(milliseconds.size() - 1);
-  return milliseconds[static_cast<size_t>(std::lround(share * last))];
-}
-
 BenchResult bench(Instance &instance, const BenchTensors &tensors, double seconds, std::string &error) {
-  constexpr double kRound = 200, kQuiet = 0.15; // ms, cores
   BenchResult result;
-  std::vector<double> busy;
   std::vector<BenchStep> steps;
   auto run = [&](bool observed) -> std::optional<double> {
     if (observed)
       instance.library.setObserver(instance.model, observe, &steps);
-    double start = now();
+    double start = clockNow();
     auto why = tensors.run(instance);
-    double elapsed = now() - start;
+    double elapsed = clockNow() - start;
     if (observed)
       instance.library.setObserver(instance.model, nullptr, nullptr);
     if (why)
@@ -146,28 +131,24 @@ BenchResult bench(Instance &instance, const BenchTensors &tensors, double second
   };
   if (!run(false)) // memory is touched, caches fill
     return result;
-  const double end = now() + 1e3 * seconds;
+  BenchRounds rounds(1, seconds);
   do {
-    ForeignLoad load;
-    std::vector<double> times;
-    for (double start = now(); now() - start < kRound;) {
+    rounds.begin();
+    while (!rounds.isFull()) {
       auto time = run(false);
       if (!time)
         return result;
-      times.push_back(*time);
+      rounds.add(0, *time);
     }
-    const bool isQuiet = load.cores().value_or(0) <= kQuiet;
+    rounds.end();
     if (!run(true))
       return result;
-    ++result.rounds;
-    result.quietRounds += isQuiet;
     merge(result, steps);
-    std::vector<double> &kept = isQuiet ? result.milliseconds : busy;
-    kept.insert(kept.end(), times.begin(), times.end());
-  } while (now() < end);
-  if (result.milliseconds.empty())
-    result.milliseconds = busy;
-  std::sort(result.milliseconds.begin(), result.milliseconds.end());
+  } while (!rounds.isOver());
+  result.milliseconds = rounds.times[0].counting();
+  result.rounds = rounds.rounds;
+  result.quietRounds = rounds.quietRounds;
+  result.note = rounds.note();
   return result;
 }
 

@@ -1,6 +1,7 @@
 /// \file Times runs of a compiled library and its kernels while the machine is quiet.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "compiler/tools/BenchRounds.h"
 #include "compiler/tools/Library.h"
 #include <optional>
 
@@ -31,14 +32,13 @@ struct BenchResult {
   int threads = 1;
   std::vector<double> milliseconds; ///< of each run that counts, sorted
   int rounds = 0, quietRounds = 0;
+  std::string note; ///< of BenchRounds
   std::vector<BenchStep> steps;
   std::vector<BenchStep> fastest; ///< the steps of the fastest run that was observed
-  double percentile(double share) const;
 };
 
-/// Runs for `seconds` with the number of threads that is set: rounds of at least a fifth of a second; those
-/// in which others kept more than 0.15 cores busy do not count, unless there are no others. One run of each
-/// round is observed step by step and does not count as a time. On failure a sentence in `error`.
+/// Runs for `seconds` with the number of threads that is set, in BenchRounds. One run of each round is
+/// observed step by step and does not count as a time. On failure a sentence in `error`.
 BenchResult bench(Instance &instance, const BenchTensors &tensors, double seconds, std::string &error);
 
 } // namespace segc

@@ -3,11 +3,13 @@
 #include "compiler/tools/Load.h"
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <fstream>
 #include <limits>
 #include <malloc.h>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -61,7 +63,34 @@ constexpr int kChains = 8; // enough to hide the latency of an FMA on two ports
 SEGC_SPIN(spin512, "avx512f", __m512, _mm512)
 SEGC_SPIN(spin256, "avx2,fma", __m256, _mm256)
 #undef SEGC_SPIN
+/// to = from + 1: the addition keeps the compiler from calling memcpy, which passes by the caches.
+#define SEGC_MOVE(Name, Features, Vector, Prefix)                                                            \
+  __attribute__((target(Features))) void Name(const float *from, float *to, int64_t count) {                 \
+    constexpr int64_t kStep = sizeof(Vector) / sizeof(float);                                                \
+    const Vector one = Prefix##_set1_ps(1);                                                                  \
+    for (int64_t i = 0; i + kStep <= count; i += kStep)                                                      \
+      Prefix##_storeu_ps(to + i, Prefix##_add_ps(Prefix##_loadu_ps(from + i), one));                         \
+  }
+SEGC_MOVE(move512, "avx512f", __m512, _mm512)
+SEGC_MOVE(move256, "avx2", __m256, _mm256)
+#undef SEGC_MOVE
 #endif
+
+void movePortable(const float *from, float *to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    to[i] = from[i] + 1;
+}
+
+using Move = void (*)(const float *, float *, int64_t);
+Move bestMove() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f"))
+    return move512;
+  if (__builtin_cpu_supports("avx2"))
+    return move256;
+#endif
+  return movePortable;
+}
 
 float spinPortable(int64_t count) {
   float sums[kChains];
@@ -109,25 +138,54 @@ uint64_t residentBytes() {
   return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-double measurePeak(int threads) {
-  constexpr int64_t kTurns = 200'000; // below a millisecond: often undisturbed
-  constexpr int kTries = 50;
-  const Spin spin = bestSpin();
+/// The least time of `tries`, in seconds, in which `work(t)` is done by each of `threads` threads.
+template <typename Work> static double leastTime(int threads, int tries, const Work &work) {
   double best = std::numeric_limits<double>::infinity();
-  std::vector<float> results(threads);
-  for (int i = 0; i < kTries; ++i) {
+  for (int i = 0; i < tries; ++i) {
     double start = seconds();
     std::vector<std::thread> team;
     for (int t = 1; t < threads; ++t)
-      team.emplace_back([&, t] { results[t] = spin.run(kTurns); });
-    results[0] = spin.run(kTurns);
+      try {
+        team.emplace_back([&, t] { work(t); });
+      } catch (const std::system_error &) { // no thread left: this one does it too, which takes longer
+        work(t);
+      }
+    work(0);
     for (std::thread &member : team)
       member.join();
     best = std::min(best, seconds() - start);
   }
+  return best;
+}
+
+double measurePeak(int threads) {
+  constexpr int64_t kTurns = 200'000; // below a millisecond: often undisturbed
+  constexpr int kTries = 50;
+  const Spin spin = bestSpin();
+  std::vector<float> results(threads);
+  const double best = leastTime(threads, kTries, [&](int t) { results[t] = spin.run(kTurns); });
   volatile float keep = *std::max_element(results.begin(), results.end()); // the loops must be run
   (void)keep;
   return 1e-9 * spin.operations * static_cast<double>(kTurns) * threads / best;
+}
+
+double measureMemory(int threads, double bytes) {
+  constexpr int kTries = 20;
+  constexpr double kLeast = 0x1p24; // bytes that a thread moves: a millisecond, or several beyond the caches
+  const auto count = static_cast<int64_t>(std::max(64.0, bytes / 2 / sizeof(float) / threads));
+  const double moved = 2.0 * sizeof(float) * static_cast<double>(count);
+  const int turns = static_cast<int>(std::ceil(kLeast / moved));
+  const Move move = bestMove();
+  std::vector<std::vector<float>> from(threads), to(threads);
+  for (int t = 0; t < threads; ++t) {
+    from[t].assign(count, 1.f);
+    to[t].assign(count, 0.f);
+  }
+  const double best = leastTime(threads, kTries, [&](int t) {
+    for (int i = 0; i < turns; ++i)
+      move(from[t].data(), to[t].data(), count);
+  });
+  return 1e-9 * moved * turns * threads / best;
 }
 
 } // namespace segc

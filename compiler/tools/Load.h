@@ -26,4 +26,8 @@ uint64_t residentBytes();
 /// registers: the most a convolution that computes every product could reach.
 double measurePeak(int threads);
 
+/// Bytes a second, in 1e9, that `threads` threads read and write with a loop over that many `bytes` together,
+/// half of them read: what a kernel that only moves data of this size could reach.
+double measureMemory(int threads, double bytes);
+
 } // namespace segc

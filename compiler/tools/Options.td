@@ -103,5 +103,12 @@ defm decay : Value<"decay", [LookTool], "L", "classes: penalty of being far from
 defm seconds : Value<"seconds", [BenchTool], "S", "how long is measured with each number of threads (default 3)">;
 defm trace : Value<"trace", [BenchTool], "FILE", "writes the fastest run as a trace for chrome://tracing or Perfetto">;
 
+defm kernel : Value<"kernel", [BenchTool], "PROBLEM", "times one kernel instead of a model: a problem of docs/kernels.md, in quotes">;
+defm schedule : Value<"schedule", [BenchTool], "POINT", "with -kernel: \"FAMILY key=value ...\" instead of the rule's choice">;
+defm extents : Value<"extents", [BenchTool], "HxW[xN]", "with -kernel: pixels of the result and number of images (default 64x64)">;
+defm all_points : Flag<"all", [BenchTool], "with -kernel: tries the legal points of all families that apply, and says how far the rule's choice is from the best">;
+defm limit : Value<"limit", [BenchTool], "N", "with -all: at most N points, evenly spread (default 200)">;
+defm families : Flag<"families", [BenchTool], "prints the schedule families with their parameters, in Markdown">;
+
 defm help : Flag<"help", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "prints this">;
 defm version : Flag<"version", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "prints the version">;

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/report/Summary.h"
 #include "compiler/tools/Bench.h"
+#include "compiler/tools/BenchFamilies.h"
+#include "compiler/tools/BenchKernel.h"
+#include "compiler/tools/BenchOptions.h"
 #include "compiler/tools/Load.h"
 #include "compiler/tools/OpenModel.h"
 #include "runtime/files/WriteWhole.h"
@@ -11,7 +14,6 @@
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 #include <map>
-#include <thread>
 
 using namespace segc;
 
@@ -60,17 +62,14 @@ void print(const Report &report) {
     double least = result.milliseconds.front();
     out << llvm::format("%s, %d thread%s: least %.3f ms, median %.3f, 95 %% below %.3f, of %zu runs",
                         report.name.c_str(), result.threads, result.threads == 1 ? "" : "s", least,
-                        result.percentile(0.5), result.percentile(0.95), result.milliseconds.size());
+                        percentile(result.milliseconds, 0.5), percentile(result.milliseconds, 0.95),
+                        result.milliseconds.size());
     if (operations > 0)
       out << llvm::format("; %.1f GFLOP/s, %.0f %% of the peak of %.1f", gflops(operations, least),
                           100 * gflops(operations, least) / peak, peak);
     out << "\n";
-    if (!result.quietRounds)
-      llvm::errs() << "note: other processes kept the machine busy in each of the " << result.rounds
-                   << " rounds; all of them count\n";
-    else if (result.quietRounds < result.rounds)
-      llvm::errs() << "note: " << result.rounds - result.quietRounds << " of " << result.rounds
-                   << " rounds do not count: other processes kept the machine busy\n";
+    if (!result.note.empty())
+      llvm::errs() << "note: " << result.note << "\n";
   }
   out << llvm::format("memory %.1f MB: workspace", 1e-6 * static_cast<double>(report.memory));
   if (report.workspace)
@@ -113,8 +112,8 @@ std::string toJson(const Report &report) {
           json.attribute("rounds", result.rounds);
           json.attribute("quiet_rounds", result.quietRounds);
           json.attribute("min_ms", result.milliseconds.front());
-          json.attribute("median_ms", result.percentile(0.5));
-          json.attribute("p95_ms", result.percentile(0.95));
+          json.attribute("median_ms", percentile(result.milliseconds, 0.5));
+          json.attribute("p95_ms", percentile(result.milliseconds, 0.95));
           json.attribute("peak_gflops", peak);
           json.attributeArray("kernels", [&] {
             for (const Row &row : report.rows(result))
@@ -159,22 +158,6 @@ std::string toTrace(const BenchResult &result) {
   return text;
 }
 
-/// -threads 1,2: by default as many as there are processors.
-bool readThreads(const ToolOptions &options, std::vector<int> &threads) {
-  std::string list = options.value(options::OPT_threads_eq);
-  llvm::SmallVector<llvm::StringRef> parts;
-  llvm::StringRef(list).split(parts, ',');
-  for (llvm::StringRef part : parts)
-    if (int count = 0; !list.empty()) {
-      if (part.getAsInteger(10, count) || count < 1 || count > 256) {
-        fail("-threads '" + list + "' must be numbers from 1 to 256 with commas between them, such as 1,2");
-        return false;
-      }
-      threads.push_back(count);
-    }
-  return true;
-}
-
 void readWork(const LoadedModel &source, Report &report) {
   if (report.training)
     return;
@@ -187,11 +170,9 @@ void readWork(const LoadedModel &source, Report &report) {
 int run(const ToolOptions &options, const OpenedModel &opened) {
   std::vector<int> threads;
   int64_t height = 0, width = 0;
-  std::string seconds = options.value(options::OPT_seconds_eq, "3");
   double duration = 0;
-  if (llvm::StringRef(seconds).getAsDouble(duration) || !(duration > 0) || duration > 3600)
-    return fail("-seconds '" + seconds + "' must be a number above 0, at most 3600");
-  if (!readThreads(options, threads) || !options.extents(options::OPT_size_eq, height, width))
+  if (!readSeconds(options, 3, duration) || !readThreads(options, threads) ||
+      !options.extents(options::OPT_size_eq, height, width))
     return 1;
   Report report;
   report.name = llvm::StringRef(options.positional()[0]).rsplit('/').second.str();
@@ -207,10 +188,7 @@ int run(const ToolOptions &options, const OpenedModel &opened) {
     return 1;
   if (auto why = tensors.bind(instance, report.training, height, width))
     return fail(*why);
-  if (threads.empty())
-    threads.push_back(0);
-  for (int count : threads) {
-    const int used = count ? count : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  for (int used : threads) {
     if (instance.library.setThreads(instance.model, used))
       return fail(instance.library.lastError());
     std::string error;
@@ -239,10 +217,21 @@ int run(const ToolOptions &options, const OpenedModel &opened) {
 
 int main(int argc, char **argv) {
   int exitCode = 0;
-  auto options = ToolOptions::parse(argc, argv, options::BenchTool,
-                                    "segc-bench MODEL.json|libNAME.so [-threads 1,2] [flags]", exitCode);
+  auto options =
+      ToolOptions::parse(argc, argv, options::BenchTool,
+                         "segc-bench MODEL.json|libNAME.so|-kernel PROBLEM [-threads 1,2] [flags]", exitCode);
   if (!options)
     return exitCode;
+  if (options->has(options::OPT_families)) {
+    llvm::outs() << familiesPage();
+    return 0;
+  }
+  if (options->has(options::OPT_kernel_eq))
+    return benchKernel(*options);
+  for (unsigned id : {unsigned(options::OPT_schedule_eq), unsigned(options::OPT_extents_eq),
+                      unsigned(options::OPT_all_points), unsigned(options::OPT_limit_eq)})
+    if (options->has(id))
+      return fail("-schedule, -extents, -all and -limit go with -kernel");
   if (options->positional().size() != 1)
     return fail("give one model or library (-help shows how)");
   auto opened = openModel(*options, options->positional()[0], {}, exitCode);

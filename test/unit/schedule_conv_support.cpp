@@ -1,4 +1,4 @@
-/// \file The harness of the convolution tests: guarded tensors, JIT runs, the reference loop.
+/// \file The harness of the convolution tests: guarded tensors, JIT runs, comparison with the plain loop.
 // SPDX-License-Identifier: MIT
 #include "test/unit/schedule_conv_support.h"
 #include <cmath>
@@ -40,55 +40,7 @@ struct Operands {
   }
 };
 
-double epilogueReference(const KernelSpec &spec, const Operands &operands, double v, int c, int x, int y,
-                         int n) {
-  size_t next = 0;
-  for (const Epilogue &e : spec.epilogues) {
-    const Buffer<float> *a = next < operands.buffers.size() ? &operands.buffers[next] : nullptr;
-    const double operand = e.operands() == 0 ? 0 : e.isTensor() ? (*a)(c, x, y, n) : (*a)(c);
-    if (e.op == "bias" || e.op == "add")
-      v += operand;
-    else if (e.op == "affine")
-      v = v * operand + operands.buffers[next + 1](c);
-    else if (e.op == "mul")
-      v *= operand;
-    else if (e.op == "sub")
-      v -= operand;
-    else if (e.op == "prelu")
-      v = v < 0 ? operand * v : v;
-    else
-      v = activateReference(e.op, v, e.value);
-    next += e.operands();
-  }
-  return v;
-}
-
 } // namespace
-
-double activateReference(const std::string &op, double v, double alpha) {
-  auto hardsigmoid = [](double t) { return std::min(std::max(t / 6 + 0.5, 0.0), 1.0); };
-  if (std::isnan(v))
-    return v;
-  if (op == "relu")
-    return std::max(v, 0.0);
-  if (op == "relu6")
-    return std::min(std::max(v, 0.0), 6.0);
-  if (op == "leaky_relu")
-    return v < 0 ? alpha * v : v;
-  if (op == "elu")
-    return v < 0 ? alpha * std::expm1(v) : v;
-  if (op == "selu")
-    return 1.0507009873554805 * (v < 0 ? 1.6732632423543772 * std::expm1(v) : v);
-  if (op == "gelu")
-    return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
-  if (op == "silu")
-    return v / (1 + std::exp(-v));
-  if (op == "sigmoid")
-    return 1 / (1 + std::exp(-v));
-  if (op == "tanh")
-    return std::tanh(v);
-  return op == "hardsigmoid" ? hardsigmoid(v) : v * hardsigmoid(v);
-}
 
 GuardedTensor::GuardedTensor(int c, int w, int h, int n, int pixel, float outside) : outside(outside) {
   const int row = (w + 2) * pixel + 3, image = row * (h + 1) + 5, before = row + 7;
@@ -175,15 +127,14 @@ double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, cons
   EXPECT_EQ(kernel.error, "");
   if (!kernel.error.empty())
     return INFINITY;
-  const int c = spec.get("c"), k = spec.get("k"), g = spec.get("g"), rh = spec.get("r"),
-            rw = spec.get("r", 1);
+  const int c = spec.get("c"), k = spec.get("k");
   const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
   const KernelSpec packSpec = parseSpec(packing.problem);
   auto packSchedule = chooseSchedule(packSpec, isa);
   EXPECT_EQ(packSchedule.index(), 0u);
   JitKernel pack(packSpec, std::get<Schedule>(packSchedule), isa);
   EXPECT_EQ(pack.error, "");
-  const Buffer<float> w = randomBuffer({rw, rh, c / g, k}, random);
+  const Buffer<float> w = randomBuffer({spec.get("r", 1), spec.get("r"), c / spec.get("g"), k}, random);
   Buffer<float> packed(packing.extents);
   packed.fill(NAN);
   pack.run({w}, packed);
@@ -202,16 +153,13 @@ double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, cons
     inputs.insert(inputs.end(), operands.buffers.begin(), operands.buffers.end());
     kernel.run(inputs, y.view);
     EXPECT_EQ(y.damaged(), 0) << "written outside the result, " << size.n << "x" << size.h << "x" << size.w;
+    std::vector<const halide_buffer_t *> plain = {x.view.raw_buffer(), w.raw_buffer()};
+    for (const Buffer<float> &operand : operands.buffers)
+      plain.push_back(operand.raw_buffer());
+    const KernelLoop loop(spec, plain, {y.view.raw_buffer()});
     y.view.for_each_element([&](int o, int px, int py, int n) {
-      double sum = 0;
-      const int group = o / (k / g);
-      for (int ry = 0; ry < rh; ry++)
-        for (int rx = 0; rx < rw; rx++)
-          for (int i = 0; i < c / g; i++)
-            sum += double(w(rx, ry, i, o)) * x.view(group * (c / g) + i,
-                                                    px * spec.get("s", 1) + rx * spec.get("d", 1),
-                                                    py * spec.get("s") + ry * spec.get("d"), n);
-      const double want = epilogueReference(spec, operands, sum, o, px, py, n);
+      const int at[] = {o, px, py, n};
+      const double sum = loop.before(at), want = loop.finish(sum, at);
       largest = std::max({largest, std::fabs(want), std::fabs(sum)});
       const double off = std::fabs(want - y.view(o, px, py, n));
       worst = off <= worst ? worst : off; // a NaN counts as worst

@@ -2,6 +2,7 @@
 /// around views.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "compiler/tools/BenchKernelLoops.h"
 #include "schedules/Build.h"
 #include <random>
 #include <string>
@@ -59,7 +60,9 @@ Schedule randomPoint(const Family &family, const KernelSpec &spec, Isa isa, std:
 double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, const std::vector<RunSize> &sizes,
                  unsigned seed);
 
-/// An epilogue function without operands, from the C library.
-double activateReference(const std::string &op, double v, double alpha);
+/// An epilogue function without operands.
+inline double activateReference(const std::string &op, double v, double alpha) {
+  return epilogueStep(Epilogue{op, 0, alpha}, v);
+}
 
 } // namespace segc::schedules

@@ -123,26 +123,6 @@ struct Values {
   }
 };
 
-/// What pixel `o` of an axis of `out` pixels reads of one of `in` pixels when it is resized: pixels and
-/// weights.
-inline std::vector<std::pair<int, double>> resizeReads(int o, int in, int out, const std::string &mode,
-                                                       bool align) {
-  const int cell = int(int64_t(o) * in / out);
-  if (mode == "nearest" || mode == "zeros")
-    return {{cell, mode == "nearest" || o == 0 || int64_t(o - 1) * in / out != cell ? 1. : 0.}};
-  const double at = align ? (out > 1 ? double(o) * (in - 1) / (out - 1) : 0) : (o + 0.5) * in / out - 0.5;
-  const double low = std::floor(at), t = at - low, a = -0.75;
-  auto near = [&](double d) { return (a + 2) * d * d * d - (a + 3) * d * d + 1; };
-  auto far = [&](double d) { return a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a; };
-  const std::vector<double> weights = mode == "bilinear"
-                                          ? std::vector<double>{0, 1 - t, t}
-                                          : std::vector<double>{far(1 + t), near(t), near(1 - t), far(2 - t)};
-  std::vector<std::pair<int, double>> reads;
-  for (size_t k = 0; k < weights.size(); k++)
-    reads.push_back({std::min(std::max(int(low) - 1 + int(k), 0), in - 1), weights[k]});
-  return reads;
-}
-
 inline bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || a == b; }
 
 /// The operands of +bias, +prelu, +add for results of some extents, and what these and +relu make of a value.

@@ -126,22 +126,17 @@ double wgradError(const KernelSpec &spec, const Schedule &schedule, Isa isa,
   WgradKernels kernels(spec, schedule, isa);
   if (!kernels)
     return INFINITY;
-  const int groupC = spec.get("c") / spec.get("g"), groupK = spec.get("k") / spec.get("g");
   double worst = 0;
   for (const RunSize &size : sizes) {
     SCOPED_TRACE(std::to_string(size.n) + "x" + std::to_string(size.h) + "x" + std::to_string(size.w));
     Operands operands(spec, size, random);
     const Buffer<float> dw = kernels.run(operands);
     double largest = 1e-30, difference = 0;
+    const KernelLoop loop(spec, {operands.x.view.raw_buffer(), operands.dy.view.raw_buffer()},
+                          {dw.raw_buffer()});
     dw.for_each_element([&](int rx, int ry, int i, int o) {
-      const int c = o / groupK * groupC + i;
-      double sum = 0;
-      for (int n = 0; n < size.n; n++)
-        for (int y = 0; y < size.h; y++)
-          for (int x = 0; x < size.w; x++)
-            sum += double(operands.dy.view(o, x, y, n)) *
-                   operands.x.view(c, x * spec.get("s", 1) + rx * spec.get("d", 1),
-                                   y * spec.get("s") + ry * spec.get("d"), n);
+      const int at[] = {rx, ry, i, o};
+      const double sum = loop.at(0, at);
       largest = std::max(largest, std::fabs(sum));
       const double off = std::fabs(sum - dw(rx, ry, i, o));
       difference = std::isnan(off) ? INFINITY : std::max(difference, off);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/unit/tensorcore_support.h"
 #include "compiler/emulate/Primitives.h"
+#include "compiler/tools/BenchKernelLoops.h"
 #include "test/unit/tensorcore_device.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -141,7 +142,7 @@ struct Operands {
           saved = tensors[tensor++].get(n, y, x, k);
         else
           values[count++] = vectors[vector++][size_t(k)];
-      v = reference(step, v, saved, values);
+      v = epilogueStep(step, v, saved, values);
     }
     return v;
   }
@@ -326,56 +327,6 @@ emulate::Counts runWeightGradient(const Case &c, unsigned seed) {
         }
   EXPECT_LE(worst, sumTolerance() * largest);
   return counts;
-}
-
-double reference(const schedules::Epilogue &step, double v, double t, const double *p) {
-  const double alpha = step.value;
-  auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
-  auto gelu = [](double x) { return 0.5 * x * (1 + std::erf(x / std::sqrt(2.))); };
-  auto clamp = [](double x, double low, double high) { return std::min(std::max(x, low), high); };
-  const double selu = 1.0507009873554805, seluAlpha = 1.6732632423543772;
-  const std::map<std::string, std::function<double()>> functions = {
-      {"bias", [&] { return v + p[0]; }},
-      {"scale", [&] { return v * p[0]; }},
-      {"affine", [&] { return v * p[0] + p[1]; }},
-      {"add", [&] { return v + t; }},
-      {"sub", [&] { return v - t; }},
-      {"mul", [&] { return v * t; }},
-      {"times", [&] { return v * alpha; }},
-      {"norm_grad", [&] { return v * p[0] + t * p[1] + p[2]; }},
-      {"relu", [&] { return std::max(v, 0.); }},
-      {"relu6", [&] { return clamp(v, 0, 6); }},
-      {"leaky_relu", [&] { return v < 0 ? alpha * v : v; }},
-      {"prelu", [&] { return v < 0 ? p[0] * v : v; }},
-      {"elu", [&] { return v < 0 ? alpha * std::expm1(v) : v; }},
-      {"selu", [&] { return selu * (v < 0 ? seluAlpha * std::expm1(v) : v); }},
-      {"gelu", [&] { return gelu(v); }},
-      {"silu", [&] { return v * sigmoid(v); }},
-      {"sigmoid", [&] { return sigmoid(v); }},
-      {"tanh", [&] { return std::tanh(v); }},
-      {"hardsigmoid", [&] { return clamp(v / 6 + 0.5, 0, 1); }},
-      {"hardswish", [&] { return v * clamp(v / 6 + 0.5, 0, 1); }},
-      {"d_relu", [&] { return t > 0 ? v : 0; }},
-      {"d_relu6", [&] { return t > 0 && t < 6 ? v : 0; }},
-      {"d_leaky_relu", [&] { return t > 0 ? v : alpha * v; }},
-      {"dx_leaky_relu", [&] { return t > 0 ? v : alpha * v; }},
-      {"d_prelu", [&] { return t > 0 ? v : p[0] * v; }},
-      {"d_elu", [&] { return t > 0 ? v : alpha * std::exp(t) * v; }},
-      {"d_selu", [&] { return selu * v * (t > 0 ? 1 : seluAlpha * std::exp(t)); }},
-      {"d_gelu",
-       [&] {
-         return v *
-                (0.5 * (1 + std::erf(t / std::sqrt(2.))) + t * std::exp(-t * t / 2) / std::sqrt(2 * M_PI));
-       }},
-      {"d_silu", [&] { return v * sigmoid(t) * (1 + t * (1 - sigmoid(t))); }},
-      {"d_sigmoid", [&] { return v * t * (1 - t); }},
-      {"d_tanh", [&] { return v * (1 - t * t); }},
-      {"d_hardsigmoid", [&] { return t > 0 && t < 1 ? v / 6 : 0; }},
-      {"d_hardswish", [&] { return v * (t < -3  ? 0
-                                        : t > 3 ? 1
-                                                : t / 3 + 0.5); }},
-  };
-  return functions.at(step.op)();
 }
 
 } // namespace segc::tensorcore::test

@@ -59,7 +59,4 @@ const emulate::Kernels &compiled(const Problem &problem, const Tile &tile);
 std::string launch(const Problem &problem, const Tile &tile, const Extents &extents, Arguments a,
                    std::vector<emulate::Range> memory, emulate::Counts *counts = nullptr);
 
-/// One step of an epilogue in double.
-double reference(const schedules::Epilogue &step, double v, double saved, const double *vectors);
-
 } // namespace segc::tensorcore::test

@@ -1,0 +1,389 @@
+/// \file Reads the flags, prepares the kernels, checks them, times them in turn.
+// SPDX-License-Identifier: MIT
+#include "compiler/tools/BenchKernel.h"
+#include "compiler/tools/BenchKernelCode.h"
+#include "compiler/tools/BenchKernelJudge.h"
+#include "compiler/tools/BenchKernelPoints.h"
+#include "compiler/tools/BenchOptions.h"
+#include "compiler/tools/BenchRounds.h"
+#include "compiler/tools/ToolSupport.h"
+#include "runtime/files/WriteWhole.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+#include <algorithm>
+#include <deque>
+#include <limits>
+#include <map>
+#include <unistd.h>
+
+namespace segc {
+namespace {
+
+using schedules::Family;
+using schedules::KernelSpec;
+using schedules::Schedule;
+
+constexpr double kTolerance = 1e-4; ///< of the maximum: what Winograd's transforms leave
+
+/// Launches that one schedule takes: its kernel, and for a weight gradient the kernel that unpacks.
+struct Contestant {
+  struct Launch {
+    rt::KernelFn function;
+    std::vector<halide_buffer_t *> arguments;
+  };
+  std::vector<Launch> launches;
+};
+
+class KernelBench {
+public:
+  KernelBench(const ToolOptions &options, KernelReport &report) : options(options), report(report) {}
+
+  /// What the flags say; false after printing an error.
+  bool read();
+  /// Compiles, packs, runs and compares each schedule; false after printing an error.
+  bool prepare();
+  void measure();
+
+private:
+  bool readTarget();
+  bool readPoints();
+  /// Leaves out points whose packed gradient would be out of proportion; takes memory for the others.
+  void reserveGradients();
+  bool pack(const Family &family, const Schedule &schedule, std::vector<halide_buffer_t *> &arguments,
+            std::string &failure);
+  Contestant contestant(const Schedule &schedule, const LoadedKernel &kernel, std::string &failure);
+  /// The kernel of a problem that prepares or finishes for others, at its rule's point.
+  const LoadedKernel &helper(const std::string &problem);
+  std::string run(const Contestant &contestant, KernelThreads &threads);
+  KernelRun time(int threads);
+
+  const ToolOptions &options;
+  KernelReport &report;
+  JobOptions jobs;
+  std::vector<std::string> without;
+  std::vector<Schedule> points;
+  std::string rule; ///< its choice
+  std::vector<int> threads;
+  double seconds = 0;
+
+  std::unique_ptr<KernelCode> code;
+  std::unique_ptr<KernelTensors> tensors;
+  std::map<std::string, LoadedKernel> helpers;
+  std::map<std::string, std::unique_ptr<BenchTensor>> packed; ///< filters as schedules want them
+  std::unique_ptr<BenchTensor> gradient;                      ///< memory of packed gradients
+  std::deque<BenchTensor> gradients;                          ///< how each schedule sees it
+  std::vector<Contestant> contestants;
+  std::vector<KernelResult> results; ///< of the same numbers
+  uint64_t scratchBytes = 0;
+};
+
+bool KernelBench::readTarget() {
+  auto compile = readCompileOptions(options);
+  if (!compile)
+    return false;
+  if (schedules::isGpu(compile->variants.front()))
+    return fail("-kernel times kernels of processors: leave out -target"), false;
+  if (compile->variants.size() > 1)
+    return fail("-kernel times one instruction set: give -mcpu one name"), false;
+  report.isa = compile->variants.front();
+  std::string error;
+  if (report.isa < parseVariants("native", error).front()) // best first
+    return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
+  if (!compile->winograd)
+    without = {"winograd", "wgrad_winograd"};
+  jobs.executable = compile->executable;
+  jobs.workers = compile->workers;
+  jobs.cacheDirectory = compile->cacheDirectory;
+  return true;
+}
+
+bool KernelBench::readPoints() {
+  const bool all = options.has(options::OPT_all_points);
+  if (all && options.has(options::OPT_schedule_eq))
+    return fail("-all tries all schedules: give it or -schedule, not both"), false;
+  if (!all && options.has(options::OPT_limit_eq))
+    return fail("-limit goes with -all"), false;
+  auto limit = options.number(options::OPT_limit_eq, 200, 1, 100'000);
+  if (!limit)
+    return false;
+  auto legal = legalPoints(report.spec, report.isa, without, static_cast<size_t>(*limit));
+  if (auto *why = std::get_if<std::string>(&legal))
+    return fail(*why), false;
+  points = std::get<KernelPoints>(legal).points;
+  rule = points.front().print();
+  report.isSearch = all;
+  report.legal = std::get<KernelPoints>(legal).legal;
+  if (all)
+    return true;
+  points.resize(1);
+  if (!options.has(options::OPT_schedule_eq))
+    return true;
+  auto parsed = Schedule::parse(options.value(options::OPT_schedule_eq));
+  if (auto *why = std::get_if<std::string>(&parsed))
+    return fail(*why), false;
+  points.front() = std::get<Schedule>(parsed);
+  const std::string wrong = checkSchedule(report.spec, points.front(), report.isa);
+  if (!wrong.empty())
+    return fail("-schedule: " + wrong + "\n  the rule's choice here is: " + rule), false;
+  return true;
+}
+
+bool KernelBench::read() {
+  auto spec = KernelSpec::parse(options.value(options::OPT_kernel_eq));
+  if (auto *why = std::get_if<std::string>(&spec))
+    return fail(*why + " (docs/kernels.md lists problems)"), false;
+  report.spec = std::get<KernelSpec>(spec);
+  if (const std::string why = KernelLoop::whyNot(report.spec); !why.empty())
+    return fail("kernel problem '" + report.spec.print() + "': " + why), false;
+  if (options.has(options::OPT_extents_eq)) {
+    auto extents = KernelExtents::parse(options.value(options::OPT_extents_eq));
+    if (!extents)
+      return fail("-extents '" + options.value(options::OPT_extents_eq) +
+                  "' must be HEIGHTxWIDTH or HEIGHTxWIDTHxIMAGES such as 64x64x1, each from 1 to 65535"),
+             false;
+    report.extents = *extents;
+  }
+  auto made = KernelTensors::make(report.spec, report.extents);
+  if (auto *why = std::get_if<std::string>(&made))
+    return fail(*why), false;
+  tensors = std::move(std::get<std::unique_ptr<KernelTensors>>(made));
+  if (!readTarget() || !readPoints() || !readThreads(options, threads))
+    return false;
+  constexpr double kDefault = 3, kPoint = 0.1; // seconds
+  return readSeconds(options, std::max(kDefault, kPoint * double(points.size())), seconds);
+}
+
+const LoadedKernel &KernelBench::helper(const std::string &problem) {
+  auto [entry, isNew] = helpers.try_emplace(problem);
+  if (!isNew)
+    return entry->second;
+  auto spec = KernelSpec::parse(problem);
+  auto schedule = schedules::chooseSchedule(std::get<KernelSpec>(spec), report.isa);
+  if (auto *why = std::get_if<std::string>(&schedule))
+    entry->second.error = *why;
+  else
+    entry->second = code->load({{problem, std::get<Schedule>(schedule).print()}}, report.isa, jobs).front();
+  return entry->second;
+}
+
+/// Replaces the filters among a kernel's arguments by packed ones, which schedules that agree share.
+bool KernelBench::pack(const Family &family, const Schedule &schedule,
+                       std::vector<halide_buffer_t *> &arguments, std::string &failure) {
+  const std::vector<KernelSpec> parts = schedules::weightParts(report.spec);
+  for (size_t i = 0; i < tensors->filters.size(); ++i) {
+    const schedules::Packing packing = family.packing(parts[i], schedule, report.isa);
+    if (packing.problem.empty())
+      continue;
+    std::string key = std::to_string(i) + " " + packing.problem;
+    for (int extent : packing.extents)
+      key += " " + std::to_string(extent);
+    halide_buffer_t *&argument = arguments[tensors->filters[i]];
+    auto [entry, isNew] = packed.try_emplace(key);
+    if (isNew) {
+      const LoadedKernel &kernel = helper(packing.problem);
+      failure = kernel.error;
+      if (!failure.empty())
+        return false;
+      entry->second = std::make_unique<BenchTensor>(halide_type_t(halide_type_float, 32), packing.extents);
+      KernelThreads one(1, kernel.scratchBytes);
+      if (int status = one.run(kernel.function, {argument, &entry->second->buffer})) {
+        failure = "the kernel '" + packing.problem + "' returned error " + std::to_string(status);
+        return false;
+      }
+    }
+    argument = &entry->second->buffer;
+  }
+  return true;
+}
+
+Contestant KernelBench::contestant(const Schedule &schedule, const LoadedKernel &kernel,
+                                   std::string &failure) {
+  Contestant result;
+  failure = kernel.error;
+  if (!failure.empty())
+    return result;
+  scratchBytes = std::max(scratchBytes, kernel.scratchBytes);
+  const Family &family = *schedules::findFamily(schedule.family);
+  std::vector<halide_buffer_t *> arguments;
+  for (BenchTensor *operand : tensors->operands)
+    arguments.push_back(&operand->buffer);
+  if (!pack(family, schedule, arguments, failure))
+    return result;
+  if (report.spec.op == "conv_wgrad") {
+    const schedules::Packing packing = family.packing(report.spec, schedule, report.isa);
+    const LoadedKernel &unpack = helper(packing.problem);
+    failure = unpack.error;
+    if (!failure.empty())
+      return result;
+    scratchBytes = std::max(scratchBytes, unpack.scratchBytes);
+    halide_buffer_t *sums = &gradients.emplace_back(packing.extents, *gradient).buffer;
+    arguments.push_back(sums);
+    result.launches = {{kernel.function, arguments}, {unpack.function, {sums, &tensors->results[0]->buffer}}};
+    return result;
+  }
+  for (BenchTensor *each : tensors->results)
+    arguments.push_back(&each->buffer);
+  result.launches = {{kernel.function, arguments}};
+  return result;
+}
+
+std::string KernelBench::run(const Contestant &contestant, KernelThreads &threads) {
+  for (const Contestant::Launch &launch : contestant.launches)
+    if (int status = threads.run(launch.function, launch.arguments))
+      return "the kernel returned error " + std::to_string(status);
+  return "";
+}
+
+void KernelBench::reserveGradients() {
+  const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
+  const double most = std::min(0x1p31, memory / 4 / sizeof(float));
+  double largest = 1;
+  auto isTooLarge = [&](const Schedule &point) {
+    double elements = 1;
+    for (int extent : schedules::findFamily(point.family)->packing(report.spec, point, report.isa).extents)
+      elements *= extent;
+    largest = elements < most ? std::max(largest, elements) : largest;
+    return elements >= most;
+  };
+  const size_t before = points.size();
+  points.erase(std::remove_if(points.begin(), points.end(), isTooLarge), points.end());
+  if (points.size() < before)
+    llvm::errs() << "note: " << before - points.size()
+                 << " points are left out: their partial sums take more than a quarter of the memory\n";
+  gradient = std::make_unique<BenchTensor>(halide_type_t(halide_type_float, 32),
+                                           std::vector<int>{static_cast<int>(largest)});
+}
+
+bool KernelBench::prepare() {
+  std::string error;
+  code = KernelCode::create(error);
+  if (!code)
+    return fail(error), false;
+  if (report.isSearch)
+    llvm::errs() << llvm::format(
+        "note: %zu of %.0f legal points are tried, each compiled unless the cache has "
+        "it, then timed for %.1f s together with each number of threads\n",
+        points.size(), report.legal, seconds);
+  if (report.spec.op == "conv_wgrad")
+    reserveGradients();
+  if (points.empty())
+    return fail("the partial sums of this schedule take more than a quarter of the memory"), false;
+  std::vector<KernelCode::Job> all;
+  for (const Schedule &point : points)
+    all.push_back({report.spec.print(), point.print()});
+  const std::vector<LoadedKernel> kernels = code->load(all, report.isa, jobs);
+  const KernelJudge judge(report.spec, *tensors);
+  report.compared = judge.compared();
+  report.elements = judge.elements;
+  for (size_t i = 0; i < points.size(); ++i) {
+    KernelResult &result = results.emplace_back();
+    result.schedule = points[i];
+    result.isRule = points[i].print() == rule;
+    contestants.push_back(contestant(points[i], kernels[i], result.failure));
+    if (result.failure.empty()) {
+      KernelThreads lanes(*std::max_element(threads.begin(), threads.end()), scratchBytes);
+      if (!lanes.isReady())
+        return fail("the system does not start that many threads: give -threads a smaller number"), false;
+      judge.forget();
+      result.failure = run(contestants.back(), lanes);
+      result.error = result.failure.empty() ? judge.error() : 0;
+      if (!(result.error <= kTolerance))
+        result.failure =
+            llvm::formatv("wrong results: the largest error is {0:e} of the maximum, above {1:e}",
+                          result.error, kTolerance)
+                .str();
+    }
+    if (!result.failure.empty())
+      fail("'" + report.spec.print() + "', schedule '" + points[i].print() + "': " + result.failure);
+  }
+  return std::any_of(results.begin(), results.end(),
+                     [](const KernelResult &result) { return result.failure.empty(); });
+}
+
+/// Contestants run in turn, each for a few ms; one that is far behind is left alone after its first turns.
+KernelRun KernelBench::time(int count) {
+  constexpr double kTurn = 2, kBehind = 1.5; // ms, times the best
+  constexpr size_t kFirst = 3;               // runs
+  KernelThreads lanes(count, scratchBytes);
+  BenchRounds rounds(points.size(), seconds);
+  std::vector<double> least(points.size(), std::numeric_limits<double>::infinity());
+  double best = least[0];
+  size_t next = points.size() - 1;
+  auto isPassedOver = [&](size_t i) {
+    return !results[i].failure.empty() ||
+           (rounds.times[i].quiet.size() >= kFirst && least[i] > kBehind * best);
+  };
+  auto isDone = [&](size_t i) {
+    const BenchTimes &times = rounds.times[i];
+    return !results[i].failure.empty() || !times.quiet.empty() || !times.busy.empty();
+  };
+  size_t done = 0; // so many have a time
+  do {
+    rounds.begin();
+    while (!rounds.isFull()) {
+      do
+        next = (next + 1) % points.size();
+      while (isPassedOver(next));
+      const double until = clockNow() + kTurn;
+      do {
+        const double start = clockNow();
+        run(contestants[next], lanes);
+        const double time = clockNow() - start;
+        rounds.add(next, time);
+        least[next] = std::min(least[next], time);
+        best = std::min(best, time);
+      } while (clockNow() < until);
+    }
+    rounds.end();
+    while (done < points.size() && isDone(done))
+      ++done;
+  } while (!rounds.isOver() || done < points.size());
+  KernelRun result;
+  result.threads = count;
+  result.rate = report.flops > 0 ? measurePeak(count) : measureMemory(count, report.bytes);
+  result.rounds = rounds.rounds;
+  result.quietRounds = rounds.quietRounds;
+  result.note = rounds.note();
+  result.results = results;
+  for (size_t i = 0; i < points.size(); ++i)
+    result.results[i].milliseconds = rounds.times[i].counting();
+  std::stable_sort(result.results.begin(), result.results.end(),
+                   [](const KernelResult &a, const KernelResult &b) {
+                     if (a.failure.empty() != b.failure.empty())
+                       return a.failure.empty();
+                     return a.failure.empty() && a.milliseconds.front() < b.milliseconds.front();
+                   });
+  return result;
+}
+
+void KernelBench::measure() {
+  const std::string &op = report.spec.op;
+  if (op == "conv" || op == "separable" || op == "conv_wgrad")
+    report.flops = schedules::flops(report.spec, report.extents.n, report.extents.h, report.extents.w);
+  report.bytes = tensors->bytes();
+  for (int count : threads)
+    report.runs.push_back(time(count));
+}
+
+} // namespace
+
+int benchKernel(const ToolOptions &options) {
+  KernelReport report;
+  KernelBench bench(options, report);
+  if (!options.positional().empty())
+    return fail("-kernel times a problem, not the model '" + options.positional()[0] + "': give one of them");
+  if (!bench.read() || !bench.prepare())
+    return 1;
+  bench.measure();
+  print(report);
+  if (options.has(options::OPT_json_eq))
+    if (auto why = files::writeWhole(options.value(options::OPT_json_eq), toJson(report)))
+      return fail(*why);
+  for (const KernelResult &result : report.runs.front().results)
+    if (!result.failure.empty())
+      return 1;
+  return 0;
+}
+
+} // namespace segc
