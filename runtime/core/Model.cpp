@@ -335,6 +335,8 @@ Span workspaceSpan(const segc_model_model &model) {
 int runModel(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs) {
   if (int status = model.infer.checkTensors(inputs, outputs, workspaceSpan(model)))
     return status;
+  if (int status = returnFlat(model))
+    return status;
   lendScratch(model, model.infer);
   return model.infer.run(inputs, outputs, model.workspace, model.observer, Inspector{nullptr, nullptr});
 }

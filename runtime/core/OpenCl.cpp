@@ -166,19 +166,24 @@ void release(Device &device, char *memory) {
   shared.calls.svmFree(shared.context, memory);
 }
 
-int copy(Device &device, void *to, const void *from, uint64_t bytes, const char *direction) {
-  const ClInt error = bytes ? shared.calls.enqueueSVMMemcpy(device.stream, 1 /* blocking */, to, from, bytes,
-                                                            0, nullptr, nullptr)
-                            : 0;
+int copyBytes(Device &device, bool wait, void *to, const void *from, uint64_t bytes, const char *direction) {
+  const ClInt error =
+      bytes ? shared.calls.enqueueSVMMemcpy(device.stream, wait, to, from, bytes, 0, nullptr, nullptr) : 0;
   return error ? fail(statusOf(error), "copying %llu bytes %s the device failed: OpenCL error %d",
                       (unsigned long long)bytes, direction, error)
                : SEGC_MODEL_OK;
 }
 int upload(Device &device, char *to, const void *from, uint64_t bytes) {
-  return copy(device, to, from, bytes, "to");
+  return copyBytes(device, true, to, from, bytes, "to");
 }
 int download(Device &device, void *to, const char *from, uint64_t bytes) {
-  return copy(device, to, from, bytes, "from");
+  return copyBytes(device, true, to, from, bytes, "from");
+}
+int post(Device &device, char *to, const void *from, uint64_t bytes) {
+  return copyBytes(device, false, to, from, bytes, "to");
+}
+int copy(Device &device, char *to, const char *from, uint64_t bytes) {
+  return copyBytes(device, false, to, from, bytes, "on");
 }
 
 int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows) {
@@ -264,7 +269,7 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kOpenClDriver = {"opencl", open, close,  allocate, release, upload,
-                              download, zero, finish, load,     launch};
+const Driver kOpenClDriver = {"opencl", open, close, allocate, release, upload, download,
+                              post,     copy, zero,  finish,   load,    launch};
 
 } // namespace segc::rt

@@ -21,6 +21,12 @@ struct Band {
   Band(const Halide::Expr &height, const Halide::Expr &band);
 };
 
+/// How many partial sums share the pixels of a band: the lanes of a vector, or the threads of a block on a
+/// GPU.
+int sharesOf(const KernelSpec &spec, Isa isa);
+/// Channels of a block of threads, which have `sharesOf` partial sums each.
+int blockChannels(const KernelSpec &spec);
+
 /// A band in vectors across the pixels of its rows. The last vector of a row starts inside it, so it may go
 /// beyond its end: such lanes read the row's last pixel, and must then not count.
 struct PixelLanes {

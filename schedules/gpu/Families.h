@@ -7,6 +7,9 @@ namespace segc::schedules {
 
 Family binMeansFamily();
 Family convTileFamily();
+Family sharesFamily();
 Family threadsFamily();
+Family unpackTileFamily();
+Family wgradTileFamily();
 
 } // namespace segc::schedules

@@ -87,6 +87,12 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *
     std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return error;
 }
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t bytes, void *) {
+  const int error = state.check(state.owns(to, bytes) && state.owns(from, bytes));
+  if (!error)
+    std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+  return error;
+}
 int cuMemsetD2D8Async(unsigned long long to, size_t pitch, unsigned char value, size_t width, size_t rows,
                       void *) {
   const int error =
