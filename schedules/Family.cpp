@@ -76,8 +76,8 @@ const std::vector<Family> &families() {
       prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
       finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
-      convTileFamily(),    wgradTileFamily(),     unpackTileFamily(),   sharesFamily(),
-      threadsFamily(),
+      axisSumsFamily(),    convTileFamily(),      wgradTileFamily(),    unpackTileFamily(),
+      sharesFamily(),      threadsFamily(),
   };
   return all;
 }

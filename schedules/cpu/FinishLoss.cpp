@@ -125,8 +125,11 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   const Expr share = Expr(1.0) / (counted * Expr(double(classes)));
   loss(one) = cast<float>(cast<double>(parts) / counted - share * mean());
   const Expr k = -share * Expr(spec.number("scale", 1));
-  coefficients(i, x, y, n) = cast<float>(k * select(i < classes, forGradient.value(min(i, classes - 1), n, 1),
-                                                    forGradient.value(max(i - classes, 0), n, 2)));
+  // A thread of a GPU computes what lies between two channels: there it is one.
+  const Expr byBoth = isGpu(isa) ? i % classes : min(i, classes - 1),
+             byPredicted = isGpu(isa) ? i % classes : max(i - classes, 0);
+  coefficients(i, x, y, n) = cast<float>(
+      k * select(i < classes, forGradient.value(byBoth, n, 1), forGradient.value(byPredicted, n, 2)));
   describe(loss, coefficients, 2 * classes);
   loss.bound(one, 0, 1);
   mean.compute_root().store_in(MemoryType::Stack);

@@ -5,6 +5,7 @@
 
 namespace segc::schedules {
 
+Family axisSumsFamily();
 Family binMeansFamily();
 Family convTileFamily();
 Family sharesFamily();

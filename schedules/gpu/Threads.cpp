@@ -193,8 +193,11 @@ void scheduleThreads(const Pipeline &pipeline, const ThreadRule &rule) {
       continue;
     const auto inside = rule.inside.find(plainName(stage));
     for (const Func &outer : stages)
-      if (inside != rule.inside.end() && plainName(outer) == inside->second)
+      if (inside != rule.inside.end() && plainName(outer) == inside->second) {
         stage.compute_at(outer, RVar(outer.rvars(0)[0]));
+        for (const Var &argument : stage.args())
+          stage.bound_extent(argument, 1);
+      }
     if (inside == rule.inside.end())
       stage.compute_at(readerOf(stage, pipeline), v.thread);
     stage.store_in(MemoryType::Stack);
