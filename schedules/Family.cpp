@@ -77,7 +77,7 @@ const std::vector<Family> &families() {
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
       finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
       axisSumsFamily(),    convTileFamily(),      wgradTileFamily(),    unpackTileFamily(),
-      sharesFamily(),      threadsFamily(),
+      sharesFamily(),      finishSharesFamily(),  threadsFamily(),
   };
   return all;
 }

@@ -34,6 +34,7 @@ struct Calls {
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
+  int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
                       void **, void **);
@@ -90,6 +91,7 @@ int findCalls(Calls &calls) {
                 {"cuStreamDestroy_v2", &calls.streamDestroy},
                 {"cuStreamSynchronize", &calls.streamSynchronize},
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
+                {"cuModuleUnload", &calls.moduleUnload},
                 {"cuModuleGetFunction", &calls.moduleGetFunction},
                 {"cuLaunchKernel", &calls.launchKernel},
                 {"cuGetErrorString", &calls.getErrorString}};
@@ -252,6 +254,11 @@ bool load(Device &device, const char *code, uint64_t, Module &module) {
                     textOf(error), error, log);
 }
 
+void unload(Module &module) {
+  InContext context;
+  shared.calls.moduleUnload(module.handle);
+}
+
 bool launch(Device &device, Module &module, const Launch &what) {
   InContext context;
   Handle function;
@@ -277,6 +284,6 @@ bool launch(Device &device, Module &module, const Launch &what) {
 } // namespace
 
 const Driver kCudaDriver = {"cuda", open, close, allocate, release, upload, download,
-                            post,   copy, zero,  finish,   load,    launch};
+                            post,   copy, zero,  finish,   load,    unload, launch};
 
 } // namespace segc::rt

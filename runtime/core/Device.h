@@ -61,8 +61,14 @@ struct Driver {
   /// Waits for everything in the stream.
   int (*finish)(Device &device);
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
+  void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);
 };
+
+/// Opens and closes a handle's device, whose driver is known. The code that a library has loaded is unloaded
+/// with its last handle.
+int openDevice(Device &device);
+void closeDevice(Device &device);
 
 /// The back end of this kind; in the core of libraries for processors there is none.
 const Driver *driverOf(DeviceKind kind);

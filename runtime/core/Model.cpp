@@ -154,7 +154,7 @@ int startDevice(segc_model_model &model, DeviceKind kind) {
     return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: its core has no driver for its device");
   model.crew.lanes = model.lanes;
   model.crew.count = 1;
-  if (int status = model.device.driver->open(model.device))
+  if (int status = openDevice(model.device))
     return status;
   model.crew.device = &model.device;
   return SEGC_MODEL_OK;
@@ -238,7 +238,7 @@ void destroyModel(segc_model_model *model) {
     model->device.driver->release(model->device, model->keptWeights);
   free(model->deviceWeights);
   if (model->crew.device)
-    model->device.driver->close(model->device);
+    closeDevice(model->device);
   free(model);
 }
 

@@ -26,6 +26,8 @@ struct Calls {
   ClInt (*buildProgram)(Handle, ClUint, const Handle *, const char *, Handle, void *);
   ClInt (*getProgramBuildInfo)(Handle, Handle, ClUint, size_t, void *, size_t *);
   Handle (*createKernel)(Handle, const char *, ClInt *);
+  ClInt (*releaseKernel)(Handle);
+  ClInt (*releaseProgram)(Handle);
   ClInt (*setKernelArg)(Handle, ClUint, size_t, const void *);
   ClInt (*setKernelArgSVMPointer)(Handle, ClUint, const void *);
   ClInt (*enqueueNDRangeKernel)(Handle, Handle, ClUint, const size_t *, const size_t *, const size_t *,
@@ -72,6 +74,8 @@ int findCalls(Calls &calls) {
                 {"clBuildProgram", &calls.buildProgram},
                 {"clGetProgramBuildInfo", &calls.getProgramBuildInfo},
                 {"clCreateKernel", &calls.createKernel},
+                {"clReleaseKernel", &calls.releaseKernel},
+                {"clReleaseProgram", &calls.releaseProgram},
                 {"clSetKernelArg", &calls.setKernelArg},
                 {"clSetKernelArgSVMPointer", &calls.setKernelArgSVMPointer},
                 {"clEnqueueNDRangeKernel", &calls.enqueueNDRangeKernel},
@@ -220,6 +224,12 @@ bool load(Device &device, const char *code, uint64_t bytes, Module &module) {
                     log);
 }
 
+void unload(Module &module) {
+  for (uint32_t i = 0; i < module.count; ++i)
+    shared.calls.releaseKernel(module.entries[i].function);
+  shared.calls.releaseProgram(module.handle);
+}
+
 /// The entry's cl_kernel, made once.
 Handle entryOf(Module &module, const char *name, ClInt &error) {
   for (uint32_t i = 0; i < module.count; ++i)
@@ -270,6 +280,6 @@ bool launch(Device &device, Module &module, const Launch &what) {
 } // namespace
 
 const Driver kOpenClDriver = {"opencl", open, close, allocate, release, upload, download,
-                              post,     copy, zero,  finish,   load,    launch};
+                              post,     copy, zero,  finish,   load,    unload, launch};
 
 } // namespace segc::rt

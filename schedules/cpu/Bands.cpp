@@ -6,13 +6,6 @@
 using namespace Halide;
 
 namespace segc::schedules {
-namespace {
-
-/// hourglass.channel_sums: no image has more bands.
-constexpr int kMostBands = 32;
-
-} // namespace
-
 int blockChannels(const KernelSpec &spec) {
   return std::min(spec.op == "sum_squares" ? 1 : spec.get("c"), 32);
 }

@@ -10,6 +10,9 @@
 
 namespace segc::schedules {
 
+/// hourglass.channel_sums: no image has more bands.
+constexpr int kMostBands = 32;
+
 /// Partial sums as an argument: `channels` of them, dense.
 Halide::ImageParam sumsParam(int channels);
 /// The same promises for a result (c, k, b, n) with `columns` columns.

@@ -8,6 +8,7 @@ namespace segc::schedules {
 Family axisSumsFamily();
 Family binMeansFamily();
 Family convTileFamily();
+Family finishSharesFamily();
 Family sharesFamily();
 Family threadsFamily();
 Family unpackTileFamily();

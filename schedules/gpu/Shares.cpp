@@ -91,7 +91,40 @@ KernelBuild buildShares(const KernelSpec &spec, Isa isa) {
   return build;
 }
 
+/// Vectors of channels from the sums of all bands and images: the threads of a block share the bands.
+KernelBuild buildFinish(const KernelSpec &spec, Isa isa) {
+  constexpr int kChannels = 16;
+  const KernelBuild build = borrow(spec, isa);
+  Func out = build.pipeline.outputs()[0], total;
+  const Loops v;
+  const Var band("gpuBand"), c = out.args()[0];
+  for (const Func &stage : stagesOf(build.pipeline))
+    if (plainName(stage) == "total")
+      total = stage;
+  const RVar images(total.rvars()[1]);
+  Func partial = total.update().rfactor(RVar(total.rvars()[0]), band);
+  out.split(c, v.block, v.thread, kChannels, TailStrategy::GuardWithIf)
+      .gpu_blocks(v.block)
+      .gpu_threads(v.thread)
+      .never_partition_all();
+  total.compute_at(out, v.thread).store_in(MemoryType::Register).bound_extent(c, 1);
+  partial.compute_at(out, v.block)
+      .store_in(MemoryType::GPUShared)
+      .bound_extent(c, kChannels)
+      .bound(band, 0, kMostBands)
+      .gpu_threads(c, band);
+  partial.update().reorder(images, c, band).gpu_threads(c, band).never_partition_all();
+  return build;
+}
+
 } // namespace
+
+Family finishSharesFamily() {
+  Family family = plainFamily("finish_shares", "Vectors of a channel each from partial sums on a GPU.",
+                              {"finish_sum", "finish_stats", "finish_norm_grad"}, buildFinish);
+  family.onGpu = true;
+  return family;
+}
 
 Family sharesFamily() {
   Family family = plainFamily("shares", "Sums over many pixels on a GPU, shared by the threads of a block.",

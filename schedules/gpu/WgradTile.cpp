@@ -143,8 +143,8 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa) {
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Tiling t(spec, schedule);
   auto param = [&](const char *name) { return schedule.params.at(name); };
-  const int rw = spec.get("r", 1), parts = param("parts"), vector = param("vector"), load = param("load"),
-            rows = rowsOf(spec);
+  const int rw = spec.get("r", 1), parts = param("parts"), bandsOfBlock = std::min(param("bp"), parts),
+            vector = param("vector"), load = vectorFor(param("load"), {t.ti}), rows = rowsOf(spec);
   const bool simd = isa == Isa::Cuda;
   const ImageParam x = activation("x", spec.get("c"), spec.get("in"));
   const ImageParam dy = activation("dy", spec.get("k"), spec.get("dy"));
@@ -184,7 +184,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .split(v, vo, threadK, param("bk"), guard)
       .split(i, io, ii, t.ti)
       .split(io, io, threadI, param("bi"), guard)
-      .split(part, po, threadP, param("bp"))
+      .split(part, po, threadP, bandsOfBlock)
       .fuse(vo, io, channels)
       .reorder(l, ii, t0, threadK, threadI, threadP, channels, tile, po)
       .gpu_blocks(channels, tile, po)

@@ -23,10 +23,12 @@ long setting(const char *name, long fallback) {
 struct State {
   std::map<unsigned long long, size_t> blocks;
   size_t used = 0;
-  int depth = 0, streams = 0, modules = 0, launches = 0, misuses = 0;
+  int depth = 0, streams = 0, modules = 0, loaded = 0, launches = 0, misuses = 0;
   ~State() {
-    std::fprintf(stderr, "fake cuda: %d modules, %d launches, %zu blocks and %d streams left, %d misuses\n",
-                 modules, launches, blocks.size(), streams, misuses);
+    std::fprintf(
+        stderr,
+        "fake cuda: %d modules, %d launches; %d modules, %zu blocks and %d streams left, %d misuses\n",
+        modules, launches, loaded, blocks.size(), streams, misuses);
   }
   /// Whether these bytes lie in one block that was given away.
   bool owns(unsigned long long at, size_t bytes) {
@@ -108,10 +110,11 @@ int cuStreamSynchronize(void *) { return state.check(true); }
 int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **) {
   if (const int error = int(setting("module", 0)))
     return error;
-  ++state.modules;
+  ++state.modules, ++state.loaded;
   *module = const_cast<void *>(code);
   return state.check(std::strstr(static_cast<const char *>(code), ".target sm_80") != nullptr);
 }
+int cuModuleUnload(void *module) { return --state.loaded, state.check(module != nullptr); }
 int cuModuleGetFunction(void **function, void *module, const char *name) {
   *function = std::strstr(static_cast<char *>(module), name);
   return state.check(*function != nullptr);
