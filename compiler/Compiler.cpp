@@ -159,10 +159,6 @@ bool isTraining(ModuleOp graph) { return graph->hasAttr("hourglass.training"); }
 
 OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &compile, schedules::Isa isa,
                             unsigned recompute) {
-  if (isTraining(graph) && schedules::isGpu(isa)) {
-    graph.emitError("training runs on processors so far: leave out -target ") << schedules::name(isa);
-    return {};
-  }
   OwningOpRef<ModuleOp> module = graph.clone();
   PassManager passes(module->getContext());
   passes.enableVerifier(true);

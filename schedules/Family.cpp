@@ -76,7 +76,8 @@ const std::vector<Family> &families() {
       prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
       channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
       finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
-      convTileFamily(),    threadsFamily(),
+      axisSumsFamily(),    convTileFamily(),      wgradTileFamily(),    unpackTileFamily(),
+      sharesFamily(),      finishSharesFamily(),  threadsFamily(),
   };
   return all;
 }

@@ -21,7 +21,7 @@ multiclass Flag<string name, list<OptionVisibility> tools, string help> {
 // Compiling.
 defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "T",
   "cpu (default), cuda (NVIDIA GPUs from sm_80 on), opencl (for checking GPU code)">;
-defm arch : Value<"arch", [SegcTool, RunTool, CheckTool, EvalTool, LookTool, BenchTool], "SM",
+defm arch : Value<"arch", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "SM",
   "with -target cuda: the architectures the library is for, sm_80 (default) and newer; several by comma">;
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "CPU",
   "native (default), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
@@ -53,7 +53,7 @@ defm image : Value<"image", [RunTool], "PNG", "a picture as input: PNG, JPEG, PG
 defm mask : Value<"mask", [RunTool], "PNG", "writes the classes as a palette picture">;
 defm overlay : Value<"overlay", [RunTool], "PNG", "writes the picture with the classes over it">;
 defm threads : Value<"threads", [RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "threads (default: one a core); of segc-bench: several by comma, measured in turn">;
-defm device : Value<"device", [RunTool, CheckTool, EvalTool, LookTool, BenchTool], "N|emulated",
+defm device : Value<"device", [RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N|emulated",
   "with -target cuda or opencl: which GPU (default 0); emulated: GPU code as OpenCL on a processor">;
 defm tensors : Value<"tensors", [RunTool], "a,b", "with a MODEL: also these layers' values">;
 defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a run took">;

@@ -113,11 +113,12 @@ std::unique_ptr<TrainLibrary> TrainLibrary::create(LoadedModel &model, int phase
   return result;
 }
 
-/// Learns where everything lies. The place of a weight in flat buffers is that of its gradient.
+/// Learns where everything lies. The place of a weight in flat buffers is that of its gradient. A library for
+/// a GPU brings a buffer over with each call of flat(), so every use of one begins with such a call.
 bool TrainLibrary::bind() {
-  size_t count = 0, total = 0;
-  if (library->flat(model(), SEGC_MODEL_FLAT_GRADIENTS, &gradients, &learning) ||
-      library->flat(model(), SEGC_MODEL_FLAT_PARAMETERS, &parameters, &total))
+  size_t count = 0;
+  float *gradients = nullptr;
+  if (library->flat(model(), SEGC_MODEL_FLAT_GRADIENTS, &gradients, &learning))
     return false;
   for (auto [prefix, which] :
        {std::pair("state0/", SEGC_MODEL_FLAT_STATE0), std::pair("state1/", SEGC_MODEL_FLAT_STATE1),
@@ -126,9 +127,9 @@ bool TrainLibrary::bind() {
     if (library->flat(model(), which, &buffer, &count))
       return false;
     if (buffer)
-      states.emplace_back(prefix, buffer);
+      states.emplace_back(prefix, which);
     if (which == SEGC_MODEL_FLAT_AVERAGE)
-      average = buffer;
+      hasAverage = buffer != nullptr;
   }
   for (int i = 0; i < library->numWeights(model()); ++i) {
     segc_model_info info;
@@ -154,9 +155,13 @@ std::optional<std::string> TrainLibrary::readWeights(files::TensorFile &into) co
   return std::nullopt;
 }
 
-std::vector<files::Tensor> TrainLibrary::state() const {
+std::variant<std::vector<files::Tensor>, std::string> TrainLibrary::state() const {
   std::vector<files::Tensor> result;
-  for (const auto &[prefix, buffer] : states)
+  for (const auto &[prefix, which] : states) {
+    float *buffer = nullptr;
+    size_t count = 0;
+    if (library->flat(handle->model, which, &buffer, &count))
+      return std::string(library->lastError());
     for (const Weight &weight : weights)
       if (weight.flat) {
         const auto *bytes = reinterpret_cast<const uint8_t *>(buffer + *weight.flat);
@@ -165,11 +170,16 @@ std::vector<files::Tensor> TrainLibrary::state() const {
                           weight.shape,
                           {bytes, bytes + weight.elements * sizeof(float)}});
       }
+  }
   return result;
 }
 
 std::optional<std::string> TrainLibrary::setState(const std::vector<files::Tensor> &from) {
-  for (const auto &[prefix, buffer] : states)
+  for (const auto &[prefix, which] : states) {
+    float *buffer = nullptr;
+    size_t count = 0;
+    if (library->flat(model(), which, &buffer, &count))
+      return library->lastError();
     for (const Weight &weight : weights) {
       if (!weight.flat)
         continue;
@@ -181,24 +191,35 @@ std::optional<std::string> TrainLibrary::setState(const std::vector<files::Tenso
                "': the checkpoint belongs to another model or optimiser";
       memcpy(buffer + *weight.flat, found->bytes.data(), found->bytes.size());
     }
+  }
   return std::nullopt;
 }
 
-void TrainLibrary::swapAverage() {
-  size_t total = 0;
-  // The call tells the library that its parameters change.
-  library->flat(model(), SEGC_MODEL_FLAT_PARAMETERS, &parameters, &total);
+std::optional<std::string> TrainLibrary::swapAverage() {
+  size_t count = 0;
+  float *parameters = nullptr, *average = nullptr;
+  if (library->flat(model(), SEGC_MODEL_FLAT_AVERAGE, &average, &count) ||
+      library->flat(model(), SEGC_MODEL_FLAT_PARAMETERS, &parameters, &count))
+    return library->lastError();
   std::swap_ranges(average, average + learning, parameters);
+  return std::nullopt;
 }
 
-bool TrainLibrary::gradientsAreFinite() const {
+std::variant<bool, std::string> TrainLibrary::gradientsAreFinite() const {
   // The exponent of infinities and NaN is all ones.
   constexpr uint32_t exponent = 0x7f800000;
   bool finite = true;
-  for (size_t i = 0; i < learning; ++i) {
-    uint32_t bits;
-    memcpy(&bits, gradients + i, sizeof bits);
-    finite &= (bits & exponent) != exponent;
+  for (size_t k = 0; k < weights.size(); ++k) {
+    const float *gradient = nullptr;
+    if (!weights[k].flat)
+      continue;
+    if (library->gradient(handle->model, int(k), &gradient))
+      return std::string(library->lastError());
+    for (size_t i = 0; i < weights[k].elements; ++i) {
+      uint32_t bits;
+      memcpy(&bits, gradient + i, sizeof bits);
+      finite &= (bits & exponent) != exponent;
+    }
   }
   return finite;
 }

@@ -4,6 +4,7 @@
 #include "compiler/tools/Library.h"
 #include "compiler/tools/ToolSupport.h"
 #include "runtime/files/Safetensors.h"
+#include <variant>
 
 namespace segc {
 
@@ -32,18 +33,18 @@ public:
   std::optional<std::string> readWeights(files::TensorFile &into) const;
   /// What the optimiser keeps: state0/<weight>, state1/<weight>, average/<weight>, where there is such a
   /// thing.
-  std::vector<files::Tensor> state() const;
+  std::variant<std::vector<files::Tensor>, std::string> state() const;
   /// Takes the tensors of that kind from `from`. Fails, with what is missing, where one is not there or has
   /// another shape.
   std::optional<std::string> setState(const std::vector<files::Tensor> &from);
   /// Channels of what each loss of the phase reads, in their order.
   const std::vector<int64_t> &lossChannels() const { return channels; }
   /// Does the model keep an average of its weights?
-  bool averages() const { return average != nullptr; }
+  bool averages() const { return hasAverage; }
   /// Exchanges the weights that learn with their average; a second call undoes it.
-  void swapAverage();
+  std::optional<std::string> swapAverage();
   /// Is every gradient of the last grad() finite?
-  bool gradientsAreFinite() const;
+  std::variant<bool, std::string> gradientsAreFinite() const;
 
 private:
   struct Weight {
@@ -58,8 +59,8 @@ private:
   std::unique_ptr<Instance> handle;
   std::vector<Weight> weights;
   std::vector<int64_t> channels;
-  std::vector<std::pair<std::string, float *>> states; ///< prefix and buffer
-  float *parameters = nullptr, *gradients = nullptr, *average = nullptr;
+  std::vector<std::pair<std::string, segc_model_flat_buffer>> states; ///< prefix and buffer
+  bool hasAverage = false;
   size_t learning = 0; ///< numbers that learn: the front of the parameters
 };
 

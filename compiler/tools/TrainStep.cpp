@@ -31,7 +31,10 @@ Trainer::Failed Trainer::computeGradients(std::vector<double> &losses) {
         return functions.lastError();
       losses[i] += double(value) / double(batches.size());
     }
-    if (!std::isfinite(losses[0]) || !library->gradientsAreFinite())
+    const auto finite = library->gradientsAreFinite();
+    if (const auto *why = std::get_if<std::string>(&finite))
+      return *why;
+    if (!std::isfinite(losses[0]) || !std::get<bool>(finite))
       return explainNotFinite(losses[0]);
   }
   return std::nullopt;
@@ -118,7 +121,8 @@ Trainer::Failed Trainer::afterStep(const std::vector<double> &losses, double rat
 Trainer::Failed Trainer::judge() {
   Validation validation(int64_t(dataset.classes().size()));
   if (library->averages())
-    library->swapAverage();
+    if (Failed why = library->swapAverage())
+      return why;
   state.judgedStep = state.steps;
   isSaved = false;
   auto scored = [&]() -> Failed {
@@ -135,10 +139,8 @@ Trainer::Failed Trainer::judge() {
     }
     return report->validated(state.steps, state.position.epoch, validation, isBest);
   };
-  const Failed why = scored();
-  if (library->averages())
-    library->swapAverage();
-  return why;
+  const Failed why = scored(), unswapped = library->averages() ? library->swapAverage() : std::nullopt;
+  return why ? why : unswapped;
 }
 
 /// The weights as they are now and, with the state, all that the run needs to go on.
@@ -146,9 +148,13 @@ Trainer::Failed Trainer::save(const std::string &name, bool withState) {
   if (Failed why = library->readWeights(weights))
     return why;
   train::Checkpoint checkpoint{loaded.model->name, settings.seed, state, weights.tensors};
-  if (withState)
-    for (files::Tensor &tensor : library->state())
+  if (withState) {
+    auto kept = library->state();
+    if (const auto *why = std::get_if<std::string>(&kept))
+      return *why;
+    for (files::Tensor &tensor : std::get<std::vector<files::Tensor>>(kept))
       checkpoint.tensors.push_back(std::move(tensor));
+  }
   if (auto why = train::writeCheckpoint(folder->file(name), checkpoint))
     return why;
   if (name == "last.safetensors") {

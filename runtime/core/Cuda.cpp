@@ -28,11 +28,13 @@ struct Calls {
   int (*memGetInfo)(size_t *, size_t *);
   int (*memcpyHtoDAsync)(Address, const void *, size_t, Handle);
   int (*memcpyDtoHAsync)(void *, Address, size_t, Handle);
+  int (*memcpyDtoDAsync)(Address, Address, size_t, Handle);
   int (*memsetD2D8Async)(Address, size_t pitch, unsigned char, size_t width, size_t height, Handle);
   int (*streamCreate)(Handle *, unsigned);
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
+  int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
                       void **, void **);
@@ -83,11 +85,13 @@ int findCalls(Calls &calls) {
                 {"cuMemGetInfo_v2", &calls.memGetInfo},
                 {"cuMemcpyHtoDAsync_v2", &calls.memcpyHtoDAsync},
                 {"cuMemcpyDtoHAsync_v2", &calls.memcpyDtoHAsync},
+                {"cuMemcpyDtoDAsync_v2", &calls.memcpyDtoDAsync},
                 {"cuMemsetD2D8Async", &calls.memsetD2D8Async},
                 {"cuStreamCreate", &calls.streamCreate},
                 {"cuStreamDestroy_v2", &calls.streamDestroy},
                 {"cuStreamSynchronize", &calls.streamSynchronize},
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
+                {"cuModuleUnload", &calls.moduleUnload},
                 {"cuModuleGetFunction", &calls.moduleGetFunction},
                 {"cuLaunchKernel", &calls.launchKernel},
                 {"cuGetErrorString", &calls.getErrorString}};
@@ -201,12 +205,16 @@ int finish(Device &device) {
   return check(shared.calls.streamSynchronize(device.stream), "the GPU");
 }
 
-int upload(Device &device, char *to, const void *from, uint64_t bytes) {
+int post(Device &device, char *to, const void *from, uint64_t bytes) {
   InContext context;
-  if (int status =
-          check(shared.calls.memcpyHtoDAsync(reinterpret_cast<Address>(to), from, bytes, device.stream),
-                "copying to the GPU"))
+  return check(shared.calls.memcpyHtoDAsync(reinterpret_cast<Address>(to), from, bytes, device.stream),
+               "copying to the GPU");
+}
+
+int upload(Device &device, char *to, const void *from, uint64_t bytes) {
+  if (int status = post(device, to, from, bytes))
     return status;
+  InContext context;
   return check(shared.calls.streamSynchronize(device.stream), "copying to the GPU");
 }
 
@@ -217,6 +225,13 @@ int download(Device &device, void *to, const char *from, uint64_t bytes) {
                 "copying from the GPU"))
     return status;
   return check(shared.calls.streamSynchronize(device.stream), "copying from the GPU");
+}
+
+int copy(Device &device, char *to, const char *from, uint64_t bytes) {
+  InContext context;
+  return check(shared.calls.memcpyDtoDAsync(reinterpret_cast<Address>(to), reinterpret_cast<Address>(from),
+                                            bytes, device.stream),
+               "copying on the GPU");
 }
 
 int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows) {
@@ -237,6 +252,11 @@ bool load(Device &device, const char *code, uint64_t, Module &module) {
   return !error ||
          failLaunch(device, statusOf(error), "the driver does not load its code: %s (CUDA error %d) %s",
                     textOf(error), error, log);
+}
+
+void unload(Module &module) {
+  InContext context;
+  shared.calls.moduleUnload(module.handle);
 }
 
 bool launch(Device &device, Module &module, const Launch &what) {
@@ -263,7 +283,7 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kCudaDriver = {"cuda",   open, close,  allocate, release, upload,
-                            download, zero, finish, load,     launch};
+const Driver kCudaDriver = {"cuda", open, close, allocate, release, upload, download,
+                            post,   copy, zero,  finish,   load,    unload, launch};
 
 } // namespace segc::rt

@@ -17,23 +17,37 @@
 namespace segc::rt {
 namespace {
 
+/// The code of one kernel object that is loaded, and the object's variable that says so.
+struct Loaded {
+  Module module;
+  void **state;
+  Loaded *next;
+};
+
+/// Guards what all handles of the library share: the list and their number.
 pthread_mutex_t loadMutex = PTHREAD_MUTEX_INITIALIZER;
+Loaded *allLoaded = nullptr;
+int openHandles = 0;
 
 Device &deviceOf(void *userContext) { return *static_cast<Lane *>(userContext)->crew->device; }
 
-/// `state` is a variable of the kernel object; it keeps its module until the library is unloaded.
+/// `state` is a variable of the kernel object; it keeps its module while the library has handles.
 int load(void *userContext, void **state, const char *code, int bytes) {
   Device &device = deviceOf(userContext);
   pthread_mutex_lock(&loadMutex);
   bool ok = *state != nullptr;
   if (!ok) {
-    Module *module = static_cast<Module *>(calloc(1, sizeof(Module)));
-    if (!module)
+    Loaded *one = static_cast<Loaded *>(calloc(1, sizeof(Loaded)));
+    if (!one) {
       failLaunch(device, SEGC_MODEL_OUT_OF_MEMORY, "no memory for a kernel's code");
-    else if ((ok = device.driver->load(device, code, uint64_t(bytes), *module)))
-      *state = module;
-    else
-      free(module);
+    } else if ((ok = device.driver->load(device, code, uint64_t(bytes), one->module))) {
+      one->state = state;
+      one->next = allLoaded;
+      allLoaded = one;
+      *state = &one->module;
+    } else {
+      free(one);
+    }
   }
   pthread_mutex_unlock(&loadMutex);
   return ok ? 0 : halide_error_code_device_interface_no_device;
@@ -58,6 +72,28 @@ int run(void *userContext, void *state, const char *entry, const int grid[6], in
 }
 
 } // namespace
+
+int openDevice(Device &device) {
+  const int status = device.driver->open(device);
+  pthread_mutex_lock(&loadMutex);
+  openHandles += !status;
+  pthread_mutex_unlock(&loadMutex);
+  return status;
+}
+
+void closeDevice(Device &device) {
+  device.driver->finish(device);
+  device.driver->close(device);
+  pthread_mutex_lock(&loadMutex);
+  if (--openHandles == 0)
+    while (Loaded *one = allLoaded) {
+      allLoaded = one->next;
+      *one->state = nullptr;
+      device.driver->unload(one->module);
+      free(one);
+    }
+  pthread_mutex_unlock(&loadMutex);
+}
 
 const Driver *driverOf(DeviceKind kind) {
   return kind == DeviceKind::OpenCl ? &kOpenClDriver : kind == DeviceKind::Cuda ? &kCudaDriver : nullptr;

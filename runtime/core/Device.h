@@ -52,13 +52,23 @@ struct Driver {
   /// Both return when the host's memory may change.
   int (*upload)(Device &device, char *to, const void *from, uint64_t bytes);
   int (*download)(Device &device, void *to, const char *from, uint64_t bytes);
+  /// As upload, but returns at once: the host's memory stays as it is until the stream is waited for.
+  int (*post)(Device &device, char *to, const void *from, uint64_t bytes);
+  /// From one place of the device to another.
+  int (*copy)(Device &device, char *to, const char *from, uint64_t bytes);
   /// Zeros in `width` bytes at each of `rows` places that are `pitch` bytes apart.
   int (*zero)(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows);
   /// Waits for everything in the stream.
   int (*finish)(Device &device);
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
+  void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);
 };
+
+/// Opens and closes a handle's device, whose driver is known. The code that a library has loaded is unloaded
+/// with its last handle.
+int openDevice(Device &device);
+void closeDevice(Device &device);
 
 /// The back end of this kind; in the core of libraries for processors there is none.
 const Driver *driverOf(DeviceKind kind);

@@ -116,16 +116,19 @@ int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *output
   if (stale)
     if (int status = prepare())
       return status;
-  Device *const device = program.device;
-  if (device) {
-    if (int status = staging.upload(*device, *table, inputs, outputs))
-      return status;
-    program.bindTensors(layout.sizes, staging.tensors, staging.tensors + table->inputs.count);
-  } else {
-    program.bindTensors(layout.sizes, inputs, outputs);
+  if (Device *device = program.device) {
+    int status = staging.upload(*device, *table, inputs, outputs);
+    if (!status) {
+      program.bindTensors(layout.sizes, staging.tensors, staging.tensors + table->inputs.count);
+      status = program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
+    }
+    if (!status)
+      return staging.download(*device, *table, outputs);
+    device->driver->finish(*device); // the inputs may still be on their way
+    return status;
   }
-  const int status = program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
-  return status || !device ? status : staging.download(*device, *table, outputs);
+  program.bindTensors(layout.sizes, inputs, outputs);
+  return program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
 }
 
 } // namespace segc::rt

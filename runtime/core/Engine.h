@@ -40,7 +40,8 @@ struct Engine {
 
   /// Checks every tensor of a call, then that no output meets another tensor or the workspace.
   int checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs, const Span &workspace);
-  /// Runs what checkTensors() has accepted, after @prepare where that is due.
+  /// Runs what checkTensors() has accepted, after @prepare where that is due. On a device it waits for what
+  /// it reads back: without outputs the caller has to wait before the inputs may change.
   int run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
           const Observer &observer, const Inspector &inspector);
 };

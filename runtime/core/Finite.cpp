@@ -1,9 +1,11 @@
 /// \file Looks at exponents, in parallel; the place is looked for only where there is something to find.
+/// Results on a device are copied first.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Finite.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Table.h"
 #include "runtime/core/Training.h"
+#include <stdlib.h>
 #include <string.h>
 
 namespace segc::rt {
@@ -153,6 +155,30 @@ int describe(const segc_model_model &model, const Header &table, const StepDesc 
       isNaN(type, element) ? "NaN" : "an infinity", space, buffer.dimensions == 4 ? "" : "]");
 }
 
+/// A result in host memory: where it is, or on a device a copy of the bytes from its first to its last
+/// element.
+struct Reachable {
+  halide_buffer_t buffer;
+  void *copy = nullptr;
+
+  Reachable(const halide_buffer_t &written) : buffer(written) {}
+  ~Reachable() { free(copy); }
+  Reachable(const Reachable &) = delete;
+
+  int fetch(Device &device, DType type) {
+    uint64_t bytes = bytesOf(type);
+    for (int k = 0; k < buffer.dimensions; ++k)
+      bytes += uint64_t(buffer.dim[k].extent - 1) * uint64_t(buffer.dim[k].stride) * bytesOf(type);
+    if (!(copy = malloc(bytes)))
+      return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory to look at %llu bytes of a result",
+                  (unsigned long long)bytes);
+    const int status =
+        device.driver->download(device, copy, reinterpret_cast<const char *>(buffer.host), bytes);
+    buffer.host = static_cast<uint8_t *>(copy);
+    return status;
+  }
+};
+
 } // namespace
 
 int inspectStep(void *user, const Header &table, const StepDesc &step, void *const *args) {
@@ -162,7 +188,11 @@ int inspectStep(void *user, const Header &table, const StepDesc &step, void *con
     const DType type = elements<ViewDesc>(table, table.views)[index].dtype;
     if (!isFloating(type))
       continue;
-    const halide_buffer_t &buffer = *static_cast<const halide_buffer_t *>(args[1 + k]);
+    Reachable reachable(*static_cast<const halide_buffer_t *>(args[1 + k]));
+    if (Device *device = model.crew.device)
+      if (int status = reachable.fetch(*device, type))
+        return status;
+    const halide_buffer_t &buffer = reachable.buffer;
     Scan scan = scanOf(buffer, type);
     const int lanes = scan.tasks() > 1 ? model.crew.count : 1;
     if (segc_pool_v1_for(lanes, int(scan.tasks()), scanTask, &scan))

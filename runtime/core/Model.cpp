@@ -154,7 +154,7 @@ int startDevice(segc_model_model &model, DeviceKind kind) {
     return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: its core has no driver for its device");
   model.crew.lanes = model.lanes;
   model.crew.count = 1;
-  if (int status = model.device.driver->open(model.device))
+  if (int status = openDevice(model.device))
     return status;
   model.crew.device = &model.device;
   return SEGC_MODEL_OK;
@@ -238,7 +238,7 @@ void destroyModel(segc_model_model *model) {
     model->device.driver->release(model->device, model->keptWeights);
   free(model->deviceWeights);
   if (model->crew.device)
-    model->device.driver->close(model->device);
+    closeDevice(model->device);
   free(model);
 }
 
@@ -334,6 +334,8 @@ Span workspaceSpan(const segc_model_model &model) {
 
 int runModel(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs) {
   if (int status = model.infer.checkTensors(inputs, outputs, workspaceSpan(model)))
+    return status;
+  if (int status = returnFlat(model))
     return status;
   lendScratch(model, model.infer);
   return model.infer.run(inputs, outputs, model.workspace, model.observer, Inspector{nullptr, nullptr});

@@ -49,6 +49,9 @@ int firstPrepare(segc_model_model &model, Engine &engine);
 /// What training adds to create and destroy: Training.cpp, or NoTraining.cpp in libraries that only infer.
 int createTraining(segc_model_model &model, const void *weights, size_t bytes);
 void destroyTraining(segc_model_model &model);
+/// Before anything reads flat buffers on a device: what the caller may have written to their copies goes
+/// there.
+int returnFlat(segc_model_model &model);
 
 /// The operations of the C interface without its checks of arguments and of concurrent use.
 int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes);

@@ -5,5 +5,7 @@
 namespace segc::rt {
 
 const Driver *driverOf(DeviceKind) { return nullptr; }
+int openDevice(Device &device) { return device.driver->open(device); }
+void closeDevice(Device &) {}
 
 } // namespace segc::rt

@@ -10,5 +10,6 @@ int createTraining(segc_model_model &, const void *, size_t) {
 }
 
 void destroyTraining(segc_model_model &) {}
+int returnFlat(segc_model_model &) { return SEGC_MODEL_OK; }
 
 } // namespace segc::rt

@@ -26,6 +26,8 @@ struct Calls {
   ClInt (*buildProgram)(Handle, ClUint, const Handle *, const char *, Handle, void *);
   ClInt (*getProgramBuildInfo)(Handle, Handle, ClUint, size_t, void *, size_t *);
   Handle (*createKernel)(Handle, const char *, ClInt *);
+  ClInt (*releaseKernel)(Handle);
+  ClInt (*releaseProgram)(Handle);
   ClInt (*setKernelArg)(Handle, ClUint, size_t, const void *);
   ClInt (*setKernelArgSVMPointer)(Handle, ClUint, const void *);
   ClInt (*enqueueNDRangeKernel)(Handle, Handle, ClUint, const size_t *, const size_t *, const size_t *,
@@ -72,6 +74,8 @@ int findCalls(Calls &calls) {
                 {"clBuildProgram", &calls.buildProgram},
                 {"clGetProgramBuildInfo", &calls.getProgramBuildInfo},
                 {"clCreateKernel", &calls.createKernel},
+                {"clReleaseKernel", &calls.releaseKernel},
+                {"clReleaseProgram", &calls.releaseProgram},
                 {"clSetKernelArg", &calls.setKernelArg},
                 {"clSetKernelArgSVMPointer", &calls.setKernelArgSVMPointer},
                 {"clEnqueueNDRangeKernel", &calls.enqueueNDRangeKernel},
@@ -166,19 +170,24 @@ void release(Device &device, char *memory) {
   shared.calls.svmFree(shared.context, memory);
 }
 
-int copy(Device &device, void *to, const void *from, uint64_t bytes, const char *direction) {
-  const ClInt error = bytes ? shared.calls.enqueueSVMMemcpy(device.stream, 1 /* blocking */, to, from, bytes,
-                                                            0, nullptr, nullptr)
-                            : 0;
+int copyBytes(Device &device, bool wait, void *to, const void *from, uint64_t bytes, const char *direction) {
+  const ClInt error =
+      bytes ? shared.calls.enqueueSVMMemcpy(device.stream, wait, to, from, bytes, 0, nullptr, nullptr) : 0;
   return error ? fail(statusOf(error), "copying %llu bytes %s the device failed: OpenCL error %d",
                       (unsigned long long)bytes, direction, error)
                : SEGC_MODEL_OK;
 }
 int upload(Device &device, char *to, const void *from, uint64_t bytes) {
-  return copy(device, to, from, bytes, "to");
+  return copyBytes(device, true, to, from, bytes, "to");
 }
 int download(Device &device, void *to, const char *from, uint64_t bytes) {
-  return copy(device, to, from, bytes, "from");
+  return copyBytes(device, true, to, from, bytes, "from");
+}
+int post(Device &device, char *to, const void *from, uint64_t bytes) {
+  return copyBytes(device, false, to, from, bytes, "to");
+}
+int copy(Device &device, char *to, const char *from, uint64_t bytes) {
+  return copyBytes(device, false, to, from, bytes, "on");
 }
 
 int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows) {
@@ -213,6 +222,12 @@ bool load(Device &device, const char *code, uint64_t bytes, Module &module) {
   }
   return failLaunch(device, SEGC_MODEL_DEVICE_FAILED, "OpenCL does not compile it (error %d): %s", error,
                     log);
+}
+
+void unload(Module &module) {
+  for (uint32_t i = 0; i < module.count; ++i)
+    shared.calls.releaseKernel(module.entries[i].function);
+  shared.calls.releaseProgram(module.handle);
 }
 
 /// The entry's cl_kernel, made once.
@@ -264,7 +279,7 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kOpenClDriver = {"opencl", open, close,  allocate, release, upload,
-                              download, zero, finish, load,     launch};
+const Driver kOpenClDriver = {"opencl", open, close, allocate, release, upload, download,
+                              post,     copy, zero,  finish,   load,    unload, launch};
 
 } // namespace segc::rt

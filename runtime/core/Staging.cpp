@@ -111,9 +111,10 @@ int Staging::upload(Device &device, const Header &table, const segc_model_tensor
       continue;
     if (!order.isDense)
       copyElements(from, order, size, bounce, true);
+    // The block takes the next tensor when it is on the device.
+    const auto send = order.isDense ? device.driver->post : device.driver->upload;
     const void *source = order.isDense ? from.data : bounce;
-    if (int status =
-            device.driver->upload(device, static_cast<char *>(to.data), source, order.elements * size))
+    if (int status = send(device, static_cast<char *>(to.data), source, order.elements * size))
       return status;
   }
   return SEGC_MODEL_OK;

@@ -18,7 +18,8 @@ struct Staging {
   int allocate(Device &device, const Header &table, const int64_t *sizes);
   void free(Device &device);
 
-  /// Describes all tensors and copies the inputs. Their shapes are right and their elements distinct.
+  /// Describes all tensors and copies the inputs, which stay as they are until the stream is waited for.
+  /// Their shapes are right and their elements distinct.
   int upload(Device &device, const Header &table, const segc_model_tensor *inputs,
              const segc_model_tensor *outputs);
   /// Copies the outputs to where the caller wants them, and nothing between their elements. Waits for the

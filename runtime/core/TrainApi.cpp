@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Api.h"
 #include "runtime/core/Error.h"
+#include "runtime/core/FlatMemory.h"
 #include "runtime/core/Table.h"
-#include "runtime/core/Training.h"
-#include <string.h>
 
 using namespace segc::rt;
 
@@ -105,7 +104,7 @@ int segc_model_loss(segc_model_model *model, int index, float *value) {
     return status;
   if (!model->training->hasLoss)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "there is no loss: call grad() or step() first");
-  *value = model->training->memory.loss[index];
+  *value = model->training->host.loss[index];
   return SEGC_MODEL_OK;
 }
 
@@ -116,9 +115,9 @@ int segc_model_gradient(segc_model_model *model, int index, const float **data) 
   if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
     return status;
   const WeightDesc &desc = weightAt(*model, index);
-  const float *gradients = model->training->memory.flat[uint32_t(FlatBuffer::Gradients)];
-  *data = desc.flags & kTrainable ? gradients + desc.flat : nullptr;
-  return SEGC_MODEL_OK;
+  *data = nullptr;
+  return desc.flags & kTrainable ? showFlat(*model, FlatBuffer::Gradients, desc.flat, elementsOf(desc), data)
+                                 : SEGC_MODEL_OK;
 }
 
 int segc_model_get_weight(segc_model_model *model, int index, float *data) {
@@ -127,8 +126,8 @@ int segc_model_get_weight(segc_model_model *model, int index, float *data) {
     return use.failed;
   if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
     return status;
-  memcpy(data, model->weights.data[index], elementsOf(weightAt(*model, index)) * sizeof(float));
-  return SEGC_MODEL_OK;
+  const WeightDesc &desc = weightAt(*model, index);
+  return readParameters(*model, desc.flat, elementsOf(desc), data);
 }
 
 int segc_model_set_weight(segc_model_model *model, int index, const float *data) {
@@ -138,10 +137,8 @@ int segc_model_set_weight(segc_model_model *model, int index, const float *data)
   if (int status = checkIndex(data, "data", index, model->train.table->weights.count, "weights"))
     return status;
   const WeightDesc &desc = weightAt(*model, index);
-  memcpy(model->training->memory.flat[uint32_t(FlatBuffer::Parameters)] + desc.flat, data,
-         elementsOf(desc) * sizeof(float));
   markStale(*model, kAnyWeight);
-  return SEGC_MODEL_OK;
+  return writeParameters(*model, desc.flat, elementsOf(desc), data);
 }
 
 int segc_model_flat(segc_model_model *model, int which, float **data, size_t *count) {
@@ -152,11 +149,11 @@ int segc_model_flat(segc_model_model *model, int which, float **data, size_t *co
     return status;
   if (!count)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "count is NULL");
-  *data = model->training->memory.flat[which];
+  const int status = lendFlat(*model, FlatBuffer(which), data);
   *count = *data ? flatElements(*model->training->desc, FlatBuffer(which)) : 0;
   if (FlatBuffer(which) == FlatBuffer::Parameters)
     markStale(*model, kAnyWeight);
-  return SEGC_MODEL_OK;
+  return status;
 }
 
 int64_t segc_model_steps(const segc_model_model *model) {

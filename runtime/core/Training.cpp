@@ -1,9 +1,9 @@
 /// \file Training state: its memory, the weights in it, gradients, accumulation.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Training.h"
-#include "runtime/core/Allocation.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Finite.h"
+#include "runtime/core/FlatMemory.h"
 #include "runtime/core/Labels.h"
 #include "runtime/core/Table.h"
 #include <stdlib.h>
@@ -29,32 +29,6 @@ bool isNeeded(const TrainingDesc &desc, FlatBuffer which) {
   }
 }
 
-int allocateFlat(Training &training, FlatBuffer which) {
-  const uint64_t bytes = (flatElements(*training.desc, which) + kFlatSlack) * sizeof(float);
-  float *memory = reinterpret_cast<float *>(allocateTouched(bytes));
-  if (!memory)
-    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes of training state",
-                (unsigned long long)bytes);
-  training.memory.flat[uint32_t(which)] = memory;
-  return SEGC_MODEL_OK;
-}
-
-/// Each at the start of a cache line, with slack behind the loss vector.
-int allocateVectors(Training &training, uint32_t segments) {
-  const uint64_t loss = alignUp((1 + uint64_t(training.desc->lossCount) + kFlatSlack) * sizeof(float)),
-                 hyper = alignUp(uint64_t(segments + 1) * kHyperFloats * sizeof(float)),
-                 partial = kPartialSums * sizeof(double);
-  char *memory = allocateTouched(loss + hyper + partial);
-  if (!memory)
-    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for training");
-  training.vectors = reinterpret_cast<float *>(memory);
-  training.memory.loss = training.vectors;
-  training.memory.hyper = reinterpret_cast<float *>(memory + loss);
-  training.memory.partial = reinterpret_cast<double *>(memory + loss + hyper);
-  training.memory.seed = training.seeds;
-  return SEGC_MODEL_OK;
-}
-
 bool layoutIsSound(const Header &table) {
   const TrainingDesc &desc = *trainingOf(table);
   for (uint32_t i = 0; i < table.weights.count; ++i) {
@@ -67,14 +41,20 @@ bool layoutIsSound(const Header &table) {
 }
 
 /// Copies the weights that were read into the parameters, where they live from now on.
-void moveWeights(const Header &table, Weights &weights, float *parameters) {
+int moveWeights(segc_model_model &model) {
+  const Header &table = *model.train.table;
+  Weights &weights = model.weights;
+  const float *const parameters = model.training->memory.flat[uint32_t(FlatBuffer::Parameters)];
   for (uint32_t i = 0; i < weights.count; ++i) {
     const WeightDesc &desc = elements<WeightDesc>(table, table.weights)[i];
-    memcpy(parameters + desc.flat, weights.data[i], elementsOf(desc) * sizeof(float));
+    if (int status =
+            writeParameters(model, desc.flat, elementsOf(desc), static_cast<const float *>(weights.data[i])))
+      return status;
     free(weights.owned[i]);
     weights.owned[i] = nullptr;
     weights.data[i] = parameters + desc.flat;
   }
+  return SEGC_MODEL_OK;
 }
 
 /// Finds the weights of the inference engine by name among those of the training engine.
@@ -145,9 +125,9 @@ int allocateTraining(segc_model_model &model) {
   model.train.train = &training.memory;
   for (uint32_t i = 0; i < kFlatBuffers; ++i)
     if (isNeeded(*training.desc, FlatBuffer(i)))
-      if (int status = allocateFlat(training, FlatBuffer(i)))
+      if (int status = allocateFlat(model, FlatBuffer(i)))
         return status;
-  return allocateVectors(training, table.segments.count);
+  return allocateVectors(model, table.segments.count);
 }
 
 int readAllWeights(segc_model_model &model, const void *block, size_t bytes) {
@@ -157,16 +137,20 @@ int readAllWeights(segc_model_model &model, const void *block, size_t bytes) {
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the list of weights");
   const int status = readWeights(model, table, keep, block, bytes);
   free(keep);
-  if (!status)
-    moveWeights(table, model.weights, model.training->memory.flat[uint32_t(FlatBuffer::Parameters)]);
-  return status;
+  return status ? status : moveWeights(model);
+}
+
+/// Loads the code of the lists that work on flat buffers, so that update() compiles nothing.
+int readyUpdate(segc_model_model &model) {
+  if (!model.crew.device)
+    return SEGC_MODEL_OK;
+  for (StepList list : {StepList::Norm, StepList::Update, StepList::Average, StepList::Accumulate})
+    if (int status = model.train.program.load(list))
+      return status;
+  return SEGC_MODEL_OK;
 }
 
 } // namespace
-
-uint64_t flatElements(const TrainingDesc &desc, FlatBuffer which) {
-  return which == FlatBuffer::Parameters ? desc.totalElements : desc.trainableElements;
-}
 
 int createTraining(segc_model_model &model, const void *weights, size_t bytes) {
   if (int status = allocateTraining(model))
@@ -174,13 +158,16 @@ int createTraining(segc_model_model &model, const void *weights, size_t bytes) {
   if (int status = readAllWeights(model, weights, bytes))
     return status;
   const Training &training = *model.training;
-  const float *const *flat = training.memory.flat;
-  if (float *average = training.memory.flat[uint32_t(FlatBuffer::Average)])
-    memcpy(average, flat[uint32_t(FlatBuffer::Parameters)], training.desc->trainableElements * sizeof(float));
+  if (training.memory.flat[uint32_t(FlatBuffer::Average)])
+    if (int status =
+            copyFlat(model, FlatBuffer::Average, FlatBuffer::Parameters, training.desc->trainableElements))
+      return status;
   model.train.weights = model.weights.data;
   if (int status = firstPrepare(model, model.train))
     return status;
   bindLists(model);
+  if (int status = readyUpdate(model))
+    return status;
   if (!model.infer.table)
     return SEGC_MODEL_OK;
   if (int status = shareWeights(model))
@@ -191,9 +178,7 @@ int createTraining(segc_model_model &model, const void *weights, size_t bytes) {
 void destroyTraining(segc_model_model &model) {
   if (!model.training)
     return;
-  for (float *buffer : model.training->memory.flat)
-    free(buffer);
-  free(model.training->vectors);
+  freeTrainMemory(model);
   free(model.training->inferWeights);
   free(model.training);
 }
@@ -221,12 +206,21 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
   training.hasLoss = false;
   // Each of the gradients that are accumulated drops other elements: the golden ratio keeps their numbers
   // apart from those of other steps.
-  training.seeds[0] = int32_t(training.seed);
-  training.seeds[1] = int32_t(uint32_t(training.steps) + training.grads * 0x9e3779b9u);
+  training.lent[uint32_t(FlatBuffer::Gradients)] = false; // all of it is computed anew
+  if (int status = returnFlat(model))
+    return status;
+  training.host.seed[0] = int32_t(training.seed);
+  training.host.seed[1] = int32_t(uint32_t(training.steps) + training.grads * 0x9e3779b9u);
+  if (int status = sendVector(model, training.memory.seed, training.host.seed, 2 * sizeof(int32_t)))
+    return status;
   lendScratch(model, engine);
   const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
-  const int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);
+  int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);
   markStale(model, kRunning);
+  // A device has now read the inputs and what update() sent before; this is the one wait of a step.
+  if (!failed)
+    failed = fetchVector(model, training.host.loss, training.memory.loss,
+                         (1 + training.desc->lossCount) * sizeof(float));
   if (failed)
     return failed;
   training.hasLoss = true;
@@ -239,12 +233,13 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
 
 int setAccumulation(segc_model_model &model, bool on) {
   Training &training = *model.training;
-  float *&sums = training.memory.flat[uint32_t(FlatBuffer::Accumulated)];
+  float *const &sums = training.memory.flat[uint32_t(FlatBuffer::Accumulated)];
   if (on && !sums)
-    if (int status = allocateFlat(training, FlatBuffer::Accumulated))
+    if (int status = allocateFlat(model, FlatBuffer::Accumulated))
       return status;
   if (sums)
-    memset(sums, 0, training.desc->trainableElements * sizeof(float));
+    if (int status = clearFlat(model, FlatBuffer::Accumulated))
+      return status;
   training.accumulate = on;
   training.grads = 0;
   bindLists(model);

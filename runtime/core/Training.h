@@ -8,21 +8,20 @@ namespace segc::rt {
 /// Created zeroed. One for each handle of a library that trains.
 struct Training {
   const TrainingDesc *desc;
-  TrainMemory memory;
-  float *vectors;            ///< the memory of loss, hyper and partial
+  TrainMemory memory;      ///< where kernels find it
+  TrainMemory host;        ///< where this code does: the same, or copies of what is on the device
+  bool lent[kFlatBuffers]; ///< the caller may write to the copy of a buffer, which is the newer one
+  char *vectors;           ///< the memory of loss, hyper, partial and seed; and the host's
+  char *hostVectors;
   const void **inferWeights; ///< where the weights of the inference engine lie among the parameters
   uint32_t prepareReads;     ///< WeightFlags of what the training engine's @prepare reads
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
   uint32_t seed;
   bool accumulate, checkFinite;
-  bool hasLoss;     ///< grad() ran
-  int64_t steps;    ///< updates so far
-  double ownRate;   ///< the caller's learning rate; negative: the schedule's
-  int32_t seeds[2]; ///< what kernels see
+  bool hasLoss;   ///< grad() ran
+  int64_t steps;  ///< updates so far
+  double ownRate; ///< the caller's learning rate; negative: the schedule's
 };
-
-/// Elements of a flat buffer, without its slack.
-uint64_t flatElements(const TrainingDesc &desc, FlatBuffer which);
 
 /// The operations of the C interface without its checks of arguments and of concurrent use.
 int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,

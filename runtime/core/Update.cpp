@@ -1,22 +1,25 @@
 /// \file One step of the optimiser: the gradient's norm, the numbers its kernels read, the kernels.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Error.h"
+#include "runtime/core/FlatMemory.h"
 #include "runtime/core/Schedule.h"
 #include "runtime/core/Table.h"
-#include "runtime/core/Training.h"
 #include <math.h>
-#include <string.h>
 
 namespace segc::rt {
 namespace {
 
 /// The gradient's length, from sums of squares that are added in a fixed order.
 int gradientNorm(segc_model_model &model, double &norm) {
+  const Training &training = *model.training;
   if (int status = runList(model, StepList::Norm))
+    return status;
+  if (int status =
+          fetchVector(model, training.host.partial, training.memory.partial, kPartialSums * sizeof(double)))
     return status;
   double sum = 0;
   for (uint32_t i = 0; i < kPartialSums; ++i)
-    sum += model.training->memory.partial[i];
+    sum += training.host.partial[i];
   norm = sqrt(sum);
   return SEGC_MODEL_OK;
 }
@@ -38,7 +41,7 @@ int gradientFactor(segc_model_model &model, double &factor) {
   return SEGC_MODEL_OK;
 }
 
-void fillHyper(segc_model_model &model, double factor) {
+int fillHyper(segc_model_model &model, double factor) {
   const Training &training = *model.training;
   const TrainingDesc &desc = *training.desc;
   const Header &table = *model.train.table;
@@ -47,7 +50,7 @@ void fillHyper(segc_model_model &model, double factor) {
   // Kernels weight new values by 1 - beta of the rounded betas; the corrections undo exactly that.
   const double beta1 = float(desc.beta1), beta2 = float(desc.beta2);
   for (uint32_t i = 0; i < table.segments.count; ++i) {
-    float *row = training.memory.hyper + size_t(i) * kHyperFloats;
+    float *row = training.host.hyper + size_t(i) * kHyperFloats;
     row[kHyperRate] = float(rate * elements<SegmentDesc>(table, table.segments)[i].lrScale);
     row[kHyperDecay] = float(desc.weightDecay);
     row[kHyperFactor] = float(factor);
@@ -58,19 +61,8 @@ void fillHyper(segc_model_model &model, double factor) {
     row[kHyperCorrection2] = float(sqrt(1 - pow(beta2, t)));
     row[kHyperAverage] = float(desc.ema);
   }
-}
-
-struct Clearing {
-  float *memory;
-  uint64_t count;
-};
-constexpr uint64_t kClearedAtOnce = uint64_t(1) << 16;
-
-int clearPart(void *context, int, int index) {
-  const Clearing &clearing = *static_cast<const Clearing *>(context);
-  const uint64_t first = uint64_t(index) * kClearedAtOnce, left = clearing.count - first;
-  memset(clearing.memory + first, 0, (left < kClearedAtOnce ? left : kClearedAtOnce) * sizeof(float));
-  return 0;
+  return sendVector(model, training.memory.hyper, training.host.hyper,
+                    uint64_t(table.segments.count) * kHyperFloats * sizeof(float));
 }
 
 } // namespace
@@ -86,19 +78,22 @@ double learningRate(const segc_model_model &model) {
 
 int updateWeights(segc_model_model &model) {
   Training &training = *model.training;
-  const uint64_t count = training.desc->trainableElements;
-  float *const *flat = training.memory.flat;
   if (training.grads == 0)
     return fail(SEGC_MODEL_INVALID_ARGUMENT,
                 "there is no gradient since the last update: call grad() first, or step()");
+  if (int status = returnFlat(model))
+    return status;
   lendScratch(model, model.train);
   double factor;
   if (int status = gradientFactor(model, factor))
     return status;
-  fillHyper(model, factor);
+  if (int status = fillHyper(model, factor))
+    return status;
   // The average starts from what the parameters are before the first update.
-  if (float *average = flat[uint32_t(FlatBuffer::Average)]; average && training.steps == 0)
-    memcpy(average, flat[uint32_t(FlatBuffer::Parameters)], count * sizeof(float));
+  if (training.memory.flat[uint32_t(FlatBuffer::Average)] && training.steps == 0)
+    if (int status =
+            copyFlat(model, FlatBuffer::Average, FlatBuffer::Parameters, training.desc->trainableElements))
+      return status;
   markStale(model, kTrainable);
   if (int status = runList(model, StepList::Update))
     return status;
@@ -106,12 +101,7 @@ int updateWeights(segc_model_model &model) {
     return status;
   ++training.steps;
   training.grads = 0;
-  if (training.accumulate) {
-    Clearing clearing = {flat[uint32_t(FlatBuffer::Accumulated)], count};
-    segc_pool_v1_for(model.crew.count, int((count + kClearedAtOnce - 1) / kClearedAtOnce), clearPart,
-                     &clearing);
-  }
-  return SEGC_MODEL_OK;
+  return training.accumulate ? clearFlat(model, FlatBuffer::Accumulated) : SEGC_MODEL_OK;
 }
 
 } // namespace segc::rt

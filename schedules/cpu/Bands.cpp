@@ -1,16 +1,29 @@
 /// \file Bands of rows, vectors across pixels, and sums of several values at once.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/Bands.h"
+#include <algorithm>
 
 using namespace Halide;
 
 namespace segc::schedules {
-namespace {
+int blockChannels(const KernelSpec &spec) {
+  return std::min(spec.op == "sum_squares" ? 1 : spec.get("c"), 32);
+}
 
-/// hourglass.channel_sums: no image has more bands.
-constexpr int kMostBands = 32;
-
-} // namespace
+int sharesOf(const KernelSpec &spec, Isa isa) {
+  if (!isGpu(isa))
+    return lanes(isa);
+  constexpr int kBlockThreads = 512, kMostShares = 128, kBytes = 32 * 1024;
+  const bool byClass = spec.op == "loss_sums" && spec.get("out") > 1;
+  int shares = kMostShares;
+  if (byClass) // all classes of a share in shared memory, three sums in f64 each
+    while (shares > 1 && shares * spec.get("out") * 3 * int(sizeof(double)) > kBytes)
+      shares /= 2;
+  if (spec.op == "channel_sums")
+    while (shares * blockChannels(spec) > kBlockThreads)
+      shares /= 2;
+  return shares;
+}
 
 ImageParam sumsParam(int channels) { return activation("sums", channels, channels, Float(64)); }
 

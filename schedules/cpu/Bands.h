@@ -10,6 +10,9 @@
 
 namespace segc::schedules {
 
+/// hourglass.channel_sums: no image has more bands.
+constexpr int kMostBands = 32;
+
 /// Partial sums as an argument: `channels` of them, dense.
 Halide::ImageParam sumsParam(int channels);
 /// The same promises for a result (c, k, b, n) with `columns` columns.
@@ -20,6 +23,12 @@ struct Band {
   Halide::Expr first, count, most; ///< most: the count of the largest band
   Band(const Halide::Expr &height, const Halide::Expr &band);
 };
+
+/// How many partial sums share the pixels of a band: the lanes of a vector, or the threads of a block on a
+/// GPU.
+int sharesOf(const KernelSpec &spec, Isa isa);
+/// Channels of a block of threads, which have `sharesOf` partial sums each.
+int blockChannels(const KernelSpec &spec);
 
 /// A band in vectors across the pixels of its rows. The last vector of a row starts inside it, so it may go
 /// beyond its end: such lanes read the row's last pixel, and must then not count.

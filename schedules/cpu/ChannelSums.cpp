@@ -90,10 +90,12 @@ void sumWithinPixels(const Terms &terms, Func out, const Loops &v, int channels,
   sums.update().reorder(v.c, r.x, r.y, v.b, v.n).vectorize(v.c, vector).unroll(v.c);
 }
 
-void sumAcrossPixels(const Terms &terms, Func out, const Loops &v, int channels, Isa isa) {
-  const int vector = lanes(isa);
+void sumAcrossPixels(const Terms &terms, Func out, const Loops &v, const KernelSpec &spec, Isa isa) {
+  const int vector = sharesOf(spec, isa), channels = spec.get("c");
   const PixelLanes pixels(Band(terms.height(), v.b), terms.width(), v.lane, vector);
-  std::vector<Expr> added = terms.at(v.c, pixels.x, pixels.y, v.n);
+  // A GPU's last block may go beyond the channels; those are not stored.
+  const Expr channel = isGpu(isa) ? min(v.c, channels - 1) : Expr(v.c);
+  std::vector<Expr> added = terms.at(channel, pixels.x, pixels.y, v.n);
   for (Expr &term : added)
     term = select(pixels.inside, term, Expr(0.0));
   Func sums("sums");
@@ -124,10 +126,10 @@ KernelBuild buildChannelSums(const KernelSpec &spec, Isa isa) {
   const Terms terms(spec);
   const Loops v;
   Func out("y");
-  if (Rows(channels, isa, false).overChannels)
+  if (!isGpu(isa) && Rows(channels, isa, false).overChannels)
     sumWithinPixels(terms, out, v, channels, isa);
   else
-    sumAcrossPixels(terms, out, v, channels, isa);
+    sumAcrossPixels(terms, out, v, spec, isa);
   const int columns = terms.sums() + terms.counts;
   out.bound(v.c, 0, channels).bound(v.k, 0, columns).unroll(v.k);
   describeSums(out, channels, columns);

@@ -19,36 +19,50 @@ void describe(Func loss, Func coefficients, int count) {
   describeActivation(coefficients.output_buffer(), count, count);
 }
 
-/// Losses with terms: sums of weight * term (two of them for bce) and of the weights.
-KernelBuild buildFinishTerms(const KernelSpec &spec) {
-  const bool bce = spec.word("kind") == "bce", mean = spec.word("reduction") == "mean";
+/// The sums of all bands and images, and what follows from them: 1 / sum of weights, and the factor of the
+/// positive term.
+struct Terms {
+  const bool bce;
+  Func total, share;
+
+  Terms(const KernelSpec &spec, const ImageParam &sums, const std::string &name)
+      : bce(spec.word("kind") == "bce"), total(name + "Total"), share(name + "Share") {
+    const bool mean = spec.word("reduction") == "mean";
+    const RDom r(0, sums.dim(2).extent(), 0, sums.dim(3).extent(), name + "R");
+    const int columns = bce ? 5 : 2;
+    std::vector<Expr> terms;
+    for (int k = 0; k < columns; k++)
+      terms.push_back(sums(0, k, r.x, r.y));
+    total() = zeros(columns);
+    total() = plus(total(), terms);
+    const FuncRef t = total();
+    const Expr weights = t[bce ? 2 : 1];
+    const Expr factor = !bce                         ? Expr(1.0)
+                        : spec.word("pos") == "auto" ? max(Expr(1.0), t[4]) / max(Expr(1.0), t[3])
+                                                     : Expr(spec.number("pos", 1));
+    share() = Tuple(mean ? select(weights == Expr(0.0), Expr(0.0), Expr(1.0) / weights) : Expr(1.0), factor);
+    for (Func f : {total, share})
+      f.compute_root().store_in(MemoryType::Stack);
+  }
+};
+
+/// Losses with terms: sums of weight * term (two of them for bce) and of the weights. On a GPU each result is
+/// a launch of its own, with totals of its own.
+KernelBuild buildFinishTerms(const KernelSpec &spec, Isa isa) {
   const ImageParam sums = sumsParam(1);
-  const RDom r(0, sums.dim(2).extent(), 0, sums.dim(3).extent(), "r");
+  const Terms forLoss(spec, sums, "loss"), forGradient = isGpu(isa) ? Terms(spec, sums, "gradient") : forLoss;
   const Var one("one"), i("i"), x("x"), y("y"), n("n");
-  const int columns = bce ? 5 : 2;
-  Func total("total"), share("share"), loss("loss"), coefficients("coefficients");
-  std::vector<Expr> terms;
-  for (int k = 0; k < columns; k++)
-    terms.push_back(sums(0, k, r.x, r.y));
-  total() = zeros(columns);
-  total() = plus(total(), terms);
-  const FuncRef t = total();
-  const Expr weights = t[bce ? 2 : 1];
-  // 1 / sum of weights, and the factor of the positive term.
-  const Expr factor = !bce                         ? Expr(1.0)
-                      : spec.word("pos") == "auto" ? max(Expr(1.0), t[4]) / max(Expr(1.0), t[3])
-                                                   : Expr(spec.number("pos", 1));
-  share() = Tuple(mean ? select(weights == Expr(0.0), Expr(0.0), Expr(1.0) / weights) : Expr(1.0), factor);
-  const Expr scale = share()[0], pos = share()[1];
+  const bool bce = forLoss.bce;
+  Func loss("lossValue"), coefficients("coefficients");
+  const FuncRef t = forLoss.total();
+  const Expr scale = forLoss.share()[0], pos = forLoss.share()[1];
   loss(one) = cast<float>(scale * (bce ? pos * t[0] + t[1] : t[0]));
-  const Expr k = scale * Expr(spec.number("scale", 1));
-  coefficients(i, x, y, n) = cast<float>(bce ? select(i == 0, k * pos, k) : k);
+  const Expr k = forGradient.share()[0] * Expr(spec.number("scale", 1));
+  coefficients(i, x, y, n) = cast<float>(bce ? select(i == 0, k * forGradient.share()[1], k) : k);
   const int count = bce ? 2 : 1;
   describe(loss, coefficients, count);
   loss.bound(one, 0, 1);
   coefficients.bound(i, 0, count).unroll(i);
-  for (Func f : {total, share})
-    f.compute_root().store_in(MemoryType::Stack);
   return kernelBuild(Pipeline({loss, coefficients}), {sums});
 }
 
@@ -85,7 +99,7 @@ public:
     for (Func f : {total, ratio})
       f.compute_at(level).bound(c, 0, classes).bound_extent(n, 1);
     const int vector = lanes(isa) / 2;
-    if (classes >= vector)
+    if (vector > 1 && classes >= vector)
       for (Stage stage : {Stage(total), Stage(total.update())})
         stage.vectorize(c, vector, TailStrategy::GuardWithIf);
   }
@@ -111,8 +125,11 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   const Expr share = Expr(1.0) / (counted * Expr(double(classes)));
   loss(one) = cast<float>(cast<double>(parts) / counted - share * mean());
   const Expr k = -share * Expr(spec.number("scale", 1));
-  coefficients(i, x, y, n) = cast<float>(k * select(i < classes, forGradient.value(min(i, classes - 1), n, 1),
-                                                    forGradient.value(max(i - classes, 0), n, 2)));
+  // A thread of a GPU computes what lies between two channels: there it is one.
+  const Expr byBoth = isGpu(isa) ? i % classes : min(i, classes - 1),
+             byPredicted = isGpu(isa) ? i % classes : max(i - classes, 0);
+  coefficients(i, x, y, n) = cast<float>(
+      k * select(i < classes, forGradient.value(byBoth, n, 1), forGradient.value(byPredicted, n, 2)));
   describe(loss, coefficients, 2 * classes);
   loss.bound(one, 0, 1);
   mean.compute_root().store_in(MemoryType::Stack);
@@ -144,7 +161,7 @@ KernelBuild buildFinishLoss(const KernelSpec &spec, Isa isa) {
   if (spec.op == "total_loss")
     return buildTotalLoss(spec);
   const std::string kind = spec.word("kind");
-  return kind == "dice" || kind == "soft_iou" ? buildFinishOverlap(spec, isa) : buildFinishTerms(spec);
+  return kind == "dice" || kind == "soft_iou" ? buildFinishOverlap(spec, isa) : buildFinishTerms(spec, isa);
 }
 
 std::string whyNot(const KernelSpec &spec) {

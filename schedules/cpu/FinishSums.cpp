@@ -20,11 +20,15 @@ struct Totals {
   Func total{"total"};
   const Var c{"c"};
 
-  Totals(int channels, int columns)
-      : sums(sumsParam(channels)), r(0, sums.dim(2).extent(), 0, sums.dim(3).extent(), "r") {
+  /// The threads of a GPU have a band each, and may lie beyond the last channel.
+  Totals(int channels, int columns, Isa isa)
+      : sums(sumsParam(channels)),
+        r(0, isGpu(isa) ? Expr(kMostBands) : sums.dim(2).extent(), 0, sums.dim(3).extent(), "r") {
+    if (isGpu(isa))
+      r.where(r.x < sums.dim(2).extent());
     std::vector<Expr> terms;
     for (int k = 0; k < columns; k++)
-      terms.push_back(sums(c, k, r.x, r.y));
+      terms.push_back(sums(isGpu(isa) ? min(c, channels - 1) : Expr(c), k, r.x, r.y));
     total(c) = zeros(columns);
     total(c) = plus(total(c), terms);
   }
@@ -56,7 +60,7 @@ KernelBuild finish(Func out, const Var &c, int channels, Isa isa, const std::vec
 }
 
 KernelBuild buildFinishSum(const KernelSpec &spec, Isa isa) {
-  const Totals totals(spec.get("c"), 1);
+  const Totals totals(spec.get("c"), 1, isa);
   Func out("y");
   out(totals.c) = cast<float>(Expr(totals.total(totals.c)));
   return finish(out, totals.c, spec.get("c"), isa, {totals.total}, {totals.sums});
@@ -64,7 +68,7 @@ KernelBuild buildFinishSum(const KernelSpec &spec, Isa isa) {
 
 /// Mean and biased variance, E[x^2] - E[x]^2: f64 leaves it 1e-16 of the mean's square off, never below 0.
 KernelBuild buildFinishStats(const KernelSpec &spec, Isa isa) {
-  const Totals totals(spec.get("c"), 3);
+  const Totals totals(spec.get("c"), 3, isa);
   const FuncRef t = totals.total(totals.c);
   const Expr mean = t[0] / t[2], variance = t[1] / t[2] - mean * mean;
   Func out("y");
@@ -76,7 +80,7 @@ KernelBuild buildFinishStats(const KernelSpec &spec, Isa isa) {
 /// Ioffe and Szegedy 2015, section 3, as hourglass.finish_norm_grad writes it.
 KernelBuild buildFinishNormGrad(const KernelSpec &spec, Isa isa) {
   const int channels = spec.get("c");
-  const Totals totals(channels, 3);
+  const Totals totals(channels, 3, isa);
   const Var &c = totals.c;
   std::vector<ImageParam> inputs = {totals.sums, vectorOf("mean", channels), vectorOf("variance", channels)};
   const Expr mean = cast<double>(inputs[1](c)), variance = cast<double>(inputs[2](c));

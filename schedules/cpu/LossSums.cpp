@@ -20,15 +20,16 @@ constexpr int kMostUnrolled = 4;
 class LossSums {
 public:
   LossSums(const KernelSpec &spec, Isa isa)
-      : loss(spec), rows(spec.get("c"), isa, false), lanes(schedules::lanes(isa)), band(loss.height(), b) {}
+      : loss(spec), rows(spec.get("c"), isa, false), lanes(sharesOf(spec, isa)),
+        within(rows.overChannels && !isGpu(isa)), band(loss.height(), b) {}
 
   KernelBuild build() {
     if (loss.softmax && loss.overlap)
-      rows.overChannels ? classesWithinPixels() : classesAcrossPixels();
+      within ? classesWithinPixels() : classesAcrossPixels();
     else if (loss.softmax)
       labels();
     else
-      rows.overChannels ? elementsWithinPixels() : elementsAcrossPixels();
+      within ? elementsWithinPixels() : elementsAcrossPixels();
     const int channels = loss.overlap ? loss.channels : 1;
     out.bound(c, 0, channels).bound(k, 0, loss.columns()).unroll(k).fuse(b, n, task).parallel(task);
     describeSums(out, channels, loss.columns());
@@ -38,7 +39,8 @@ public:
 private:
   const Loss loss;
   const Rows rows;
-  const int lanes; ///< of vectors across pixels
+  const int lanes;   ///< of vectors across pixels
+  const bool within; ///< vectors lie in one pixel
   const Var c{"c"}, k{"k"}, b{"b"}, n{"n"}, lane{"lane"}, block{"block"}, px{"px"}, py{"py"}, task{"task"};
   const Band band;
   Func sums{"sums"}, out{"y"};

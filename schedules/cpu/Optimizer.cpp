@@ -114,8 +114,8 @@ KernelBuild buildCopy(const KernelSpec &, Isa isa) {
 
 /// partial(part) = sum of squares of elements floor(part * n / 256) to floor((part + 1) * n / 256), in f64:
 /// lanes first, then over the lanes.
-KernelBuild buildSumSquares(const KernelSpec &, Isa isa) {
-  const int vector = lanes(isa);
+KernelBuild buildSumSquares(const KernelSpec &spec, Isa isa) {
+  const int vector = sharesOf(spec, isa);
   const ImageParam g = flat("g");
   const Var part("part"), lane("lane");
   auto start = [&](const Expr &p) {

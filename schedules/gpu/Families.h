@@ -5,8 +5,13 @@
 
 namespace segc::schedules {
 
+Family axisSumsFamily();
 Family binMeansFamily();
 Family convTileFamily();
+Family finishSharesFamily();
+Family sharesFamily();
 Family threadsFamily();
+Family unpackTileFamily();
+Family wgradTileFamily();
 
 } // namespace segc::schedules

@@ -62,7 +62,9 @@ bool isOverChannels(const KernelSpec &spec) {
   return ops.count(spec.op) || ops.count(spec.reduction());
 }
 
-/// The processors' family that knows the algorithm; null if none does. Winograd's works on tiles of its own.
+} // namespace
+
+/// Winograd's works on tiles of its own.
 const Family *lender(const KernelSpec &spec, Isa isa) {
   for (const Family &family : families())
     if (!family.onGpu && family.name.find("winograd") == std::string::npos &&
@@ -71,9 +73,24 @@ const Family *lender(const KernelSpec &spec, Isa isa) {
   return nullptr;
 }
 
+KernelBuild borrow(const KernelSpec &spec, Isa isa) {
+  const Family *family = lender(spec, isa);
+  const KernelBuild build = family->build(spec, family->choose(spec, isa), isa);
+  forgetSchedule(build.pipeline);
+  return build;
+}
+
+std::string plainName(const Func &func) { return func.name().substr(0, func.name().find('$')); }
+
+namespace {
+
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op == "pack_winograd")
     return "Winograd's transforms are for processors";
+  static const std::set<std::string> shared = {"conv_wgrad", "unpack_wgrad", "channel_sums", "loss_sums",
+                                               "sum_squares"};
+  if (shared.count(spec.op))
+    return "one thread a result would leave a GPU idle";
   return lender(spec, isa) ? "" : "no family of processors computes it either";
 }
 
@@ -96,9 +113,7 @@ Packing packing(const KernelSpec &spec, const Schedule &, Isa isa) {
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const Family *family = lender(spec, isa);
-  const KernelBuild build = family->build(spec, family->choose(spec, isa), isa);
-  forgetSchedule(build.pipeline);
+  const KernelBuild build = borrow(spec, isa);
   if (const int vector = schedule.params.at("vector"); vector > 1) {
     for (const ImageParam &input : build.inputs)
       if (input.dimensions() == 4)
@@ -107,8 +122,13 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       for (const OutputImageParam &buffer : result.output_buffers())
         promiseVectors(buffer, vector);
   }
-  scheduleThreads(build.pipeline, {schedule.params.at("vector"), schedule.params.at("block"),
-                                   isOverChannels(spec), isa == Isa::Cuda});
+  ThreadRule rule = {schedule.params.at("vector"), schedule.params.at("block"), isOverChannels(spec),
+                     isa == Isa::Cuda};
+  if (spec.op == "sgd" || spec.op == "adam")
+    rule.kept = {"step"};
+  if (spec.op == "finish_loss") // the ratios of one class after another
+    rule.inside = {{"lossTotal", "mean"}};
+  scheduleThreads(build.pipeline, rule);
   return build;
 }
 
@@ -167,11 +187,20 @@ void scheduleThreads(const Pipeline &pipeline, const ThreadRule &rule) {
     else // the first definition is undefined and leaves no code
       dealOut(result.update(result.num_update_definitions() - 1), result.args(), rule, v);
   }
-  for (Func stage : stagesOf(pipeline)) {
-    if (!stage.has_update_definition())
+  const std::vector<Func> stages = stagesOf(pipeline);
+  for (Func stage : stages) {
+    if (!stage.has_update_definition() && !rule.kept.count(plainName(stage)))
       continue;
-    const Func reader = readerOf(stage, pipeline);
-    stage.compute_at(reader, v.thread).store_in(MemoryType::Stack);
+    const auto inside = rule.inside.find(plainName(stage));
+    for (const Func &outer : stages)
+      if (inside != rule.inside.end() && plainName(outer) == inside->second) {
+        stage.compute_at(outer, RVar(outer.rvars(0)[0]));
+        for (const Var &argument : stage.args())
+          stage.bound_extent(argument, 1);
+      }
+    if (inside == rule.inside.end())
+      stage.compute_at(readerOf(stage, pipeline), v.thread);
+    stage.store_in(MemoryType::Stack);
     if (rule.vector == 1)
       continue;
     const Var channel = stage.args()[0];

@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Build.h"
+#include <map>
+#include <set>
 
 namespace segc::schedules {
 
@@ -14,7 +16,19 @@ struct ThreadRule {
   /// As vectors of the language. Halide's OpenCL has none where comparisons are strict, so there the elements
   /// are unrolled.
   bool simd;
+  /// Stages without updates that are computed all the same before anything is stored: results may lie in the
+  /// memory of operands.
+  std::set<std::string> kept = {};
+  /// Stages that are computed in the innermost loop of another stage, by name.
+  std::map<std::string, std::string> inside = {};
 };
+
+/// What the processors' family computes for this problem, without its schedule; null if none does.
+const Family *lender(const KernelSpec &spec, Isa isa);
+KernelBuild borrow(const KernelSpec &spec, Isa isa);
+
+/// A Func's name without what Halide appends to make it unique.
+std::string plainName(const Halide::Func &func);
 
 /// Promises that rows and images of an activation begin at whole vectors of `vector` elements, as its pixels
 /// do: without that Halide loads and stores element by element.
@@ -25,7 +39,8 @@ template <typename BufferT> void promiseVectors(BufferT buffer, int vector) {
 
 /// Schedules every result of the pipeline, which has no schedule: blocks along the first two dimensions
 /// (their number is at most 65535, the hardware's limit) times all the others, then threads. Stages with
-/// updates are computed by the thread that reads them, in its registers; others are inlined.
+/// updates are computed by the thread that reads them, in its registers; others are inlined. A stage belongs to
+/// one result.
 void scheduleThreads(const Halide::Pipeline &pipeline, const ThreadRule &rule);
 
 } // namespace segc::schedules

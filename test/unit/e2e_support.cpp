@@ -50,4 +50,30 @@ std::string differences(mlir::MLIRContext &context, const std::string &json, con
   return text;
 }
 
+std::string gradientDifferences(const std::string &json, const CompileOptions &compile,
+                                const GradientCheckOptions &options) {
+  auto context = test::makeContext();
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  Diagnostics diagnostics(out);
+  mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic &diagnostic) {
+    out << diagnostic.getLocation() << ": " << diagnostic << "\n";
+    return mlir::success();
+  });
+  auto model = parseModel(diagnostics.addText(json, "network.json"), {}, {}, diagnostics);
+  if (mlir::failed(model))
+    return text + "not a model\n";
+  auto result = checkModelGradients(*context, diagnostics, *model, compile, options, std::nullopt);
+  if (!result)
+    return text + "the compiler or the interpreter failed\n";
+  text.clear(); // warnings
+  for (const std::string &problem : result->problems)
+    out << problem << "\n";
+  for (const GradientRow &row : result->rows)
+    if (!row.ok)
+      out << row.name << " " << row.shape << ": differences " << row.differences << ", stages " << row.stages
+          << ", library " << row.library << "\n";
+  return text;
+}
+
 } // namespace segc::test

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/tools/Check.h"
+#include "compiler/tools/CheckGradients.h"
 #include <string>
 
 namespace segc::test {
@@ -14,5 +15,8 @@ std::unique_ptr<mlir::MLIRContext> makeContext();
 /// agrees.
 std::string differences(mlir::MLIRContext &context, const std::string &json, const CompileOptions &compile,
                         const CheckOptions &options);
+/// What is wrong with the gradients of a network, in the same way.
+std::string gradientDifferences(const std::string &json, const CompileOptions &compile,
+                                const GradientCheckOptions &options);
 
 } // namespace segc::test

@@ -1,7 +1,6 @@
 /// \file Training through the compiled library: 50 steps beside PyTorch's (test/goldens), and the gradients
 /// of whole networks against differences, the stages and the interpreter.
 // SPDX-License-Identifier: MIT
-#include "compiler/tools/CheckGradients.h"
 #include "compiler/tools/CheckSupport.h"
 #include "compiler/tools/RunTraining.h"
 #include "test/unit/e2e_support.h"
@@ -33,33 +32,6 @@ files::TensorFile under(const files::TensorFile &file, const std::string &prefix
       part.tensors.push_back(std::move(tensor));
     }
   return part;
-}
-
-/// What is wrong with the gradients of a network; empty if nothing.
-std::string gradientDifferences(const std::string &json, const CompileOptions &compile,
-                                const GradientCheckOptions &options) {
-  auto context = test::makeContext();
-  std::string text;
-  llvm::raw_string_ostream out(text);
-  Diagnostics diagnostics(out);
-  mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic &diagnostic) {
-    out << diagnostic.getLocation() << ": " << diagnostic << "\n";
-    return mlir::success();
-  });
-  auto model = parseModel(diagnostics.addText(json, "network.json"), {}, {}, diagnostics);
-  if (mlir::failed(model))
-    return text + "not a model\n";
-  auto result = checkModelGradients(*context, diagnostics, *model, compile, options, std::nullopt);
-  if (!result)
-    return text + "the compiler or the interpreter failed\n";
-  text.clear(); // warnings
-  for (const std::string &problem : result->problems)
-    out << problem << "\n";
-  for (const GradientRow &row : result->rows)
-    if (!row.ok)
-      out << row.name << " " << row.shape << ": differences " << row.differences << ", stages " << row.stages
-          << ", library " << row.library << "\n";
-  return text;
 }
 
 class Steps : public testing::TestWithParam<std::string> {};
@@ -146,7 +118,7 @@ TEST(Gradients, NormsOfEachImage) {
     "training": {"targets": [{"name": "t", "shape": [2, 4, 14, 10], "dtype": "f32"}], "wrt": ["image"],
       "losses": [{"type": "mse", "input": "d", "target": "t"}], "optimizer": {"type": "sgd"},
       "freeze": ["a.norm.weight", "b.norm.bias", "d.norm.weight"]}})";
-  EXPECT_EQ(gradientDifferences(json, test::compileOptions(), GradientCheckOptions()), "");
+  EXPECT_EQ(test::gradientDifferences(json, test::compileOptions(), GradientCheckOptions()), "");
 }
 
 namespace {
@@ -173,7 +145,7 @@ TEST_P(RandomTraining, GradientsAgree) {
   GradientCheckOptions options;
   options.seed = seed;
   options.differences = 1e-3; // pools and activations bend; gradient_test holds smooth networks at 1e-6
-  EXPECT_EQ(gradientDifferences(json, compile, options), "") << json;
+  EXPECT_EQ(test::gradientDifferences(json, compile, options), "") << json;
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomTraining, seeds());

@@ -23,10 +23,12 @@ long setting(const char *name, long fallback) {
 struct State {
   std::map<unsigned long long, size_t> blocks;
   size_t used = 0;
-  int depth = 0, streams = 0, modules = 0, launches = 0, misuses = 0;
+  int depth = 0, streams = 0, modules = 0, loaded = 0, launches = 0, misuses = 0;
   ~State() {
-    std::fprintf(stderr, "fake cuda: %d modules, %d launches, %zu blocks and %d streams left, %d misuses\n",
-                 modules, launches, blocks.size(), streams, misuses);
+    std::fprintf(
+        stderr,
+        "fake cuda: %d modules, %d launches; %d modules, %zu blocks and %d streams left, %d misuses\n",
+        modules, launches, loaded, blocks.size(), streams, misuses);
   }
   /// Whether these bytes lie in one block that was given away.
   bool owns(unsigned long long at, size_t bytes) {
@@ -87,6 +89,12 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *
     std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return error;
 }
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t bytes, void *) {
+  const int error = state.check(state.owns(to, bytes) && state.owns(from, bytes));
+  if (!error)
+    std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
+  return error;
+}
 int cuMemsetD2D8Async(unsigned long long to, size_t pitch, unsigned char value, size_t width, size_t rows,
                       void *) {
   const int error =
@@ -102,10 +110,11 @@ int cuStreamSynchronize(void *) { return state.check(true); }
 int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **) {
   if (const int error = int(setting("module", 0)))
     return error;
-  ++state.modules;
+  ++state.modules, ++state.loaded;
   *module = const_cast<void *>(code);
   return state.check(std::strstr(static_cast<const char *>(code), ".target sm_80") != nullptr);
 }
+int cuModuleUnload(void *module) { return --state.loaded, state.check(module != nullptr); }
 int cuModuleGetFunction(void **function, void *module, const char *name) {
   *function = std::strstr(static_cast<char *>(module), name);
   return state.check(*function != nullptr);

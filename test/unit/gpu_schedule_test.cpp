@@ -45,10 +45,12 @@ TEST(GpuSchedule, VectorsFallToWhatStridesAndOffsetsAllow) {
   EXPECT_EQ(checkSchedule(slice, settled, Isa::Cuda), "");
 }
 
-TEST(GpuSchedule, EveryLegalPointOfTheTileCompiles) {
-  const Family *family = findFamily("conv_tile");
+namespace {
+
+/// Compiles the family's own point with each parameter changed in turn.
+void compileEveryPoint(const char *name, const char *problem) {
+  const Family *family = findFamily(name);
   ASSERT_TRUE(family);
-  const char *const problem = "conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 read=scaled +relu : f32";
   for (const Parameter &parameter : family->parameters(specOf(problem), Isa::Cuda))
     for (int value : parameter.legal) {
       Schedule schedule = family->choose(specOf(problem), Isa::Cuda);
@@ -57,6 +59,33 @@ TEST(GpuSchedule, EveryLegalPointOfTheTileCompiles) {
       EXPECT_TRUE(std::holds_alternative<KernelArtifact>(outcome)) << schedule.print() << "\n"
                                                                    << std::get<std::string>(outcome);
     }
+}
+
+} // namespace
+
+TEST(GpuSchedule, EveryLegalPointOfTheTilesCompiles) {
+  compileEveryPoint("conv_tile", "conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 read=scaled +relu : f32");
+  compileEveryPoint("wgrad_tile", "conv_wgrad c8 k8 r1x3 s1x1 d1x1 g1 in8 dy8 : f32");
+}
+
+TEST(GpuSchedule, WeightGradientsHaveTilesThatFitTheirChannels) {
+  auto chosen = [](const char *problem) {
+    return std::get<Schedule>(chooseSchedule(specOf(problem), Isa::Cuda));
+  };
+  // The smallest gradients get the most bands, the largest one.
+  EXPECT_EQ(chosen("conv_wgrad c3 k8 r3x3 s1x1 d1x1 g1 in3 dy8 : f32").params.at("parts"), 512);
+  EXPECT_EQ(chosen("conv_wgrad c1024 k1024 r3x3 s1x1 d1x1 g1 in1024 dy1024 : f32").params.at("parts"), 1);
+  // A pixel of 5 channels does not begin at a whole vector.
+  const Schedule odd = chosen("conv_wgrad c5 k8 r3x3 s1x1 d1x1 g1 in5 dy8 : f32");
+  EXPECT_EQ(odd.params.at("load"), 1);
+  EXPECT_EQ(odd.params.at("vector"), 4);
+  // dy lies in a concat from channel 6 on.
+  const char *const part = "conv_wgrad c8 k8 r3x3 s1x1 d1x1 g1 in8 dy8 : f32";
+  EXPECT_EQ(settleSchedule(specOf(part), chosen(part), Isa::Cuda, 6).params.at("vector"), 2);
+  EXPECT_NE(checkSchedule(specOf("channel_sums c8 in8 other0 out8 kind=sum : f32"),
+                          {"threads", {{"vector", 1}, {"block", 128}}}, Isa::Cuda)
+                .find("leave a GPU idle"),
+            std::string::npos);
 }
 
 // OpenCL on a processor would run it; a GPU does not.
