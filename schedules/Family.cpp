@@ -15,11 +15,9 @@ struct IsaRow {
   const char *name;
   int lanes;
 };
-constexpr IsaRow kIsas[] = {{Isa::Avx512, "avx512", 16},
-                            {Isa::Avx2, "avx2", 8},
-                            {Isa::Portable, "portable", 4},
-                            {Isa::OpenCl, "opencl", 1},
-                            {Isa::Cuda, "cuda", 1}};
+constexpr IsaRow kIsas[] = {
+    {Isa::Avx512Bf16, "avx512bf16", 16}, {Isa::Avx512, "avx512", 16}, {Isa::Avx2, "avx2", 8},
+    {Isa::Portable, "portable", 4},      {Isa::OpenCl, "opencl", 1},  {Isa::Cuda, "cuda", 1}};
 
 std::string join(const std::vector<int> &values) {
   std::string text;
@@ -32,6 +30,7 @@ std::string join(const std::vector<int> &values) {
 
 int lanes(Isa isa) { return kIsas[int(isa)].lanes; }
 bool isGpu(Isa isa) { return isa == Isa::OpenCl || isa == Isa::Cuda; }
+bool isAvx512(Isa isa) { return isa == Isa::Avx512Bf16 || isa == Isa::Avx512; }
 std::string name(Isa isa) { return kIsas[int(isa)].name; }
 std::optional<Isa> parseIsa(const std::string &text) {
   for (const IsaRow &row : kIsas)

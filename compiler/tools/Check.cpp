@@ -278,8 +278,10 @@ private:
         CheckRow row = result.layers[index];
         Difference difference = fromInput(tensorOf(output), index);
         row.fromInput = difference.maximum;
+        const double tolerance =
+            options.fromInputTolerance > 0 ? options.fromInputTolerance : options.tolerance;
         row.ok = behindSelection[index] ? difference.mean <= 100 * options.tolerance
-                                        : difference.maximum <= options.tolerance;
+                                        : difference.maximum <= tolerance;
         if (plain)
           result.outputs.push_back(row);
         else

@@ -36,7 +36,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 /// inputs.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const std::vector<int> legal = legalConvVectors(spec, isa);
-  const int registers = isa == Isa::Avx512 ? 28 : 12, most = isa == Isa::Avx512 ? 4 : 2;
+  const int registers = isAvx512(isa) ? 28 : 12, most = isAvx512(isa) ? 4 : 2;
   int cv = 1;
   for (int v : legal)
     if (v <= most)
@@ -48,7 +48,7 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
     cv = 2;
   int px = 1;
   for (int p : {1, 2, 3, 4, 6, 8, 10, 12, 14})
-    if (p * cv <= (cv == 1 ? registers / 2 : cv == 2 && isa == Isa::Avx512 ? 16 : cv == 4 ? 24 : registers))
+    if (p * cv <= (cv == 1 ? registers / 2 : cv == 2 && isAvx512(isa) ? 16 : cv == 4 ? 24 : registers))
       px = p;
   return {"direct", {{"cv", cv}, {"px", px}, {"rows", 4}}};
 }
