@@ -14,6 +14,8 @@ namespace segc::schedules {
 namespace {
 
 bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
+/// Products with factors are f32.
+bool usesDots(const KernelSpec &spec, Isa isa) { return hasDots(spec, isa) && !isScaled(spec); }
 
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
@@ -43,7 +45,8 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
       cv = v;
   // Panels that fill the L2 cache are streamed slower than 4 x 6 sums need them: halve them, and more pixels
   // share each vector (1024 channels 3x3: 42 % of peak with 4 x 6, 78 % with 2 x 8).
-  const double panelBytes = 4.0 * cv * lanes(isa) * spec.get("c") * spec.get("r") * spec.get("r", 1);
+  const double panelBytes =
+      (usesDots(spec, isa) ? 2.0 : 4.0) * cv * lanes(isa) * spec.get("c") * spec.get("r") * spec.get("r", 1);
   if (cv == 4 && panelBytes > 400e3)
     cv = 2;
   int px = 1;
@@ -54,14 +57,15 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  return convPacking(spec, schedule.params.at("cv"), isa);
+  return convPacking(spec, schedule.params.at("cv"), isa, usesDots(spec, isa));
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int k = spec.get("k"), px = schedule.params.at("px"), rows = schedule.params.at("rows");
   Var c("c"), x("x"), y("y"), n("n"), xi("xi"), yi("yi"), yb("yb"), co("co"), ci("ci"), cl("cl"),
       task("task");
-  const ImageParam in = activation("x", spec.get("c"), spec.get("in"));
+  const bool dots = usesDots(spec, isa);
+  const ImageParam in = activation("x", spec.get("c"), spec.get("in"), dots ? BFloat(16) : Float(32));
   const Epilogues epilogues(spec, k);
   std::vector<ImageParam> factors;
   Func scaled("scaled");
@@ -72,8 +76,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     scaled(c, x, y, n) = in(c, x, y, n) * factors[0](c, 0, 0, n);
     source = scaled;
   }
-  ConvTile tile(spec, schedule.params.at("cv"), isa, source,
-                [&](const Expr &c) { return epilogues.initial(c); });
+  ConvTile tile(
+      spec, schedule.params.at("cv"), isa, source, [&](const Expr &c) { return epilogues.initial(c); }, dots);
   const int vector = tile.vector, panel = tile.panel;
   const bool masked = k % panel != 0; // only without groups
   Func out("y");

@@ -4,6 +4,7 @@
 /// All extents come with the buffers, so that one kernel serves every convolution of the same panel. Runs
 /// once per model.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/WinogradTransforms.h"
@@ -51,8 +52,8 @@ std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
 
 /// A result whose own extents its values depend on: the buffer exists only once the Func has a definition, so
 /// the values follow as an update (the undefined first stage leaves no code).
-OutputImageParam declareResult(Func &out, const std::vector<Var> &coordinates) {
-  out(coordinates) = undef<float>();
+OutputImageParam declareResult(Func &out, const std::vector<Var> &coordinates, Type type = Float(32)) {
+  out(coordinates) = undef(type);
   OutputImageParam buffer = out.output_buffer();
   for (int d = 0; d < out.dimensions(); d++)
     buffer.dim(d).set_min(0);
@@ -66,23 +67,29 @@ KernelBuild finish(Func out, const ImageParam &w, const std::vector<ImageParam> 
   return build;
 }
 
+/// How bf16 weights are stored.
+Expr narrow(const Expr &value) { return reinterpret(BFloat(16), toBfloat(value)); }
+
 /// y(p, ci, rx, ry, q): output channel p of panel q; the panels of one group follow each other, its last one
-/// ends in zeros, which is how panels of any width fit any number of channels.
+/// ends in zeros, which is how panels of any width fit any number of channels. In bf16 pairs of input
+/// channels lie together, as dot products take them: y(2 p + ci % 2, ci / 2, rx, ry, q).
 KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
-  const int panel = spec.get("panel"), groups = spec.get("g");
+  const int groups = spec.get("g"), pair = spec.dtype == "bf16" ? 2 : 1, panel = pair * spec.get("panel");
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), task("task");
   Func out("packed");
-  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q});
+  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q}, pair == 2 ? BFloat(16) : Float(32));
   const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
   const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
-  const Expr group = q / perGroup, inGroup = (q % perGroup) * panel + p, k = group * groupK + inGroup;
+  const Expr group = q / perGroup, inGroup = (q % perGroup) * spec.get("panel") + p / pair,
+             k = group * groupK + inGroup, in = ci * pair + p % pair;
   const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
-  out(p, ci, rx, ry, q) = packed(w, scale, tx, ty, deconv ? inGroup : Expr(ci),
-                                 deconv ? group * (w.dim(3).extent() / groups) + ci : k, k, inGroup < groupK);
+  const Expr value = packed(w, scale, tx, ty, deconv ? inGroup : in,
+                            deconv ? group * (w.dim(3).extent() / groups) + in : k, k, inGroup < groupK);
+  out(p, ci, rx, ry, q) = pair == 2 ? narrow(value) : value;
   out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
   if (panel % lanes(isa) == 0)
     out.update().vectorize(p, lanes(isa));
@@ -159,11 +166,13 @@ Family packConvFamily() {
   family.name = "pack";
   family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
+    if (spec.op == "pack_conv")
+      return "";
+    if (spec.dtype != "f32")
+      return "only the panels of plain convolutions are bf16";
     if (spec.op == "pack_winograd")
       return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
-    return spec.op == "pack_conv" || spec.op == "pack_depthwise"
-               ? ""
-               : "it packs the weights of convolutions only";
+    return spec.op == "pack_depthwise" ? "" : "it packs the weights of convolutions only";
   };
   family.parameters = [](const KernelSpec &, Isa) { return std::vector<Parameter>{}; };
   family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
