@@ -181,7 +181,7 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   options.precision = compile.precision;
   options.recompute = recompute;
   if (!compile.winograd)
-    options.without = {"winograd", "wgrad_winograd"};
+    options.without = {"winograd", "winograd_bf16", "wgrad_winograd"};
   buildPipeline(passes, options);
   if (failed(passes.run(*module)))
     return {};

@@ -67,15 +67,15 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),   winogradFamily(),      directConvFamily(),   headFamily(),
-      separableFamily(),   packConvFamily(),      poolFamily(),         unpoolFamily(),
-      takeFamily(),        upsampleFamily(),      gatherFamily(),       pointwiseFamily(),
-      reduceSumFamily(),   softmaxFamily(),       softmaxGradFamily(),  argmaxFamily(),
-      relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
-      prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
-      channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
-      convTileFamily(),    threadsFamily(),
+      depthwiseFamily(),   winogradBf16Family(), winogradFamily(),      directConvFamily(),
+      headFamily(),        separableFamily(),    packConvFamily(),      poolFamily(),
+      unpoolFamily(),      takeFamily(),         upsampleFamily(),      gatherFamily(),
+      pointwiseFamily(),   reduceSumFamily(),    softmaxFamily(),       softmaxGradFamily(),
+      argmaxFamily(),      relayoutFamily(),     padFamily(),           padTransposeFamily(),
+      convertFamily(),     prepareFamily(),      wgradWinogradFamily(), wgradDirectFamily(),
+      unpackWgradFamily(), channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(),
+      lossSumsFamily(),    finishLossFamily(),   lossGradFamily(),      optimizerFamily(),
+      binMeansFamily(),    convTileFamily(),     threadsFamily(),
   };
   return all;
 }

@@ -62,7 +62,7 @@ defm repeat : Value<"repeat", [RunTool], "N", "runs N times and says how long a 
 defm check_finite : Flag<"check-finite", [RunTool], "with -mode train: stops at the first NaN or infinity that a kernel writes and names its layer">;
 defm profile : Flag<"profile", [RunTool], "prints the time of each step">;
 defm grad : Flag<"grad", [CheckTool], "checks gradients instead of values">;
-defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4, with -grad 1e-3, with -precision bf16 1e-2)">;
+defm tolerance : Value<"tolerance", [CheckTool], "T", "allowed difference relative to each tensor's maximum (default 1e-4, with -grad 1e-3, with -precision bf16 2e-2)">;
 
 // Training.
 defm data : Value<"data", [TrainTool, EvalTool, LookTool], "DIR", "the data set: a folder, or a dataset.json">;

@@ -7,6 +7,7 @@
 #include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/WinogradBf16.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -110,52 +111,56 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   return finish(out, w, scale);
 }
 
-/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + 6 t with s along x: the filters of Winograd's F(4x4,
-/// 3x3), each computed in double precision and rounded once.
+/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes * t with s along x: the filters of Winograd's
+/// F(4x4, 3x3), or of F(2x2, 3x3) in bf16, y(2 p + ci % 2, ci / 2, plane, q); each computed in double
+/// precision.
 KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
-  using namespace winograd;
-  const int panel = spec.get("panel");
+  const bool small = spec.op == "pack_winograd2";
+  const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa),
+            planes = small ? winograd_bf16::kPlanes : winograd::kPlanes;
+  auto transform = [&](const std::vector<Expr> &taps) {
+    return small ? winograd_bf16::filterTransform(taps) : winograd::filterTransform(taps);
+  };
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi");
-  Func taps("taps"), rows("rows"), out("packed");
+  Func taps("taps"), rows("rows"), filters("filters"), out("packed");
   const Expr k = q * panel + p;
   taps(p, rx, ry, ci, q) =
       cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
                           deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, Internal::const_true()));
   rows(p, s, ry, ci, q) =
-      mux(s, filterTransform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
-  const Expr column = plane % kPlanes;
-  out(p, ci, plane, q) =
-      cast<float>(mux(plane / kPlanes, filterTransform({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q),
-                                                        rows(p, column, 2, ci, q)})));
+      mux(s, transform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
+  const Expr column = plane % planes;
+  filters(p, ci, plane, q) = cast<float>(
+      mux(plane / planes,
+          transform({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
+  const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
+  out(p, ci, plane, q) = small ? narrow(value) : value;
   OutputImageParam result = out.output_buffer();
-  result.dim(0).set_bounds(0, panel).set_stride(1);
+  result.dim(0).set_bounds(0, pair * panel).set_stride(1);
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
-  const int vector = lanes(isa);
-  out.bound(plane, 0, kPlanes * kPlanes)
-      .split(p, p, pi, vector)
+  out.bound(plane, 0, planes * planes)
+      .split(p, p, pi, pair * vector)
       .reorder(pi, plane, p, ci, q)
       .vectorize(pi)
       .unroll(plane)
       .fuse(ci, q, task)
       .parallel(task);
-  taps.compute_at(out, p)
-      .store_in(MemoryType::Stack)
-      .bound_extent(p, vector)
-      .vectorize(p, vector)
-      .unroll(rx)
-      .unroll(ry);
-  taps.bound_extent(rx, 3).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
-  rows.compute_at(out, p)
-      .store_in(MemoryType::Stack)
-      .bound_extent(p, vector)
-      .vectorize(p, vector)
-      .unroll(s)
-      .unroll(ry);
-  rows.bound_extent(s, kPlanes).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
+  auto stage = [&](Func f, int extent) {
+    f.compute_at(out, p).store_in(MemoryType::Stack).bound_extent(p, vector).vectorize(p, vector);
+    f.bound_extent(ci, extent).bound_extent(q, 1);
+  };
+  if (small) {
+    stage(filters, pair);
+    filters.bound_extent(plane, planes * planes).unroll(plane);
+  }
+  stage(taps, pair);
+  taps.bound_extent(rx, 3).bound_extent(ry, 3).unroll(rx).unroll(ry);
+  stage(rows, pair);
+  rows.bound_extent(s, planes).bound_extent(ry, 3).unroll(s).unroll(ry);
   return finish(out, w, scale);
 }
 
@@ -168,9 +173,9 @@ Family packConvFamily() {
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
     if (spec.op == "pack_conv")
       return "";
-    if (spec.dtype != "f32")
-      return "only the panels of plain convolutions are bf16";
-    if (spec.op == "pack_winograd")
+    if ((spec.dtype == "bf16") != (spec.op == "pack_winograd2"))
+      return "only panels and the filters of F(2x2, 3x3) are bf16, these always";
+    if (spec.op.rfind("pack_winograd", 0) == 0)
       return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
     return spec.op == "pack_depthwise" ? "" : "it packs the weights of convolutions only";
   };
@@ -178,7 +183,7 @@ Family packConvFamily() {
   family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
   family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
   family.build = [](const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-    if (spec.op == "pack_winograd")
+    if (spec.op.rfind("pack_winograd", 0) == 0)
       return buildWinograd(spec, schedule, isa);
     return spec.op == "pack_conv" ? buildConv(spec, schedule, isa) : buildDepthwise(spec, schedule, isa);
   };
