@@ -111,16 +111,15 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   return finish(out, w, scale);
 }
 
-/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes * t with s along x: the filters of Winograd's
-/// F(4x4, 3x3), or of F(2x2, 3x3) in bf16, y(2 p + ci % 2, ci / 2, plane, q); each computed in double
-/// precision.
+/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes along x * t: the filters of Winograd's F(4x4,
+/// 3x3), or of F(2x4, 3x3) in bf16, y(2 p + ci % 2, ci / 2, plane, q); each computed in double precision.
 KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
-  const bool small = spec.op == "pack_winograd2";
+  const bool small = spec.op == "pack_winograd_bf16";
   const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa),
-            planes = small ? winograd_bf16::kPlanes : winograd::kPlanes;
-  auto transform = [&](const std::vector<Expr> &taps) {
-    return small ? winograd_bf16::filterTransform(taps) : winograd::filterTransform(taps);
-  };
+            columns = small ? winograd_bf16::kPlanesX : winograd::kPlanes,
+            planes = small ? winograd_bf16::kPlanes : winograd::kPlanes * winograd::kPlanes;
+  auto alongX = small ? winograd_bf16::filterTransformX : winograd::filterTransform;
+  auto alongY = small ? winograd_bf16::filterTransformY : winograd::filterTransform;
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
@@ -131,18 +130,18 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
       cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
                           deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, Internal::const_true()));
   rows(p, s, ry, ci, q) =
-      mux(s, transform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
-  const Expr column = plane % planes;
+      mux(s, alongX({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
+  const Expr column = plane % columns;
   filters(p, ci, plane, q) = cast<float>(
-      mux(plane / planes,
-          transform({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
+      mux(plane / columns,
+          alongY({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
   const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
   out(p, ci, plane, q) = small ? narrow(value) : value;
   OutputImageParam result = out.output_buffer();
   result.dim(0).set_bounds(0, pair * panel).set_stride(1);
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
-  out.bound(plane, 0, planes * planes)
+  out.bound(plane, 0, planes)
       .split(p, p, pi, pair * vector)
       .reorder(pi, plane, p, ci, q)
       .vectorize(pi)
@@ -155,12 +154,12 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   };
   if (small) {
     stage(filters, pair);
-    filters.bound_extent(plane, planes * planes).unroll(plane);
+    filters.bound_extent(plane, planes).unroll(plane);
   }
   stage(taps, pair);
   taps.bound_extent(rx, 3).bound_extent(ry, 3).unroll(rx).unroll(ry);
   stage(rows, pair);
-  rows.bound_extent(s, planes).bound_extent(ry, 3).unroll(s).unroll(ry);
+  rows.bound_extent(s, columns).bound_extent(ry, 3).unroll(s).unroll(ry);
   return finish(out, w, scale);
 }
 
@@ -173,8 +172,8 @@ Family packConvFamily() {
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
     if (spec.op == "pack_conv")
       return "";
-    if ((spec.dtype == "bf16") != (spec.op == "pack_winograd2"))
-      return "only panels and the filters of F(2x2, 3x3) are bf16, these always";
+    if ((spec.dtype == "bf16") != (spec.op == "pack_winograd_bf16"))
+      return "only panels and the filters of F(2x4, 3x3) are bf16, these always";
     if (spec.op.rfind("pack_winograd", 0) == 0)
       return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
     return spec.op == "pack_depthwise" ? "" : "it packs the weights of convolutions only";

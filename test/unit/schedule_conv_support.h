@@ -2,7 +2,7 @@
 /// around views.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include "schedules/Build.h"
+#include "schedules/Storage.h"
 #include <random>
 #include <string>
 #include <vector>
