@@ -25,6 +25,8 @@ namespace {
 
 TableTarget tableTarget(schedules::Isa isa) {
   switch (isa) {
+  case schedules::Isa::Avx512Bf16:
+    return {rt::kIsaAvx512Bf16 | rt::kIsaAvx512 | rt::kIsaAvx2Fma};
   case schedules::Isa::Avx512:
     return {rt::kIsaAvx512 | rt::kIsaAvx2Fma};
   case schedules::Isa::Avx2:
@@ -129,7 +131,7 @@ void describeTraining(ModuleOp plan, HeaderInfo &info, uint64_t laneScratch) {
 
 } // namespace
 
-std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error) {
+std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error, StringRef precision) {
   std::vector<schedules::Isa> variants;
   SmallVector<StringRef> names;
   text.split(names, ',');
@@ -139,13 +141,19 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error) {
       isa = std::nullopt;
     if (name == "native") {
       auto features = llvm::sys::getHostCPUFeatures();
-      bool avx512 = features.lookup("avx512f") && features.lookup("avx512bw") &&
-                    features.lookup("avx512dq") && features.lookup("avx512vl") && features.lookup("avx512cd");
-      bool avx2 = features.lookup("avx2") && features.lookup("fma") && features.lookup("f16c");
-      isa = avx512 ? schedules::Isa::Avx512 : avx2 ? schedules::Isa::Avx2 : schedules::Isa::Portable;
+      auto has = [&](std::initializer_list<StringRef> names) {
+        return llvm::all_of(names, [&](StringRef feature) { return features.lookup(feature); });
+      };
+      bool avx512 = has({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"});
+      bool dots = avx512 && has({"avx512bf16", "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni",
+                                 "avx512bitalg", "avx512vpopcntdq", "gfni"});
+      isa = dots && precision == "bf16"    ? schedules::Isa::Avx512Bf16
+            : avx512                       ? schedules::Isa::Avx512
+            : has({"avx2", "fma", "f16c"}) ? schedules::Isa::Avx2
+                                           : schedules::Isa::Portable;
     }
     if (!isa) {
-      error = ("-mcpu '" + name + "' is unknown; there are native, avx512, avx2, portable").str();
+      error = ("-mcpu '" + name + "' is unknown; there are native, avx512bf16, avx512, avx2, portable").str();
       return {};
     }
     if (!llvm::is_contained(variants, *isa))
@@ -166,9 +174,10 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   options.isa = schedules::name(isa);
   options.stopAfter = stage;
   options.training = isTraining(graph);
+  options.precision = compile.precision;
   options.recompute = recompute;
   if (!compile.winograd)
-    options.without = {"winograd", "wgrad_winograd"};
+    options.without = {"winograd", "winograd_bf16", "wgrad_winograd"};
   buildPipeline(passes, options);
   if (failed(passes.run(*module)))
     return {};

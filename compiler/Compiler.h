@@ -16,10 +16,11 @@ enum class Stage;
 struct CompileOptions {
   std::vector<schedules::Isa> variants; ///< best first; at least one
   bool winograd = true;
-  std::string cacheDirectory; ///< empty: none
-  std::string executable;     ///< of segc, for its kernel workers
-  unsigned workers = 0;       ///< 0: one a core
-  uint64_t memoryLimit = 0;   ///< bytes of arena; 0: none
+  std::string precision = "f32"; ///< of activations in memory, of inference: f32 or bf16
+  std::string cacheDirectory;    ///< empty: none
+  std::string executable;        ///< of segc, for its kernel workers
+  unsigned workers = 0;          ///< 0: one a core
+  uint64_t memoryLimit = 0;      ///< bytes of arena; 0: none
   bool verbose = false;
 };
 
@@ -49,7 +50,9 @@ mlir::FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const Co
 /// The text of <name>.h for `plans` of the graphs whose kernels take `laneScratch` bytes a thread.
 std::string headerText(Graphs graphs, Graphs plans, const CompileOptions &options, uint64_t laneScratch);
 
-/// The variants that -mcpu names ("native", "avx512,avx2"); empty with `error` set if one is unknown.
-std::vector<schedules::Isa> parseVariants(llvm::StringRef text, std::string &error);
+/// The variants that -mcpu names ("native", "avx512,avx2"); empty with `error` set if one is unknown. Native
+/// is the best that this processor runs, with dot products of bf16 if the precision is that.
+std::vector<schedules::Isa> parseVariants(llvm::StringRef text, std::string &error,
+                                          llvm::StringRef precision = "f32");
 
 } // namespace segc

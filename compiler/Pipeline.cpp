@@ -35,11 +35,14 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
       createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
-  if (!onGpu && !llvm::is_contained(options.without, "winograd"))
+  // Dot products have a kernel of their own, which makes no maxima.
+  if (!onGpu && options.precision == "f32" && !llvm::is_contained(options.without, "winograd"))
     passes.addNestedPass<func::FuncOp>(createFusePools()); // 2x2 maxima in the kernels of convolutions
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;
+  if (options.precision != "f32")
+    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   passes.addNestedPass<func::FuncOp>(
       createScheduleGroups(scheduling)); // every group has a schedule, weights are packed
   passes.addPass(createCSEPass());       // each tensor is packed once
@@ -61,22 +64,24 @@ void registerDialects(DialectRegistry &registry) {
 
 namespace {
 struct WholeOptions : PassPipelineOptions<WholeOptions> {
-  Option<std::string> isa{*this, "isa", llvm::cl::desc("avx512, avx2 or portable"), llvm::cl::init("avx512")};
+  Option<std::string> isa{*this, "isa", llvm::cl::desc("avx512bf16, avx512, avx2 or portable"),
+                          llvm::cl::init("avx512")};
+  Option<std::string> precision{*this, "precision", llvm::cl::desc("f32 or bf16"), llvm::cl::init("f32")};
   Option<unsigned> recompute{*this, "recompute", llvm::cl::desc("convolutions computed again"),
                              llvm::cl::init(0)};
 };
 } // namespace
 
 void registerPipelines() {
-  PassPipelineRegistration<WholeOptions>("segc-infer",
-                                         "Everything from the graph to the plan of an inference library",
-                                         [](OpPassManager &passes, const WholeOptions &options) {
-                                           buildPipeline(passes, {options.isa, {}, Stage::Plan});
-                                         });
+  PassPipelineRegistration<WholeOptions>(
+      "segc-infer", "Everything from the graph to the plan of an inference library",
+      [](OpPassManager &passes, const WholeOptions &options) {
+        buildPipeline(passes, {options.isa, {}, options.precision, Stage::Plan});
+      });
   PassPipelineRegistration<WholeOptions>(
       "segc-train", "Everything from the graph with its losses to the plan of a training step",
       [](OpPassManager &passes, const WholeOptions &options) {
-        buildPipeline(passes, {options.isa, {}, Stage::Plan, true, options.recompute});
+        buildPipeline(passes, {options.isa, {}, "f32", Stage::Plan, true, options.recompute});
       });
 }
 

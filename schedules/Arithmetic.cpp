@@ -59,4 +59,19 @@ Expr orderKey(const Expr &v) {
 Expr fromKey(const Expr &key) { return reinterpret<float>(key ^ ((key >> 31) & kMagnitude)); }
 Expr isFinite(const Expr &key) { return key < kInfinity && key > kLowest; }
 
+Expr fromBfloat(const Expr &bits) {
+  const int lanes = bits.type().lanes();
+  return reinterpret(Float(32, lanes), cast(UInt(32, lanes), bits) << 16);
+}
+
+/// Half a unit of the last kept bit, minus one if that is even, carries into the kept half.
+Expr toBfloat(const Expr &v) {
+  const int lanes = v.type().lanes();
+  const Expr all = reinterpret(UInt(32, lanes), v);
+  const Expr rounded = (all + 0x7fff + ((all >> 16) & 1)) >> 16;
+  const Expr isNan =
+      (all & Internal::make_const(all.type(), 0x7fffffff)) > Internal::make_const(all.type(), 0x7f800000);
+  return cast(UInt(16, lanes), select(isNan, (all >> 16) | 0x40, rounded));
+}
+
 } // namespace segc::schedules

@@ -33,4 +33,9 @@ Halide::Expr fromKey(const Halide::Expr &key);
 /// Whether the key is that of a finite number.
 Halide::Expr isFinite(const Halide::Expr &key);
 
+/// bf16, the upper half of an f32's bits, in 16-bit integers (any number of lanes): exact widening, and
+/// rounding to the nearest, ties to even, NaN kept and quiet. `v` occurs several times.
+Halide::Expr fromBfloat(const Halide::Expr &bits);
+Halide::Expr toBfloat(const Halide::Expr &v);
+
 } // namespace segc::schedules

@@ -10,9 +10,11 @@ namespace segc::schedules {
 Target targetOf(Isa isa) {
   Target target(Target::Linux, Target::X86, 64,
                 {Target::NoAsserts, Target::NoBoundsQuery, Target::NoRuntime, Target::UserContext});
-  if (isa == Isa::Avx512)
+  if (isAvx512(isa))
     target.set_features(
         {Target::AVX512_Skylake, Target::AVX2, Target::AVX, Target::FMA, Target::F16C, Target::SSE41});
+  if (isa == Isa::Avx512Bf16)
+    target.set_features({Target::AVX512_Cannonlake, Target::AVX512_Zen4});
   if (isa == Isa::Avx2)
     target.set_features({Target::AVX2, Target::AVX, Target::FMA, Target::F16C, Target::SSE41});
   if (isa == Isa::OpenCl)

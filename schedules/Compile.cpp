@@ -1,7 +1,7 @@
 /// \file Lowers and compiles one kernel, checks what Halide made of it, and isolates that in a child process.
 // SPDX-License-Identifier: MIT
 #include "schedules/Compile.h"
-#include "schedules/Build.h"
+#include "schedules/Storage.h"
 #include "schedules/gpu/Launches.h"
 #include <algorithm>
 #include <cerrno>
@@ -78,7 +78,7 @@ std::string readFile(const std::string &path) {
 KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Schedule &schedule,
                        bool readable) {
   StrictHalide strict;
-  KernelBuild build = findFamily(schedule.family)->build(spec, schedule, job.isa);
+  KernelBuild build = buildKernel(spec, schedule, job.isa);
   std::vector<Argument> arguments(build.inputs.begin(), build.inputs.end());
   const Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
                                                          LinkageType::ExternalPlusArgv);

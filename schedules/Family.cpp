@@ -15,11 +15,9 @@ struct IsaRow {
   const char *name;
   int lanes;
 };
-constexpr IsaRow kIsas[] = {{Isa::Avx512, "avx512", 16},
-                            {Isa::Avx2, "avx2", 8},
-                            {Isa::Portable, "portable", 4},
-                            {Isa::OpenCl, "opencl", 1},
-                            {Isa::Cuda, "cuda", 1}};
+constexpr IsaRow kIsas[] = {
+    {Isa::Avx512Bf16, "avx512bf16", 16}, {Isa::Avx512, "avx512", 16}, {Isa::Avx2, "avx2", 8},
+    {Isa::Portable, "portable", 4},      {Isa::OpenCl, "opencl", 1},  {Isa::Cuda, "cuda", 1}};
 
 std::string join(const std::vector<int> &values) {
   std::string text;
@@ -32,6 +30,7 @@ std::string join(const std::vector<int> &values) {
 
 int lanes(Isa isa) { return kIsas[int(isa)].lanes; }
 bool isGpu(Isa isa) { return isa == Isa::OpenCl || isa == Isa::Cuda; }
+bool isAvx512(Isa isa) { return isa == Isa::Avx512Bf16 || isa == Isa::Avx512; }
 std::string name(Isa isa) { return kIsas[int(isa)].name; }
 std::optional<Isa> parseIsa(const std::string &text) {
   for (const IsaRow &row : kIsas)
@@ -68,16 +67,16 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),   winogradFamily(),      directConvFamily(),   headFamily(),
-      separableFamily(),   packConvFamily(),      poolFamily(),         unpoolFamily(),
-      takeFamily(),        upsampleFamily(),      gatherFamily(),       pointwiseFamily(),
-      reduceSumFamily(),   softmaxFamily(),       softmaxGradFamily(),  argmaxFamily(),
-      relayoutFamily(),    padFamily(),           padTransposeFamily(), convertFamily(),
-      prepareFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
-      channelSumsFamily(), finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),  lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
-      axisSumsFamily(),    convTileFamily(),      wgradTileFamily(),    unpackTileFamily(),
-      sharesFamily(),      finishSharesFamily(),  threadsFamily(),
+      depthwiseFamily(),   winogradBf16Family(), winogradFamily(),      directConvFamily(),
+      headFamily(),        separableFamily(),    packConvFamily(),      poolFamily(),
+      unpoolFamily(),      takeFamily(),         upsampleFamily(),      gatherFamily(),
+      pointwiseFamily(),   reduceSumFamily(),    softmaxFamily(),       softmaxGradFamily(),
+      argmaxFamily(),      relayoutFamily(),     padFamily(),           padTransposeFamily(),
+      convertFamily(),     prepareFamily(),      wgradWinogradFamily(), wgradDirectFamily(),
+      unpackWgradFamily(), channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(),
+      lossSumsFamily(),    finishLossFamily(),   lossGradFamily(),      optimizerFamily(),
+      binMeansFamily(),    axisSumsFamily(),     convTileFamily(),      wgradTileFamily(),
+      unpackTileFamily(),  sharesFamily(),       finishSharesFamily(),  threadsFamily(),
   };
   return all;
 }
@@ -86,6 +85,12 @@ namespace {
 
 /// Whether a family serves this target at all.
 bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); }
+
+/// The family's own reason against a spec, or that its target does not compute in this precision.
+std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
+  return family.onGpu && spec.dtype != "f32" ? "GPUs compute in f32, not " + spec.dtype
+                                             : family.whyNot(spec, isa);
+}
 
 } // namespace
 
@@ -102,7 +107,7 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
   for (const Family &family : families()) {
     if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
-    const std::string reason = family.whyNot(spec, isa);
+    const std::string reason = whyNot(family, spec, isa);
     if (reason.empty())
       return family.choose(spec, isa);
     reasons += "\n  " + family.name + ": " + reason;
@@ -146,7 +151,7 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
       known += (known.empty() ? "" : ", ") + f.name;
     return "unknown schedule family '" + schedule.family + "'; there are " + known;
   }
-  const std::string reason = serves(*family, isa) ? family->whyNot(spec, isa)
+  const std::string reason = serves(*family, isa) ? whyNot(*family, spec, isa)
                              : family->onGpu      ? "it is for GPUs"
                                                   : "it is for processors";
   if (!reason.empty())

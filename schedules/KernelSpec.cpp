@@ -110,6 +110,7 @@ const std::vector<Op> &ops() {
       {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"step", 2}}},
       {"pack_depthwise", {{"scale"}, from, {"step", 2}}},
       {"pack_winograd", {{"panel"}, {"scale"}, from, {"step", 2}}},
+      {"pack_winograd_bf16", {{"panel"}, {"scale"}, from, {"step", 2}}},
   };
   return table;
 }
@@ -422,8 +423,8 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
   if (tokens.end() - next < 2)
     return fail("': <dtype>' expected at the end");
   spec.dtype = next[1];
-  if (spec.dtype != "f32")
-    return fail("dtype '" + spec.dtype + "' is not supported (f32)");
+  if (spec.dtype != "f32" && spec.dtype != "bf16")
+    return fail("dtype '" + spec.dtype + "' is not supported (f32, bf16)");
   if (tokens.end() - next > 2)
     return fail("unexpected '" + next[2] + "' after the dtype");
   return spec;

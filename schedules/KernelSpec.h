@@ -35,7 +35,7 @@ struct KernelSpec {
   std::map<std::string, std::vector<int>> fields; ///< "c" -> {64}, "r" -> {3, 3} (height, width)
   std::map<std::string, std::string> words;       ///< "mode" -> "bilinear"
   std::vector<Epilogue> epilogues;
-  std::string dtype = "f32";
+  std::string dtype = "f32"; ///< how activations lie in memory: f32 or bf16
 
   /// The field's value (of a pair: 0 height, 1 width); 0 for a field the spec does not have.
   int get(const std::string &field, int index = 0) const;

@@ -38,6 +38,7 @@ public:
     }
     if (!kernel.anchor)
       return group.emitOpError("computes nothing"), failure();
+    kernel.spec.dtype = precisionOf(group);
     for (unsigned i = 0; i < group->getNumOperands(); ++i)
       if (llvm::none_of(kernel.reads, [&](const GroupRead &read) { return read.operand == i; }))
         kernel.shapes.push_back(i);
@@ -390,6 +391,16 @@ private:
 };
 
 } // namespace
+
+std::string precisionOf(Operation *op) {
+  ModuleOp module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  auto precision = module ? module->getAttrOfType<StringAttr>(kPrecision) : StringAttr();
+  return precision ? precision.str() : "f32";
+}
+
+Type storedType(Operation *op, Type element) {
+  return element.isF32() && precisionOf(op) == "bf16" ? BFloat16Type::get(op->getContext()) : element;
+}
 
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }
 

@@ -26,6 +26,13 @@ struct GroupKernel {
   llvm::SmallVector<unsigned> shapes; ///< operands read for their extents only
 };
 
+/// The module attribute that says how activations lie in memory.
+constexpr llvm::StringLiteral kPrecision = "hourglass.precision";
+/// Its value at the op's module: the dtype of kernels on activations; f32 where there is none.
+std::string precisionOf(mlir::Operation *op);
+/// The element type of an activation's buffer: `element` itself but for f32.
+mlir::Type storedType(mlir::Operation *op, mlir::Type element);
+
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 

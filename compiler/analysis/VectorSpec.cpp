@@ -1,6 +1,7 @@
 /// \file Describes ops on vectors and the words of losses; the table is docs/kernels.md.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/VectorSpec.h"
+#include "compiler/analysis/GroupSpec.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -101,6 +102,7 @@ std::optional<schedules::KernelSpec> describeVectorOp(Operation *op) {
       })
       .Case([](hg::FinishGroupStatsOp finish) -> Spec {
         schedules::KernelSpec spec = onSums(finish, finish.getSums());
+        spec.dtype = precisionOf(finish); // its results have pixels
         spec.fields["groups"] = {static_cast<int>(finish.getGroups())};
         spec.fields["gamma"] = {finish.getGamma() != nullptr};
         spec.fields["beta"] = {finish.getBeta() != nullptr};

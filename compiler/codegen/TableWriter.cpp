@@ -140,7 +140,7 @@ private:
     std::map<int64_t, int64_t> bytes;
     for (plan::ProgramOp program : {prepare, run})
       for (plan::PreparedOp slot : program.getBody().front().getOps<plan::PreparedOp>())
-        bytes[slot.getIndex()] = slot.getView().getType().getTensor().getNumElements() * 4;
+        bytes[slot.getIndex()] = plan::tensorBytes(slot.getView().getType().getTensor());
     for (auto [slot, size] : bytes) {
       prepared.resize(slot + 1);
       prepared[slot] = {preparedBytes, static_cast<uint64_t>(size)};

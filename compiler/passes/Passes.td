@@ -77,6 +77,15 @@ def VerifyPhase : Pass<"verify-phase", "::mlir::ModuleOp"> {
   let options = [Option<"phase", "phase", "std::string", "\"folded\"", "folded, grouped, scheduled or planned">];
 }
 
+def SetPrecision : Pass<"hg-set-precision", "::mlir::ModuleOp"> {
+  let summary = "Says how activations lie in memory: module attribute hourglass.precision.";
+  let description = [{
+    What ops mean does not change: types stay f32. The attribute decides the dtype of kernels (hg-schedule,
+    plan-memory) and the element type of the plan's buffers (plan-memory).
+  }];
+  let options = [Option<"precision", "precision", "std::string", "\"f32\"", "f32 or bf16">];
+}
+
 def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
   let summary = "Chooses family and parameters of every group and packs its weights accordingly.";
   let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">,

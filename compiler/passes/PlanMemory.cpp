@@ -23,7 +23,7 @@ class RunBuilder {
 public:
   RunBuilder(func::FuncOp main, schedules::Isa target)
       : main(main), target(target), placement(main, table), b(main.getContext()), loc(main.getLoc()),
-        vectors(main, b, table) {}
+        vectors(main, b, table), precision(precisionOf(main)) {}
 
   LogicalResult run(ModuleOp module) {
     if (failed(placement.compute()))
@@ -87,9 +87,9 @@ private:
 
   void makeBuffers() {
     for (const BufferInfo &info : placement.buffers) {
-      auto alloc =
-          plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name, info.element,
-                                ids({info.n, info.h, info.w}), info.channels, info.apron, IntegerAttr());
+      auto alloc = plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name,
+                                         storedType(main, info.element), ids({info.n, info.h, info.w}),
+                                         info.channels, info.apron, IntegerAttr());
       buffers.push_back(alloc.getBuffer());
       bordered.push_back(llvm::all_of(info.apron, [](int64_t pixels) { return pixels == 0; }));
     }
@@ -113,7 +113,7 @@ private:
     Window w = window.value_or(Window{shape.dims[2], shape.dims[3], zero[0], zero[1]});
     hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0),
              x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
-    auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, info.element);
+    auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, storedType(main, info.element));
     return plan::ViewOp::create(b, loc, type, buffers[place.buffer], place.channel, info.channels,
                                 ids({shape.dims[0], w.h, w.w}), ids({y0, x0}),
                                 b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded);
@@ -252,8 +252,11 @@ private:
     IRMapping mapping;
     Block &source = group.getBody().front();
     auto addArgument = [&](unsigned operand, Value shown) {
+      // What it means is a matter of the group, how it is stored one of the view.
+      BlockArgument argument = source.getArgument(operand);
       auto type = cast<plan::ViewType>(shown.getType()).getTensor();
-      mapping.map(source.getArgument(operand), body->addArgument(type, group.getLoc()));
+      auto element = cast<RankedTensorType>(argument.getType()).getElementType();
+      mapping.map(argument, body->addArgument(type.clone(element), group.getLoc()));
     };
     for (auto [read, shown] : llvm::zip(kernel.reads, op.getReads()))
       addArgument(read.operand, shown);
@@ -317,7 +320,8 @@ private:
       int64_t c = *table.constantValue(placement.shape(part.value).dims[1]);
       int out = static_cast<int>(placement.buffers[part.to.buffer].channels * part.to.stepX);
       std::string problem = "pointwise c" + std::to_string(c) + " in" +
-                            std::to_string(pixelStride(part.value)) + " out" + std::to_string(out) + " : f32";
+                            std::to_string(pixelStride(part.value)) + " out" + std::to_string(out) + " : " +
+                            precision;
       if (failed(copy(view(part.value), view(part.to, placement.shape(part.value), std::nullopt), problem,
                       "copy into " + hg::layerName(op.getLoc()))))
         return failure();
@@ -355,7 +359,7 @@ private:
       border(placement.place(argument));
       int64_t c = *table.constantValue(shape.dims[1]);
       std::string problem = "import c" + std::to_string(c) + " out" + std::to_string(pixelStride(argument)) +
-                            " from=" + dtypeName(element) + " : f32";
+                            " from=" + dtypeName(element) + " : " + precision;
       if (failed(copy(input, view(argument), problem,
                       "import " + (name ? name.getValue() : StringRef("input")))))
         return failure();
@@ -384,8 +388,8 @@ private:
       if (!placement.hasPlace(value))
         continue; // written by its kernel, or no tensor of the caller's
       int64_t c = *table.constantValue(placement.shape(value).dims[1]);
-      std::string problem =
-          "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) + " to=f32 : f32";
+      std::string problem = "export c" + std::to_string(c) + " in" + std::to_string(pixelStride(value)) +
+                            " to=f32 : " + precision;
       auto name = main.getResultAttrOfType<StringAttr>(index, "hourglass.name");
       if (failed(copy(view(value), outputView(index), problem,
                       "export " + (name ? name.getValue() : StringRef("output")))))
@@ -413,6 +417,7 @@ private:
   OpBuilder b;
   Location loc;
   RunVectors vectors;
+  const std::string precision;
   hg::Size zero[2];
   SmallVector<Value> buffers;
   SmallVector<bool> bordered;

@@ -1,6 +1,7 @@
 /// \file Walks a plan and writes it down.
 // SPDX-License-Identifier: MIT
 #include "compiler/report/Report.h"
+#include "compiler/analysis/GroupSpec.h"
 #include "dialects/plan/Plan.h"
 #include "runtime/core/Planner.h"
 #include "schedules/Family.h"
@@ -110,7 +111,7 @@ public:
                                     view.getStep()[0] != 1 || view.getStep()[1] != 1);
         count += isPart;
         if (isPart && type.hasStaticShape())
-          bytes += type.getNumElements() * plan::elementBytes(type.getElementType());
+          bytes += plan::tensorBytes(type);
       }
     return count;
   }
@@ -119,7 +120,7 @@ public:
     std::map<int64_t, int64_t> slots;
     for (plan::ProgramOp of : module.getOps<plan::ProgramOp>())
       for (plan::PreparedOp slot : of.getBody().front().getOps<plan::PreparedOp>())
-        slots[slot.getIndex()] = slot.getView().getType().getTensor().getNumElements() * 4;
+        slots[slot.getIndex()] = plan::tensorBytes(slot.getView().getType().getTensor());
     int64_t sum = 0;
     for (auto [index, bytes] : slots)
       sum += (bytes + 63) / 64 * 64;
@@ -141,7 +142,7 @@ private:
   Json describe(Value value, int64_t &bytes) {
     RankedTensorType type = cast<plan::ViewType>(value.getType()).getTensor();
     if (type.hasStaticShape())
-      bytes += type.getNumElements() * plan::elementBytes(type.getElementType());
+      bytes += plan::tensorBytes(type);
     Json row;
     Operation *op = value.getDefiningOp();
     if (auto view = dyn_cast<plan::ViewOp>(op)) {
@@ -219,6 +220,7 @@ static Json describePlan(ModuleOp planned) {
 std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summary, ModuleOp training) {
   Json root = describePlan(planned);
   root["name"] = name.str();
+  root["precision"] = precisionOf(planned);
   root["parameters"] = summary.parameters;
   root["macs"] = summary.macs;
   root["layers"] = Json::array();

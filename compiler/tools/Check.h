@@ -11,6 +11,7 @@ namespace segc {
 
 struct CheckOptions {
   double tolerance = 1e-4;              ///< for the library: max |y - r| <= tolerance * max |r|
+  double fromInputTolerance = 0;        ///< for its outputs from the input on; 0: the same
   double stageTolerance = 1e-6;         ///< for the interpreter on later stages; both compute in double
   std::vector<int> threads = {1, 2, 3}; ///< numbers of threads whose results must agree bit for bit
   uint64_t seed = 0;                    ///< of the inputs and of what is added to constant weights

@@ -43,6 +43,23 @@ static std::string zooFolder() {
   return llvm::sys::fs::is_directory(folder) ? folder.str().str() : "";
 }
 
+/// How activations lie in memory; empty or what is wrong with the flags.
+static std::string readPrecision(const ToolOptions &options, CompileOptions &compile) {
+  std::string precision = options.value(options::OPT_precision_eq, "f32");
+  compile.precision = precision;
+  if (precision == "f32")
+    return "";
+  if (precision == "f16" || precision == "i8")
+    return "-precision " + precision + " is not supported; there are f32 and bf16";
+  if (precision != "bf16")
+    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16"});
+  std::string mode = options.value(options::OPT_mode_eq, "infer");
+  if (mode == "train" || mode == "both" || options.has(options::OPT_grad))
+    return "-precision bf16 is for inference: training runs in f32";
+  std::string target = options.value(options::OPT_target_eq, "cpu");
+  return target == "cpu" ? "" : "-precision bf16 is for processors: -target " + target + " runs in f32";
+}
+
 /// What kernels are compiled for; empty or what is wrong with the flags.
 static std::string readTarget(const ToolOptions &options, CompileOptions &compile) {
   std::string target = options.value(options::OPT_target_eq, "cpu");
@@ -55,7 +72,7 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
                                                     : "-device goes with -target cuda or opencl");
   if (!gpu) {
     std::string error;
-    compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error);
+    compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error, compile.precision);
     return error;
   }
   if (options.has(options::OPT_mcpu_eq))
@@ -82,7 +99,10 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
 
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   CompileOptions compile;
-  if (std::string wrong = readTarget(options, compile); !wrong.empty()) {
+  std::string wrong = readPrecision(options, compile);
+  if (wrong.empty())
+    wrong = readTarget(options, compile);
+  if (!wrong.empty()) {
     fail(wrong);
     return std::nullopt;
   }

@@ -14,6 +14,11 @@ using namespace segc;
 
 namespace {
 
+/// One layer in bf16: a weight, each operand's product with it and the result are off by up to 2^-9 of
+/// themselves, a Winograd product by a few times that. A whole network adds up some of it: five times as much.
+constexpr const char *kBf16Tolerance = "2e-2";
+constexpr double kBf16FromInput = 5;
+
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
 constexpr int64_t kAffordable = 2'000'000'000;
 
@@ -99,10 +104,13 @@ int main(int argc, char **argv) {
   if (options->has(options::OPT_grad))
     return checkGradients(*options, *input, weights);
   CheckOptions check;
-  std::string tolerance = options->value(options::OPT_tolerance_eq, "1e-4");
+  bool narrow = input->compile.precision != "f32";
+  std::string tolerance = options->value(options::OPT_tolerance_eq, narrow ? kBf16Tolerance : "1e-4");
   if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
       !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
+  if (narrow)
+    check.fromInputTolerance = kBf16FromInput * check.tolerance;
   auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
   if (!threads)
     return 1;

@@ -84,13 +84,19 @@ LogicalResult PhaseWeightOp::inferShapes(SizeTable &table, ArrayRef<Shape> opera
 
 LogicalResult PackOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                   SmallVectorImpl<Shape> &results) {
-  results.push_back(constantShape(table, getExtents(), operands[0].element));
+  Type element = operands[0].element;
+  if (getProblem().ends_with(" : bf16"))
+    element = BFloat16Type::get(getContext());
+  results.push_back(constantShape(table, getExtents(), element));
   return success();
 }
 
 LogicalResult UnpackOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                     SmallVectorImpl<Shape> &results) {
-  results.push_back(constantShape(table, getExtents(), operands[0].element));
+  Type element = operands[0].element;
+  if (element.isBF16()) // weights mean f32, however they are packed
+    element = Float32Type::get(getContext());
+  results.push_back(constantShape(table, getExtents(), element));
   return success();
 }
 

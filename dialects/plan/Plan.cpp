@@ -131,6 +131,10 @@ hg::SizeTable sizeTable(ProgramOp program) {
 
 int64_t elementBytes(Type type) { return (type.getIntOrFloatBitWidth() + 7) / 8; }
 
+int64_t tensorBytes(RankedTensorType type) {
+  return type.getNumElements() * elementBytes(type.getElementType());
+}
+
 int64_t bufferBytes(AllocOp alloc, ArrayRef<int64_t> sizes) {
   auto extents = alloc.getExtents(), apron = alloc.getApron();
   int64_t n = sizes[extents[0]], h = sizes[extents[1]], w = sizes[extents[2]];
@@ -283,7 +287,7 @@ LogicalResult ProgramOp::verifyRegions() {
     } else if (auto dense = dyn_cast<DenseOp>(op)) {
       auto alloc = dense.getBuffer().getDefiningOp<AllocOp>();
       RankedTensorType type = dense.getView().getType().getTensor();
-      if (bufferBytes(alloc, sizes) < type.getNumElements() * elementBytes(type.getElementType()))
+      if (bufferBytes(alloc, sizes) < tensorBytes(type))
         return dense.emitOpError("shows ") << type << ", more than its buffer holds";
     }
   }

@@ -44,5 +44,7 @@ int64_t bufferBytes(AllocOp alloc, llvm::ArrayRef<int64_t> sizes);
 llvm::ArrayRef<llvm::StringRef> flatBuffers();
 /// Bytes of one element.
 int64_t elementBytes(mlir::Type type);
+/// Of a dense tensor of known extents.
+int64_t tensorBytes(mlir::RankedTensorType type);
 
 } // namespace segc::plan

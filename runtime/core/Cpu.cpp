@@ -37,7 +37,10 @@ uint32_t detect() {
   if (!all(b, avx512) || !all(uint32_t(xcr0()), 0xe6))
     return isa;
   isa |= kIsaAvx512;
-  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && all(a, 1u << 5 /* AVX512_BF16 */))
+  // Kernels with dot products are compiled for Zen 4: VBMI, VBMI2, GFNI, VNNI, BITALG, VPOPCNTDQ; IFMA.
+  const uint32_t zen4 = 1u << 1 | 1u << 6 | 1u << 8 | 1u << 11 | 1u << 12 | 1u << 14;
+  if (all(b, 1u << 21) && all(c, zen4) && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+      all(a, 1u << 5 /* AVX512_BF16 */))
     isa |= kIsaAvx512Bf16;
   return isa;
 }
@@ -52,13 +55,17 @@ uint32_t isaLimit(const char *value) {
     return kIsaBaseline;
   if (value && strcmp(value, "avx2") == 0)
     return kIsaAvx2Fma;
+  if (value && strcmp(value, "avx512") == 0)
+    return kIsaAvx2Fma | kIsaAvx512;
   return ~0u;
 }
 
 uint32_t availableIsa() { return detect() & isaLimit(getenv("SEGC_ISA")); }
 
 const char *isaName(uint32_t isa) {
-  if (isa & (kIsaAvx512 | kIsaAvx512Bf16))
+  if (isa & kIsaAvx512Bf16)
+    return "avx512bf16";
+  if (isa & kIsaAvx512)
     return "avx512";
   return isa & kIsaAvx2Fma ? "avx2" : "portable";
 }

@@ -35,14 +35,19 @@ std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa) {
   return legal;
 }
 
-Packing convPacking(const KernelSpec &spec, int cv, Isa isa) {
-  const int panel = cv * convLanes(spec, isa), groups = spec.get("g");
+bool hasDots(const KernelSpec &spec, Isa isa) {
+  return isa == Isa::Avx512Bf16 && spec.dtype == "bf16" && spec.get("c") / spec.get("g") % 2 == 0;
+}
+
+Packing convPacking(const KernelSpec &spec, int cv, Isa isa, bool dots) {
+  const int panel = cv * convLanes(spec, isa), groups = spec.get("g"), pair = dots ? 2 : 1;
   KernelSpec pack;
   pack.op = "pack_conv";
   pack.fields = {{"panel", {panel}}, {"g", {groups}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
+  pack.dtype = dots ? "bf16" : "f32";
   return {pack.print(),
-          {panel, spec.get("c") / groups, spec.get("r", 1), spec.get("r"),
+          {pair * panel, spec.get("c") / groups / pair, spec.get("r", 1), spec.get("r"),
            groups * ceilDiv(groupChannels(spec), panel)}};
 }
 
@@ -53,16 +58,20 @@ std::string whyNoGroups(const KernelSpec &spec) {
 }
 
 ConvTile::ConvTile(const KernelSpec &spec, int cv, Isa isa, const Source &source,
-                   const std::function<Expr(const Expr &)> &initial)
-    : vector(convLanes(spec, isa)), panel(cv * vector),
-      w(denseParam("w", convPacking(spec, cv, isa).extents)),
+                   const std::function<Expr(const Expr &)> &initial, bool dots)
+    : vector(convLanes(spec, isa)), panel(cv * vector), dots(dots),
+      w(denseParam("w", convPacking(spec, cv, isa, dots).extents, dots ? BFloat(16) : Float(32))),
       r(0, spec.get("c") / spec.get("g"), 0, spec.get("r", 1), 0, spec.get("r"), "r") {
   const int groups = spec.get("g"), panelsPerGroup = ceilDiv(groupChannels(spec), panel);
   const Expr firstC = groups == 1 ? Expr(0) : c / panel / panelsPerGroup * (spec.get("c") / groups);
   sum(c, x, y, n) = initial(c);
-  sum(c, x, y, n) += w(c % panel, r.x, r.y, r.z, c / panel) *
-                     source(firstC + r.x, x * spec.get("s", 1) + r.y * spec.get("d", 1),
+  const Expr value = source(firstC + r.x, x * spec.get("s", 1) + r.y * spec.get("d", 1),
                             y * spec.get("s") + r.z * spec.get("d"), n);
+  if (dots)
+    sum(c, x, y, n) +=
+        cast<float>(w(2 * (c % panel) + r.x % 2, r.x / 2, r.y, r.z, c / panel)) * cast<float>(value);
+  else
+    sum(c, x, y, n) += w(c % panel, r.x, r.y, r.z, c / panel) * value;
 }
 
 void ConvTile::schedule(const LoopLevel &level) {
@@ -72,7 +81,19 @@ void ConvTile::schedule(const LoopLevel &level) {
       .vectorize(c, vector)
       .unroll(c)
       .unroll(x);
-  sum.update().reorder(c, x, y, n, r.x, r.y, r.z).vectorize(c, vector).unroll(c).unroll(x);
+  if (!dots) {
+    sum.update().reorder(c, x, y, n, r.x, r.y, r.z).vectorize(c, vector).unroll(c).unroll(x);
+    return;
+  }
+  const RVar pairs("pairs"), pair("pair");
+  sum.update()
+      .split(r.x, pairs, pair, 2)
+      .reorder(pair, c, x, y, n, pairs, r.y, r.z)
+      .vectorize(c, vector)
+      .unroll(c)
+      .unroll(x)
+      .atomic()
+      .vectorize(pair);
 }
 
 } // namespace segc::schedules

@@ -2,7 +2,8 @@
 /// filter.
 ///
 /// Sums start with the bias; per step one broadcast input value is multiplied by `cv` weight vectors for each
-/// pixel of the tile. Weights are panels of cv vectors of output channels.
+/// pixel of the tile. Weights are panels of cv vectors of output channels. Where there are dot products of
+/// bf16, a step takes a pair of input channels.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Epilogue.h"
@@ -20,21 +21,26 @@ int convLanes(const KernelSpec &spec, Isa isa);
 /// Channel vectors a register tile may have: panels must not straddle groups, and what they read of
 /// per-channel vectors must exist.
 std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa);
-/// Panels of `cv` vectors.
-Packing convPacking(const KernelSpec &spec, int cv, Isa isa);
+/// Are operands bf16 in memory and their dot products one instruction? Pairs of input channels must not
+/// straddle groups.
+bool hasDots(const KernelSpec &spec, Isa isa);
+/// Panels of `cv` vectors; for `dots` of pairs of input channels in bf16.
+Packing convPacking(const KernelSpec &spec, int cv, Isa isa, bool dots = false);
 /// "" if the groups divide the channels.
 std::string whyNoGroups(const KernelSpec &spec);
 
 class ConvTile {
 public:
-  /// `spec` is a convolution's; its operand is read through `source`, its sums start with initial(c).
+  /// `spec` is a convolution's; its operand is read through `source`, its sums start with initial(c). With
+  /// `dots` the source is bf16 and two products are added at a time, in f32.
   ConvTile(const KernelSpec &spec, int cv, Isa isa, const Source &source,
-           const std::function<Halide::Expr(const Halide::Expr &c)> &initial);
+           const std::function<Halide::Expr(const Halide::Expr &c)> &initial, bool dots = false);
 
   /// The tile lies in registers beside `level`, for one panel and the pixels that are read there.
   void schedule(const Halide::LoopLevel &level);
 
   const int vector, panel;
+  const bool dots;
   const Halide::ImageParam w;
   Halide::Func sum{"sum"}; ///< (c, x, y, n)
 

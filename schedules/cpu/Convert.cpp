@@ -3,6 +3,7 @@
 /// Floats become integers by rounding to the nearest (ties to even) and saturating, NaN becomes 0; bf16 and
 /// f16 are rounded the same way and keep NaN.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
 #include <map>
@@ -46,12 +47,6 @@ Expr toHalf(const Expr &v) {
   return cast<uint16_t>(result | ((all >> 16) & 0x8000));
 }
 
-Expr toBfloat(const Expr &v) {
-  const Expr all = asBits(v);
-  const Expr rounded = (all + 0x7fff + ((all >> 16) & 1)) >> 16;
-  return cast<uint16_t>(select(is_nan(v), (all >> 16) | 0x40, rounded));
-}
-
 /// The nearest whole number, ties to even: next to 2^23 floats have no fraction, so the additions round.
 Expr roundEven(const Expr &v) {
   const Expr shift = 8388608.f;
@@ -62,7 +57,7 @@ Expr roundEven(const Expr &v) {
 
 Expr toFloat(const Expr &v, const std::string &dtype) {
   if (dtype == "bf16")
-    return asFloat(cast<uint32_t>(v) << 16);
+    return fromBfloat(v);
   return dtype == "f16" ? fromHalf(v) : cast<float>(v);
 }
 

@@ -32,8 +32,8 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 }
 
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int cv = 2 * depthwiseLanes(spec, isa) <= spec.get("c") && isa == Isa::Avx512 ? 2 : 1;
-  return {"depthwise", {{"cv", cv}, {"px", isa == Isa::Avx512 ? 8 / cv : 4}, {"rows", 2}}};
+  const int cv = 2 * depthwiseLanes(spec, isa) <= spec.get("c") && isAvx512(isa) ? 2 : 1;
+  return {"depthwise", {{"cv", cv}, {"px", isAvx512(isa) ? 8 / cv : 4}, {"rows", 2}}};
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &, Isa) { return depthwisePacking(spec); }

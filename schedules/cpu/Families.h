@@ -13,6 +13,7 @@ std::string whyNotScaled(const KernelSpec &spec);
 // Convolutions.
 Family depthwiseFamily();
 Family winogradFamily();
+Family winogradBf16Family();
 Family directConvFamily();
 Family headFamily();
 Family separableFamily();

@@ -46,7 +46,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 Schedule choose(const KernelSpec &spec, Isa isa) {
   if (spec.op == "upsample")
     return {"head", {{"rows", 2}}};
-  const int k = spec.get("k"), registers = isa == Isa::Avx512 ? 24 : 12;
+  const int k = spec.get("k"), registers = isAvx512(isa) ? 24 : 12;
   auto computed = [&](int cv) { return ceilDiv(k, cv * lanes(isa)) * cv; };
   int cv = 1;
   for (int v : legalConvVectors(spec, isa))

@@ -4,8 +4,10 @@
 /// All extents come with the buffers, so that one kernel serves every convolution of the same panel. Runs
 /// once per model.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/WinogradBf16.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -51,8 +53,8 @@ std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
 
 /// A result whose own extents its values depend on: the buffer exists only once the Func has a definition, so
 /// the values follow as an update (the undefined first stage leaves no code).
-OutputImageParam declareResult(Func &out, const std::vector<Var> &coordinates) {
-  out(coordinates) = undef<float>();
+OutputImageParam declareResult(Func &out, const std::vector<Var> &coordinates, Type type = Float(32)) {
+  out(coordinates) = undef(type);
   OutputImageParam buffer = out.output_buffer();
   for (int d = 0; d < out.dimensions(); d++)
     buffer.dim(d).set_min(0);
@@ -66,23 +68,29 @@ KernelBuild finish(Func out, const ImageParam &w, const std::vector<ImageParam> 
   return build;
 }
 
+/// How bf16 weights are stored.
+Expr narrow(const Expr &value) { return reinterpret(BFloat(16), toBfloat(value)); }
+
 /// y(p, ci, rx, ry, q): output channel p of panel q; the panels of one group follow each other, its last one
-/// ends in zeros, which is how panels of any width fit any number of channels.
+/// ends in zeros, which is how panels of any width fit any number of channels. In bf16 pairs of input
+/// channels lie together, as dot products take them: y(2 p + ci % 2, ci / 2, rx, ry, q).
 KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
-  const int panel = spec.get("panel"), groups = spec.get("g");
+  const int groups = spec.get("g"), pair = spec.dtype == "bf16" ? 2 : 1, panel = pair * spec.get("panel");
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), task("task");
   Func out("packed");
-  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q});
+  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q}, pair == 2 ? BFloat(16) : Float(32));
   const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
   const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
-  const Expr group = q / perGroup, inGroup = (q % perGroup) * panel + p, k = group * groupK + inGroup;
+  const Expr group = q / perGroup, inGroup = (q % perGroup) * spec.get("panel") + p / pair,
+             k = group * groupK + inGroup, in = ci * pair + p % pair;
   const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
-  out(p, ci, rx, ry, q) = packed(w, scale, tx, ty, deconv ? inGroup : Expr(ci),
-                                 deconv ? group * (w.dim(3).extent() / groups) + ci : k, k, inGroup < groupK);
+  const Expr value = packed(w, scale, tx, ty, deconv ? inGroup : in,
+                            deconv ? group * (w.dim(3).extent() / groups) + in : k, k, inGroup < groupK);
+  out(p, ci, rx, ry, q) = pair == 2 ? narrow(value) : value;
   out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
   if (panel % lanes(isa) == 0)
     out.update().vectorize(p, lanes(isa));
@@ -103,52 +111,55 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   return finish(out, w, scale);
 }
 
-/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + 6 t with s along x: the filters of Winograd's F(4x4,
-/// 3x3), each computed in double precision and rounded once.
+/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes along x * t: the filters of Winograd's F(4x4,
+/// 3x3), or of F(2x4, 3x3) in bf16, y(2 p + ci % 2, ci / 2, plane, q); each computed in double precision.
 KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
-  using namespace winograd;
-  const int panel = spec.get("panel");
+  const bool small = spec.op == "pack_winograd_bf16";
+  const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa),
+            columns = small ? winograd_bf16::kPlanesX : winograd::kPlanes,
+            planes = small ? winograd_bf16::kPlanes : winograd::kPlanes * winograd::kPlanes;
+  auto alongX = small ? winograd_bf16::filterTransformX : winograd::filterTransform;
+  auto alongY = small ? winograd_bf16::filterTransformY : winograd::filterTransform;
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi");
-  Func taps("taps"), rows("rows"), out("packed");
+  Func taps("taps"), rows("rows"), filters("filters"), out("packed");
   const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent();
   taps(p, rx, ry, ci, q) =
       cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
                           deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK));
   rows(p, s, ry, ci, q) =
-      mux(s, filterTransform({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
-  const Expr column = plane % kPlanes;
-  out(p, ci, plane, q) =
-      cast<float>(mux(plane / kPlanes, filterTransform({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q),
-                                                        rows(p, column, 2, ci, q)})));
+      mux(s, alongX({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
+  const Expr column = plane % columns;
+  filters(p, ci, plane, q) = cast<float>(
+      mux(plane / columns,
+          alongY({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
+  const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
+  out(p, ci, plane, q) = small ? narrow(value) : value;
   OutputImageParam result = out.output_buffer();
-  result.dim(0).set_bounds(0, panel).set_stride(1);
+  result.dim(0).set_bounds(0, pair * panel).set_stride(1);
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
-  const int vector = lanes(isa);
-  out.bound(plane, 0, kPlanes * kPlanes)
-      .split(p, p, pi, vector)
+  out.bound(plane, 0, planes)
+      .split(p, p, pi, pair * vector)
       .reorder(pi, plane, p, ci, q)
       .vectorize(pi)
       .unroll(plane)
       .fuse(ci, q, task)
       .parallel(task);
-  taps.compute_at(out, p)
-      .store_in(MemoryType::Stack)
-      .bound_extent(p, vector)
-      .vectorize(p, vector)
-      .unroll(rx)
-      .unroll(ry);
-  taps.bound_extent(rx, 3).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
-  rows.compute_at(out, p)
-      .store_in(MemoryType::Stack)
-      .bound_extent(p, vector)
-      .vectorize(p, vector)
-      .unroll(s)
-      .unroll(ry);
-  rows.bound_extent(s, kPlanes).bound_extent(ry, 3).bound_extent(ci, 1).bound_extent(q, 1);
+  auto stage = [&](Func f, int extent) {
+    f.compute_at(out, p).store_in(MemoryType::Stack).bound_extent(p, vector).vectorize(p, vector);
+    f.bound_extent(ci, extent).bound_extent(q, 1);
+  };
+  if (small) {
+    stage(filters, pair);
+    filters.bound_extent(plane, planes).unroll(plane);
+  }
+  stage(taps, pair);
+  taps.bound_extent(rx, 3).bound_extent(ry, 3).unroll(rx).unroll(ry);
+  stage(rows, pair);
+  rows.bound_extent(s, columns).bound_extent(ry, 3).unroll(s).unroll(ry);
   return finish(out, w, scale);
 }
 
@@ -159,17 +170,19 @@ Family packConvFamily() {
   family.name = "pack";
   family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
-    if (spec.op == "pack_winograd")
+    if (spec.op == "pack_conv")
+      return "";
+    if ((spec.dtype == "bf16") != (spec.op == "pack_winograd_bf16"))
+      return "only panels and the filters of F(2x4, 3x3) are bf16, these always";
+    if (spec.op.rfind("pack_winograd", 0) == 0)
       return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
-    return spec.op == "pack_conv" || spec.op == "pack_depthwise"
-               ? ""
-               : "it packs the weights of convolutions only";
+    return spec.op == "pack_depthwise" ? "" : "it packs the weights of convolutions only";
   };
   family.parameters = [](const KernelSpec &, Isa) { return std::vector<Parameter>{}; };
   family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
   family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
   family.build = [](const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-    if (spec.op == "pack_winograd")
+    if (spec.op.rfind("pack_winograd", 0) == 0)
       return buildWinograd(spec, schedule, isa);
     return spec.op == "pack_conv" ? buildConv(spec, schedule, isa) : buildDepthwise(spec, schedule, isa);
   };

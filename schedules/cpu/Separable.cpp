@@ -35,7 +35,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 /// The widest register tile, as for direct convolution; two of them share a depthwise tile where that fits
 /// the L1 cache.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const bool wide = isa == Isa::Avx512;
+  const bool wide = isAvx512(isa);
   int cv = 1;
   for (int v : legalConvVectors(pointwisePart(spec), isa))
     if (v <= (wide ? 4 : 2))

@@ -83,7 +83,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
 /// them, and the latency of too few sums. Weights from measurements of 1x1, 2x2 and 3x3 layers.
 double cost(const KernelSpec &spec, const Tiling &t, Isa isa) {
   const int sums = t.cv * t.it * t.tx, vectors = t.overInput ? t.cv * t.tx : t.cv;
-  const bool wide = isa == Isa::Avx512;
+  const bool wide = isAvx512(isa);
   if (sums > (wide ? 24 : 12) || sums + vectors + 1 >= (wide ? 32 : 16)) // one register holds the other side
     return INFINITY;
   const double products = double(ceilDiv(t.vectors, t.cv)) * ceilDiv(t.rows, t.it) * t.taps / t.tx * sums;

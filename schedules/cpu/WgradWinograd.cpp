@@ -98,7 +98,7 @@ Schedule pointOf(const KernelSpec &spec, Isa isa, int blockC, int blockK) {
   constexpr int kCache = (1 << 20) / 4 / (kPlanes * kPlanes);
   const int vector = lanes(isa), vectors = spec.get("k") / vector;
   const int cv = vectors % 4 == 0 ? 4 : vectors % 2 == 0 ? 2 : 1;
-  const int it = isa == Isa::Avx512 && cv == 4 ? 4 : std::min(8 / cv, vector); // of 32 and of 16 registers
+  const int it = isAvx512(isa) && cv == 4 ? 4 : std::min(8 / cv, vector); // of 32 and of 16 registers
   const int kb = upTo(blockVectors(vectors / cv, std::max(blockK / (cv * vector), 1)), kBlocks).back();
   const int cb = upTo(blockVectors(spec.get("c") / vector, blockC / vector), kBlocks).back();
   Schedule schedule{"wgrad_winograd", {{"cv", cv}, {"it", it}, {"kb", kb}, {"cb", cb}, {"parts", 1}}};

@@ -77,9 +77,8 @@ int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int k = spec.get("k"), cv = std::min(vectorsOf(spec, isa), 2);
   const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024;
-  Schedule schedule{
-      "winograd",
-      {{"bx", wide ? 8 : 4}, {"by", 4}, {"cv", cv}, {"cb", isa == Isa::Avx512 ? 2 : 4}, {"kc", 1}}};
+  Schedule schedule{"winograd",
+                    {{"bx", wide ? 8 : 4}, {"by", 4}, {"cv", cv}, {"cb", isAvx512(isa) ? 2 : 4}, {"kc", 1}}};
   const int block = blockVectors(spec, schedule, isa);
   const int most = std::max(256 / lanes(isa) / block, 1);
   for (int kc : kChunks)
@@ -145,7 +144,7 @@ template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int vector = lanes(isa), channels = spec.get("c"), k = spec.get("k"), cv = schedule.params.at("cv");
   const int bx = schedule.params.at("bx"), by = schedule.params.at("by");
-  const int mx = 4, my = isa == Isa::Avx512 ? 2 : 1; // 8 x 2 vectors of sums with 32 registers, 4 x 2 with 16
+  const int mx = 4, my = isAvx512(isa) ? 2 : 1; // 8 x 2 vectors of sums with 32 registers, 4 x 2 with 16
   const int block = blockVectors(spec, schedule, isa), blocks = panelsOf(spec, schedule, isa) * cv / block;
   int chunk = schedule.params.at("kc");
   while (blocks % chunk)

@@ -38,3 +38,26 @@ TEST_P(RandomNetwork, Agrees) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, test::randomSeeds(25, 500));
+
+class RandomBf16Network : public testing::TestWithParam<int> {};
+
+/// What a random network makes of rounding from the input on says nothing about the kernels: each layer is
+/// judged on the library's own operands.
+TEST_P(RandomBf16Network, EachLayerAgrees) {
+  auto context = test::makeContext();
+  auto seed = static_cast<uint64_t>(GetParam());
+  std::string json = test::randomModel(*context, seed), error;
+  CompileOptions compile = test::compileOptions();
+  compile.precision = "bf16";
+  const bool isWide = compile.variants.front() == schedules::Isa::Avx512;
+  // Every fourth network without dot products, where the machine has them.
+  const char *cpu = seed % 8 == 1 ? "portable" : seed % 4 == 3 && isWide ? "avx2" : "native";
+  compile.variants = parseVariants(cpu, error, compile.precision);
+  CheckOptions options;
+  options.seed = seed;
+  options.tolerance = 2e-2;
+  options.fromInputTolerance = 10;
+  EXPECT_EQ(test::differences(*context, json, compile, options), "") << json;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomBf16Network, test::randomSeeds(12, 200));

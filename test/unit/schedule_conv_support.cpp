@@ -78,7 +78,7 @@ JitKernel::JitKernel(const KernelSpec &spec, const Schedule &schedule, Isa isa)
     return;
   StrictHalide strict;
   try {
-    build = findFamily(schedule.family)->build(spec, schedule, isa);
+    build = buildKernel(spec, schedule, isa);
     build.pipeline.compile_jit(target);
     error = strict.warnings;
   } catch (const Error &e) {
@@ -94,7 +94,9 @@ void JitKernel::run(const std::vector<Buffer<float>> &inputs, Buffer<float> resu
 
 bool canRun(Isa isa) {
   const Target host = get_host_target();
-  return isa == Isa::Portable || host.has_feature(isa == Isa::Avx2 ? Target::AVX2 : Target::AVX512_Skylake);
+  return isa == Isa::Portable || host.has_feature(isa == Isa::Avx2         ? Target::AVX2
+                                                  : isa == Isa::Avx512Bf16 ? Target::AVX512_Zen4
+                                                                           : Target::AVX512_Skylake);
 }
 
 KernelSpec parseSpec(const std::string &text) {

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/tools/BenchKernelLoops.h"
-#include "schedules/Build.h"
+#include "schedules/Storage.h"
 #include <random>
 #include <string>
 #include <vector>

@@ -1,0 +1,32 @@
+/// \file Decides how activations lie in memory.
+// SPDX-License-Identifier: MIT
+#include "compiler/analysis/GroupSpec.h"
+#include "compiler/passes/Passes.h"
+
+using namespace mlir;
+
+namespace segc {
+#define GEN_PASS_DEF_SETPRECISION
+#include "compiler/passes/Passes.h.inc"
+
+namespace {
+
+struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
+  using SetPrecisionBase::SetPrecisionBase;
+
+  void runOnOperation() override {
+    if (precision != "f32" && precision != "bf16") {
+      getOperation().emitError("unknown precision '") << precision << "': f32 or bf16";
+      return signalPassFailure();
+    }
+    // Sums of gradients and updates need f32, and so far their activations do too.
+    if (precision != "f32" && getOperation()->hasAttr("hourglass.training")) {
+      getOperation().emitError("training runs in f32: -precision ") << precision << " goes with -mode infer";
+      return signalPassFailure();
+    }
+    getOperation()->setAttr(kPrecision, StringAttr::get(&getContext(), precision));
+  }
+};
+
+} // namespace
+} // namespace segc

@@ -1,0 +1,321 @@
+/// \file Kernels of dtype bf16: rounding of stores, every op against its f32 kernel, dot products against
+/// plain loops.
+// SPDX-License-Identifier: MIT
+#include "test/unit/schedule_memory_support.h"
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+constexpr Isa kIsas[] = {Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Portable};
+constexpr uint16_t kNan = 0x7fc0, kOutside = 0x7fe1; // a NaN that no kernel makes
+
+float widen(uint16_t bits) {
+  const uint32_t all = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &all, 4);
+  return value;
+}
+/// To the nearest, ties to even; by the distance of the two neighbours, not by the kernels' carry.
+uint16_t narrow(float value) {
+  uint32_t all;
+  std::memcpy(&all, &value, 4);
+  const uint16_t low = uint16_t(all >> 16);
+  if (std::isnan(value))
+    return low | 0x40;
+  const uint32_t rest = all & 0xffff;
+  return rest > 0x8000 || (rest == 0x8000 && low % 2) ? low + 1 : low;
+}
+bool sameBits(uint16_t a, uint16_t b) { return a == b || (std::isnan(widen(a)) && std::isnan(widen(b))); }
+
+/// The same memory as the kernel's parameter wants to see it: one of a bf16 kernel may be declared f32.
+Buffer<> shownAs(Type type, const Buffer<uint16_t> &memory) {
+  halide_dimension_t dims[4];
+  for (int d = 0; d < 4; d++)
+    dims[d] = memory.raw_buffer()->dim[d];
+  return Buffer<>(type, memory.raw_buffer()->host, 4, dims);
+}
+
+/// A kernel of either dtype at its rule's point and its operands: the same numbers, all of them bf16.
+struct Twin {
+  const std::string problem;
+  Extents in, out;
+  Isa isa;
+
+  std::vector<uint16_t> run(bool narrowed) const {
+    const KernelSpec spec = parseSpec(problem + (narrowed ? " : bf16" : " : f32"));
+    const auto chosen = chooseSchedule(spec, Isa::Avx512);
+    EXPECT_EQ(chosen.index(), 0u) << problem;
+    JitKernel kernel(spec, std::get<Schedule>(chosen), isa);
+    EXPECT_EQ(kernel.error, "") << problem;
+    if (!kernel.error.empty())
+      return {};
+    std::mt19937 random(7);
+    std::vector<std::unique_ptr<Activation<uint16_t>>> tensors;
+    std::vector<std::unique_ptr<Activation<float>>> wide;
+    for (ImageParam &param : kernel.build.inputs) {
+      auto constraint = [&](const Expr &e, int otherwise) {
+        const auto *value = e.defined() ? e.as<Internal::IntImm>() : nullptr;
+        return value ? int(value->value) : otherwise;
+      };
+      const Halide::Parameter &p = param.parameter();
+      if (param.dimensions() != 4 || p.extent_constraint(3).defined()) { // weights and vectors: f32 in both
+        std::vector<int> extents;
+        for (int d = 0; d < param.dimensions(); d++)
+          extents.push_back(constraint(p.extent_constraint(d), 1));
+        Buffer<float> dense(extents);
+        for (size_t i = 0; i < dense.number_of_elements(); i++)
+          dense.data()[i] = float(int(random() % 17) - 8) / 8;
+        param.set(dense);
+        continue;
+      }
+      // The first operand has its own extents, those of epilogues the result's.
+      Extents e = &param == &kernel.build.inputs[0] || param.name() == "index" ? in : out;
+      e.c = constraint(p.extent_constraint(0), e.c);
+      const int pixel = constraint(p.stride_constraint(1), e.c);
+      if (param.type() == UInt(8)) {
+        Buffer<uint8_t> index(std::vector<int>{e.c, e.w, e.h, e.n});
+        index.for_each_element([&](int c, int x, int y, int n) { index(c, x, y, n) = random() % 4; });
+        param.set(index);
+        continue;
+      }
+      auto value = [&] { return widen(narrow(Values{random}() + float(random() % 64) / 64)); };
+      if (narrowed) {
+        tensors.push_back(std::make_unique<Activation<uint16_t>>(e, pixel, kOutside));
+        tensors.back()->fill([&] { return narrow(value()); });
+        param.set(shownAs(param.type(), tensors.back()->view));
+      } else {
+        wide.push_back(std::make_unique<Activation<float>>(e, pixel, NAN));
+        wide.back()->fill(value);
+        param.set(wide.back()->view);
+      }
+    }
+    const int pixel = spec.get("out");
+    std::vector<Buffer<>> results;
+    Activation<uint16_t> y(out, pixel, kOutside);
+    Activation<float> wideY(out, pixel, 77.f);
+    results.push_back(narrowed ? shownAs(Float(32), y.view) : Buffer<>(wideY.view));
+    Buffer<uint8_t> index(std::vector<int>{out.c, out.w, out.h, out.n});
+    if (spec.get("idx") && spec.op == "maxpool")
+      results.push_back(index);
+    kernel.build.pipeline.realize(Realization(results), kernel.target);
+    EXPECT_EQ(narrowed ? y.damaged() : wideY.damaged(), 0) << problem;
+    std::vector<uint16_t> bits;
+    y.view.for_each_element([&](int c, int x, int py, int n) {
+      bits.push_back(narrowed ? y.view(c, x, py, n) : narrow(wideY.view(c, x, py, n)));
+    });
+    return bits;
+  }
+
+  /// Sums may be contracted differently: a result is the f32 kernel's, rounded, or a neighbour of that.
+  void check() const {
+    SCOPED_TRACE(problem + " " + name(isa));
+    const std::vector<uint16_t> got = run(true), want = run(false);
+    ASSERT_EQ(got.size(), want.size());
+    size_t off = 0;
+    for (size_t i = 0; i < got.size(); i++) {
+      off += !sameBits(got[i], want[i]);
+      const double apart = sameBits(got[i], want[i]) ? 0 : std::fabs(widen(got[i]) - widen(want[i]));
+      EXPECT_LE(apart, std::fabs(widen(want[i])) / 128 + 1e-6f);
+    }
+    EXPECT_LE(off, got.size() / 50);
+  }
+};
+
+TEST(Bf16, EveryOpIsItsF32KernelRounded) {
+  const Extents small{0, 9, 7, 2}, half{0, 4, 3, 2}, twice{0, 18, 14, 2};
+  struct Case {
+    const char *problem;
+    int c, k;
+    Extents in, out;
+  };
+  const Case cases[] = {
+      {"conv c5 k7 r3x3 s1x1 d1x1 g1 in6 out9 +bias +add(8) +relu", 5, 7, {0, 11, 9, 2}, small},
+      {"conv c3 k20 r3x3 s2x2 d1x1 g1 in3 out24 +bias +gelu", 3, 20, {0, 19, 15, 2}, small},
+      {"conv c18 k18 r3x3 s1x1 d1x1 g18 in18 out20 +bias +relu6", 18, 18, {0, 11, 9, 2}, small},
+      {"conv c8 k4 r1x1 s1x1 d1x1 g1 in8 out4 +softmax", 8, 4, small, small},
+      {"separable c18 k20 r3x3 s1x1 d1x1 in18 out20 mid=relu +bias", 18, 20, {0, 11, 9, 2}, small},
+      {"maxpool c19 r2x2 s2x2 d1x1 in20 out19 idx0 +relu", 19, 19, small, half},
+      {"maxpool c3 r2x2 s2x2 d1x1 in3 out3 idx3", 3, 3, small, half},
+      {"avgpool c19 r2x2 s2x2 in20 out19 count=valid after0x0", 19, 19, small, half},
+      {"adaptive_avgpool c19 in20 out19", 19, 19, small, half},
+      {"unpool c19 r2x2 s2x2 d1x1 in19 idx19 out21", 19, 19, half, {0, 8, 6, 2}},
+      {"upsample c19 in19 out20 mode=bilinear align0", 19, 19, small, twice},
+      {"upsample c3 in3 out5 mode=bilinear align1 +add(3)", 3, 3, small, twice},
+      {"upsample c19 in19 out19 mode=bicubic align0", 19, 19, small, twice},
+      {"upsample c3 in3 out3 mode=nearest align0", 3, 3, small, twice},
+      {"upsample c6 in6 out6 mode=bilinear align0 +softmax", 6, 6, small, twice},
+      {"pointwise c19 in20 out21 +affine +mul(24) +silu", 19, 19, small, small},
+      {"pointwise c3 in3 out3 +leaky_relu(0.1)", 3, 3, small, small},
+      {"repeat c19 in2 out19", 1, 19, small, small},
+      {"reduce_sum c19 in20 out19 axes=hw", 19, 19, small, {0, 1, 1, 2}},
+      {"reduce_sum c19 in20 out1 axes=c", 19, 1, small, small},
+      {"softmax c3 in3 out4", 3, 3, small, small},
+      {"softmax c19 in20 out19", 19, 19, small, small},
+      {"log_softmax c19 in20 out19", 19, 19, small, small},
+      {"pad c19 in20 out19 mode=reflect", 19, 19, small, small},
+      {"reshape c4 k2 in4 out2", 4, 2, small, {0, 18, 7, 2}},
+      {"transpose c4 k4 in4 out5 perm=0132", 4, 4, small, {0, 7, 9, 2}},
+      {"windows c3 k3 r3x3 s2x2 in3 out3 before0x0 after0x0", 3, 3, small, {0, 3, 3, 24}},
+  };
+  std::mt19937 random(1);
+  for (const Case &t : cases)
+    for (Isa isa : kIsas) {
+      if (canRun(Isa::Avx512) && isa != Isa::Avx512 && random() % 3)
+        continue; // compiling takes most of the time
+      Twin twin{t.problem, t.in, t.out, isa};
+      twin.in.c = t.c;
+      twin.out.c = t.k;
+      // Dot products have a test of their own.
+      if (canRun(isa) && !(isa == Isa::Avx512Bf16 && twin.problem.rfind("conv c8", 0) == 0))
+        twin.check();
+    }
+}
+
+TEST(Bf16, StoresRoundToNearestEvenAndKeepNan) {
+  std::vector<float> values = {0.f, -0.f, INFINITY, -INFINITY, NAN, -NAN, 3.4e38f, -3.4e38f, 1e-40f, -1e-45f};
+  std::mt19937 random(3);
+  for (int i = 0; i < 600; i++) { // ties to both sides, their neighbours, anything
+    uint32_t bits = random();
+    if (i % 3)
+      bits = (bits & 0xffff0000) | (0x7fff + i % 3);
+    float value;
+    std::memcpy(&value, &bits, 4);
+    values.push_back(value);
+  }
+  // A signalling NaN whose payload lies in the lower half must not become infinity.
+  const uint32_t low = 0x7f800001;
+  values.push_back(0);
+  std::memcpy(&values.back(), &low, 4);
+  for (Isa isa : kIsas) {
+    if (!canRun(isa))
+      continue;
+    const Extents e{1, int(values.size()), 1, 1};
+    MemoryKernel kernel("import c1 out1 from=f32 : bf16", isa);
+    ASSERT_TRUE(kernel);
+    Activation<float> x(e, 1, NAN);
+    Activation<uint16_t> y(e, 1, kOutside);
+    for (int i = 0; i < e.w; i++)
+      x.view(0, i, 0, 0) = values[i];
+    kernel.run({x.view}, {shownAs(Float(32), y.view)});
+    for (int i = 0; i < e.w; i++)
+      EXPECT_TRUE(sameBits(y.view(0, i, 0, 0), narrow(values[i]))) << values[i] << " " << name(isa);
+    EXPECT_EQ(y.damaged(), 0);
+  }
+}
+
+/// The largest error of a convolution by dot products over the largest value, after taking away what rounding
+/// the result to bf16 may cost.
+double dotError(const KernelSpec &spec, const Schedule &schedule, RunSize size, std::mt19937 &random) {
+  const Isa isa = Isa::Avx512Bf16;
+  SCOPED_TRACE(spec.print() + " | " + schedule.print());
+  JitKernel kernel(spec, schedule, isa);
+  EXPECT_EQ(kernel.error, "");
+  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
+  const KernelSpec packSpec = parseSpec(packing.problem);
+  EXPECT_EQ(packSpec.dtype, "bf16");
+  JitKernel pack(packSpec, {"pack", {}}, isa);
+  EXPECT_EQ(pack.error, "");
+  if (!kernel.error.empty() || !pack.error.empty())
+    return INFINITY;
+  const int c = spec.get("c"), k = spec.get("k"), g = spec.get("g"), rh = spec.get("r"),
+            rw = spec.get("r", 1);
+  auto uniform = [&] { return widen(narrow(std::uniform_real_distribution<float>(-1.f, 1.f)(random))); };
+  Buffer<float> w(std::vector<int>{rw, rh, c / g, k}), bias(std::vector<int>{paddedChannels(k)});
+  w.for_each_value([&](float &v) { v = uniform(); });
+  bias.fill(0.f);
+  for (int i = 0; i < k; i++)
+    bias(i) = uniform();
+  Buffer<> packed(BFloat(16), packing.extents);
+  pack.build.inputs[0].set(w);
+  pack.build.pipeline.realize(Realization({packed}), pack.target);
+  auto window = [&](int extent, int axis) {
+    return (extent - 1) * spec.get("s", axis) + (spec.get("r", axis) - 1) * spec.get("d", axis) + 1;
+  };
+  Activation<uint16_t> x({c, window(size.w, 1), window(size.h, 0), size.n}, spec.get("in"), kOutside);
+  Activation<uint16_t> y({k, size.w, size.h, size.n}, spec.get("out"), kOutside);
+  x.fill([&] { return narrow(uniform()); });
+  y.view.fill(kNan);
+  kernel.build.inputs[0].set(shownAs(kernel.build.inputs[0].type(), x.view));
+  kernel.build.inputs[1].set(packed);
+  kernel.build.inputs[2].set(bias);
+  kernel.build.pipeline.realize(Realization({shownAs(Float(32), y.view)}), kernel.target);
+  EXPECT_EQ(y.damaged(), 0);
+  double worst = 0, largest = 1e-30;
+  y.view.for_each_element([&](int o, int px, int py, int n) {
+    double want = bias(o);
+    for (int ry = 0; ry < rh; ry++)
+      for (int rx = 0; rx < rw; rx++)
+        for (int i = 0; i < c / g; i++)
+          want += double(w(rx, ry, i, o)) *
+                  widen(x.view(o / (k / g) * (c / g) + i, px * spec.get("s", 1) + rx * spec.get("d", 1),
+                               py * spec.get("s") + ry * spec.get("d"), n));
+    want = std::max(want, 0.0);
+    const double off = std::fabs(want - widen(y.view(o, px, py, n))) - want / 256;
+    largest = std::max(largest, want);
+    worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
+  });
+  return worst / largest;
+}
+
+KernelSpec narrowConv(int c, int k, int r, int s, int d, int g) {
+  KernelSpec spec = convSpec(c, k, r, s, d, g, " +bias +relu");
+  spec.fields["in"] = {c + 2};
+  spec.fields["out"] = {k + 3};
+  spec.dtype = "bf16";
+  return spec;
+}
+
+TEST(Bf16, DirectConvolutionByDotProducts) {
+  if (!canRun(Isa::Avx512Bf16))
+    GTEST_SKIP() << "this processor has no AVX512_BF16";
+  std::mt19937 random(4);
+  const Family *direct = findFamily("direct");
+  struct Case {
+    int c, k, r, s, d, g;
+  };
+  for (const Case &t : {Case{2, 1, 3, 1, 1, 1},
+                        {16, 16, 1, 1, 1, 1},
+                        {34, 70, 3, 1, 2, 1},
+                        {64, 100, 1, 2, 1, 1},
+                        {32, 32, 3, 1, 1, 4},
+                        {8, 48, 2, 2, 1, 1}}) {
+    const KernelSpec spec = narrowConv(t.c, t.k, t.r, t.s, t.d, t.g);
+    for (const Schedule &point :
+         {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
+      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
+        EXPECT_LE(dotError(spec, point, size, random), 1e-6);
+  }
+  EXPECT_EQ(direct
+                ->packing(narrowConv(3, 16, 3, 1, 1, 1),
+                          direct->choose(narrowConv(3, 16, 3, 1, 1, 1), Isa::Avx512Bf16), Isa::Avx512Bf16)
+                .problem,
+            "pack_conv panel16 g1 scale0 from=conv step1x1 : f32")
+      << "pairs need an even number of channels";
+}
+
+TEST(Bf16, WinogradByDotProducts) {
+  if (!canRun(Isa::Avx512Bf16))
+    GTEST_SKIP() << "this processor has no AVX512_BF16";
+  std::mt19937 random(5);
+  const Family *winograd = findFamily("winograd_bf16");
+  for (auto [c, k] : {std::pair(64, 64), {80, 48}}) {
+    const KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
+    for (const Schedule &point :
+         {winograd->choose(spec, Isa::Avx512Bf16), randomPoint(*winograd, spec, Isa::Avx512Bf16, random)})
+      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 7, 25}})
+        EXPECT_LE(dotError(spec, point, size, random), 1e-2);
+  }
+  EXPECT_NE(winograd->whyNot(narrowConv(64, 64, 3, 1, 1, 1), Isa::Avx512), "");
+  EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");
+}
+
+TEST(Bf16, ProcessorsOnly) {
+  const auto choice = chooseSchedule(narrowConv(16, 16, 3, 1, 1, 1), Isa::OpenCl);
+  ASSERT_EQ(choice.index(), 1u);
+  EXPECT_NE(std::get<1>(choice).find("f32"), std::string::npos) << std::get<1>(choice);
+}
+
+} // namespace
+} // namespace segc::schedules
