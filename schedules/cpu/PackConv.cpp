@@ -126,9 +126,8 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi");
   Func taps("taps"), rows("rows"), filters("filters"), out("packed");
   const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent();
-  taps(p, rx, ry, ci, q) =
-      cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
-                          deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK));
+  taps(p, rx, ry, ci, q) = cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
+                                               deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK));
   rows(p, s, ry, ci, q) =
       mux(s, alongX({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
   const Expr column = plane % columns;
