@@ -39,8 +39,8 @@ template <typename BufferT> void promiseVectors(BufferT buffer, int vector) {
 
 /// Schedules every result of the pipeline, which has no schedule: blocks along the first two dimensions
 /// (their number is at most 65535, the hardware's limit) times all the others, then threads. Stages with
-/// updates are computed by the thread that reads them, in its registers; others are inlined. A stage belongs to
-/// one result.
+/// updates are computed by the thread that reads them, in its registers; others are inlined. A stage belongs
+/// to one result.
 void scheduleThreads(const Halide::Pipeline &pipeline, const ThreadRule &rule);
 
 } // namespace segc::schedules
