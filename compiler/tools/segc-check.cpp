@@ -15,7 +15,8 @@ using namespace segc;
 namespace {
 
 /// One layer in bf16: a weight, each operand's product with it and the result are off by up to 2^-9 of
-/// themselves, a Winograd product by a few times that. A whole network adds up some of it: five times as much.
+/// themselves, a Winograd product by a few times that. A whole network adds up some of it: five times as
+/// much.
 constexpr const char *kBf16Tolerance = "2e-2";
 constexpr double kBf16FromInput = 5;
 

@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, RandomNetwork, test::randomSeeds(25, 500));
 class RandomBf16Network : public testing::TestWithParam<int> {};
 
 /// What a random network makes of rounding from the input on says nothing about the kernels: each layer is
-/// judged on the library's own operands.
+/// judged on the library's own operands. A sliding window is one layer of several.
 TEST_P(RandomBf16Network, EachLayerAgrees) {
   auto context = test::makeContext();
   auto seed = static_cast<uint64_t>(GetParam());
@@ -55,7 +55,7 @@ TEST_P(RandomBf16Network, EachLayerAgrees) {
   compile.variants = parseVariants(cpu, error, compile.precision);
   CheckOptions options;
   options.seed = seed;
-  options.tolerance = 2e-2;
+  options.tolerance = 4e-2;
   options.fromInputTolerance = 10;
   EXPECT_EQ(test::differences(*context, json, compile, options), "") << json;
 }
