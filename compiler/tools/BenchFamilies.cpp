@@ -17,6 +17,7 @@ using schedules::Parameter;
 /// Every op of docs/kernels.md, those with several families more than once.
 constexpr const char *kProblems[] = {
     "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +bias +relu : f32",
+    "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +bias +relu : bf16",
     "conv c64 k64 r3x3 s1x1 d1x1 g64 in64 out64 +bias +relu : f32",
     "conv c64 k16 r1x1 s1x1 d1x1 g1 in64 out1 +bias +argmax : f32",
     "separable c64 k64 r3x3 s1x1 d1x1 in64 out64 mid=relu6 +bias : f32",
@@ -55,6 +56,7 @@ constexpr const char *kProblems[] = {
     "pack_conv panel64 g1 scale0 from=conv step1x1 : f32",
     "pack_depthwise scale0 from=conv step1x1 : f32",
     "pack_winograd panel64 scale0 from=conv step1x1 : f32",
+    "pack_winograd_bf16 panel32 scale0 from=conv step1x1 : bf16",
     "channel_sums c64 in64 other0 out64 kind=stats : f32",
     "finish_sum c64 in64 : f32",
     "finish_stats c64 in64 : f32",
@@ -74,15 +76,17 @@ constexpr const char *kProblems[] = {
     "sum_squares : f32",
 };
 
-/// The processors' page is that of one instruction set, wherever it is made.
-Isa isaOf(const Family &family) { return family.onGpu ? Isa::Cuda : Isa::Avx512; }
+/// The processors' page is that of one instruction set (and its bf16), wherever it is made.
+Isa isaOf(const Family &family, const KernelSpec &spec) {
+  return family.onGpu ? Isa::Cuda : spec.dtype == "bf16" ? Isa::Avx512Bf16 : Isa::Avx512;
+}
 
 std::vector<KernelSpec> served(const Family &family) {
   std::vector<KernelSpec> specs;
   for (const char *problem : kProblems) {
-    const auto spec = KernelSpec::parse(problem);
-    if (family.whyNot(std::get<KernelSpec>(spec), isaOf(family)).empty())
-      specs.push_back(std::get<KernelSpec>(spec));
+    const KernelSpec spec = std::get<KernelSpec>(KernelSpec::parse(problem));
+    if (!(family.onGpu && spec.dtype == "bf16") && family.whyNot(spec, isaOf(family, spec)).empty())
+      specs.push_back(spec);
   }
   return specs;
 }
@@ -110,11 +114,12 @@ void writeTable(llvm::raw_ostream &out, bool onGpu) {
 
 void writeParameters(llvm::raw_ostream &out, const Family &family) {
   for (const KernelSpec &spec : served(family)) {
-    const std::vector<Parameter> parameters = family.parameters(spec, isaOf(family));
+    const Isa isa = isaOf(family, spec);
+    const std::vector<Parameter> parameters = family.parameters(spec, isa);
     if (parameters.empty())
       continue;
-    const schedules::Schedule rule = family.choose(spec, isaOf(family));
-    out << "\n### " << family.name << "\nFor `" << spec.print() << "` on " << schedules::name(isaOf(family))
+    const schedules::Schedule rule = family.choose(spec, isa);
+    out << "\n### " << family.name << "\nFor `" << spec.print() << "` on " << schedules::name(isa)
         << ":\n\n| parameter | meaning | legal values | rule |\n|---|---|---|---|\n";
     for (const Parameter &parameter : parameters) {
       llvm::SmallVector<std::string> values;
