@@ -57,9 +57,9 @@ static bool isBuiltEven(const hg::SizeTable &table, hg::Size extent) {
     return node.value % 2 == 0 || isBuiltEven(table, node.a);
   case Kind::Product:
     return isBuiltEven(table, node.a) || isBuiltEven(table, node.b);
-  case Kind::Add:
+  case Kind::Add: // the phases of a deconvolution: x + x
   case Kind::Sub:
-    return isBuiltEven(table, node.a) && isBuiltEven(table, node.b);
+    return node.a == node.b || isBuiltEven(table, node.a) && isBuiltEven(table, node.b);
   default:
     return false;
   }

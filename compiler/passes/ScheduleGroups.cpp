@@ -33,6 +33,10 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
+    auto result = cast<RankedTensorType>(group.getOutputs()[0].getType());
+    if (result.getRank() == 4 && !result.isDynamicDim(3))
+      kernel->spec.likelyWidth =
+          static_cast<int>(result.getDimSize(3)) * (kernel->spec.pooling().empty() ? 1 : 2);
     auto choice = schedules::chooseSchedule(kernel->spec, target,
                                             std::vector<std::string>(without.begin(), without.end()));
     if (auto *why = std::get_if<std::string>(&choice))

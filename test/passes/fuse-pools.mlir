@@ -37,6 +37,19 @@ func.func @skip(%x: tensor<1x16x?x?xf32>) -> tensor<1x32x?x?xf32> {
   return %k : tensor<1x32x?x?xf32>
 }
 
+// So does a sum of equal phases.
+// CHECK-LABEL: func @phases
+// CHECK: hourglass.phase
+// CHECK: hourglass.maxpool
+func.func @phases(%x: tensor<1x16x?x?xf32>) -> tensor<1x32x?x?xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<16x16x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x16x?x?xf32>, tensor<16x16x3x3xf32>) -> tensor<1x16x?x?xf32>
+  %p, %i = hourglass.maxpool %c {kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x16x?x?xf32>) -> (tensor<1x16x?x?xf32>, tensor<1x16x?x?xi8>)
+  %u = hourglass.interleave %p, %p, %p, %p {stride = array<i64: 2, 2>} : (tensor<1x16x?x?xf32>, tensor<1x16x?x?xf32>, tensor<1x16x?x?xf32>, tensor<1x16x?x?xf32>) -> tensor<1x16x?x?xf32>
+  %k = hourglass.concat %c, %u : (tensor<1x16x?x?xf32>, tensor<1x16x?x?xf32>) -> tensor<1x32x?x?xf32>
+  return %k : tensor<1x32x?x?xf32>
+}
+
 // The index of each maximum, for an unpooling that asks another value for its extents.
 // CHECK-LABEL: func @index
 // CHECK: hourglass.group

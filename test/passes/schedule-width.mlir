@@ -1,0 +1,27 @@
+// RUN: segc-opt %s --pass-pipeline='builtin.module(func.func(hg-fuse-groups,hg-schedule{isa=avx512}))' | FileCheck %s
+
+// Blocks of 32 tiles halve the passes over wide weights, where the image has so many.
+// CHECK-LABEL: func @large
+// CHECK: schedule = "winograd bx=8 by=4
+func.func @large(%x: tensor<1x256x32x32xf32>) -> tensor<1x256x32x32xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<256x256x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x256x32x32xf32>, tensor<256x256x3x3xf32>) -> tensor<1x256x32x32xf32>
+  return %c : tensor<1x256x32x32xf32>
+}
+
+// CHECK-LABEL: func @small
+// CHECK: schedule = "winograd bx=4 by=4
+func.func @small(%x: tensor<1x256x16x16xf32>) -> tensor<1x256x16x16xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<256x256x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x256x16x16xf32>, tensor<256x256x3x3xf32>) -> tensor<1x256x16x16xf32>
+  return %c : tensor<1x256x16x16xf32>
+}
+
+// Extents that are not known choose as large ones do.
+// CHECK-LABEL: func @any
+// CHECK: schedule = "winograd bx=8 by=4
+func.func @any(%x: tensor<1x256x?x?xf32>) -> tensor<1x256x?x?xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<256x256x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x256x?x?xf32>, tensor<256x256x3x3xf32>) -> tensor<1x256x?x?xf32>
+  return %c : tensor<1x256x?x?xf32>
+}
