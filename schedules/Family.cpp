@@ -104,15 +104,27 @@ const Family *findFamily(const std::string &name) {
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa isa,
                                                    const std::vector<std::string> &without) {
   std::string reasons;
+  const Family *applies = nullptr; // the first one, though it does not pay
   for (const Family &family : families()) {
     if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
     const std::string reason = whyNot(family, spec, isa);
-    if (reason.empty())
+    if (reason.empty() && (!family.pays || family.pays(spec, isa)))
       return family.choose(spec, isa);
-    reasons += "\n  " + family.name + ": " + reason;
+    if (reason.empty() && !applies)
+      applies = &family;
+    if (!reason.empty())
+      reasons += "\n  " + family.name + ": " + reason;
   }
+  if (applies)
+    return applies->choose(spec, isa);
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+std::array<int, 2> storedPhases(const KernelSpec &spec, const Schedule &schedule) {
+  if (schedule.family != "winograd")
+    return {1, 1};
+  return {spec.get("d"), spec.get("d", 1)};
 }
 
 Schedule settleSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa, int64_t offset) {

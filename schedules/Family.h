@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/KernelSpec.h"
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -59,11 +60,17 @@ struct Family {
   std::function<Packing(const KernelSpec &, const Schedule &, Isa)> packing;
   std::function<KernelBuild(const KernelSpec &, const Schedule &, Isa)> build;
   bool onGpu = false; ///< it serves GPUs, and only them
+  /// Whether the rule takes the family where it applies; left out: always.
+  std::function<bool(const KernelSpec &, Isa)> pays = nullptr;
 };
 
 /// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is
 /// asked for each of them.
 std::vector<KernelSpec> weightParts(const KernelSpec &spec);
+
+/// The phases (rows, columns) that a kernel stores as axes of their own: its result is then (c, phase, x,
+/// phase, y, n). 1, 1: it stores (c, x, y, n).
+std::array<int, 2> storedPhases(const KernelSpec &, const Schedule &);
 
 /// All families, in order of preference for equal specs.
 const std::vector<Family> &families();

@@ -221,6 +221,10 @@ private:
       view.stepY = u(part.getStep()[0]);
       view.stepX = u(part.getStep()[1]);
       view.bounded = part.getBounded();
+      if (auto phases = part.getPhases()) {
+        view.phasesY = u((*phases)[0]);
+        view.phasesX = u((*phases)[1]);
+      }
     } else if (auto input = dyn_cast<plan::InputOp>(op)) {
       callerView(input, inputs, rt::Space::Input, view);
     } else if (auto output = dyn_cast<plan::OutputOp>(op)) {

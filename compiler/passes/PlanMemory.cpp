@@ -114,9 +114,9 @@ private:
     hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0),
              x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
     auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, storedType(main, info.element));
-    return plan::ViewOp::create(b, loc, type, buffers[place.buffer], place.channel, info.channels,
-                                ids({shape.dims[0], w.h, w.w}), ids({y0, x0}),
-                                b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded);
+    return plan::ViewOp::create(
+        b, loc, type, buffers[place.buffer], place.channel, info.channels, ids({shape.dims[0], w.h, w.w}),
+        ids({y0, x0}), b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded, DenseI64ArrayAttr());
   }
 
   /// Is the value's `axis` of extent 1 repeated to that of `full`?
@@ -221,6 +221,7 @@ private:
       setWriteStride(kernel->spec, index, pixelStride(output));
       writes.push_back(view(output, index == 0 ? writeWindow(table, kernel->anchor, placement.shape(output))
                                                : std::nullopt));
+      storePhases(*kernel, *group.getSchedule(), writes.back());
     }
     std::string label = hg::layerName(group.getLoc());
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
@@ -229,6 +230,16 @@ private:
     if (Attribute end = group->getAttr("end"))
       op->setAttr("end", end);
     return copyBody(group, *kernel, op);
+  }
+
+  /// Some schedules of dilated convolutions store the phases of their result as axes.
+  void storePhases(const GroupKernel &kernel, StringRef schedule, Value written) {
+    auto chosen = schedules::Schedule::parse(schedule.str());
+    if (!std::holds_alternative<schedules::Schedule>(chosen))
+      return;
+    std::array<int, 2> phases = schedules::storedPhases(kernel.spec, std::get<schedules::Schedule>(chosen));
+    if (phases[0] > 1 || phases[1] > 1)
+      written.getDefiningOp<plan::ViewOp>().setPhases(ArrayRef<int64_t>{phases[0], phases[1]});
   }
 
   /// The schedule, as the channels at which the tensors begin in their buffers allow it.

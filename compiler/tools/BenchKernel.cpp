@@ -72,6 +72,7 @@ private:
   std::map<std::string, LoadedKernel> helpers;
   std::map<std::string, std::unique_ptr<BenchTensor>> packed; ///< filters as schedules want them
   std::unique_ptr<BenchTensor> gradient;                      ///< memory of packed gradients
+  std::deque<PhasedBuffer> phased;                            ///< results of kernels that store phases
   std::deque<BenchTensor> gradients;                          ///< how each schedule sees it
   std::vector<Contestant> contestants;
   std::vector<KernelResult> results; ///< of the same numbers
@@ -144,6 +145,7 @@ bool KernelBench::read() {
              false;
     report.extents = *extents;
   }
+  report.spec.likelyWidth = static_cast<int>(report.extents.w);
   auto made = KernelTensors::make(report.spec, report.extents);
   if (auto *why = std::get_if<std::string>(&made))
     return fail(*why), false;
@@ -222,8 +224,10 @@ Contestant KernelBench::contestant(const Schedule &schedule, const LoadedKernel 
     result.launches = {{kernel.function, arguments}, {unpack.function, {sums, &tensors->results[0]->buffer}}};
     return result;
   }
+  const std::array<int, 2> phases = schedules::storedPhases(report.spec, schedule);
   for (BenchTensor *each : tensors->results)
-    arguments.push_back(&each->buffer);
+    arguments.push_back(phases[0] > 1 || phases[1] > 1 ? &phased.emplace_back(each->buffer, phases).buffer
+                                                       : &each->buffer);
   result.launches = {{kernel.function, arguments}};
   return result;
 }

@@ -260,4 +260,17 @@ std::variant<std::unique_ptr<KernelTensors>, std::string> KernelTensors::make(co
   return tensors;
 }
 
+PhasedBuffer::PhasedBuffer(const halide_buffer_t &pixels, const std::array<int, 2> &phases) : buffer(pixels) {
+  auto split = [](const halide_dimension_t &axis, int parts, halide_dimension_t *to) {
+    to[0] = halide_dimension_t(0, parts, axis.stride);
+    to[1] = halide_dimension_t(0, (axis.extent + parts - 1) / parts, axis.stride * parts);
+  };
+  dims[0] = pixels.dim[0];
+  split(pixels.dim[1], phases[1], &dims[1]);
+  split(pixels.dim[2], phases[0], &dims[3]);
+  dims[5] = pixels.dim[3];
+  buffer.dim = dims.data();
+  buffer.dimensions = 6;
+}
+
 } // namespace segc

@@ -49,6 +49,16 @@ private:
   std::vector<uint8_t> memory;
 };
 
+/// An activation's buffer as kernels see it that store its phases (rows, columns) as axes: in the same
+/// memory.
+struct PhasedBuffer {
+  PhasedBuffer(const halide_buffer_t &pixels, const std::array<int, 2> &phases);
+  halide_buffer_t buffer;
+
+private:
+  std::array<halide_dimension_t, 6> dims;
+};
+
 class KernelTensors {
 public:
   /// The tensors of a problem that has a plain loop; a sentence if its fields or the extents make no sense.

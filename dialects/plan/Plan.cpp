@@ -206,6 +206,9 @@ LogicalResult ViewOp::verify() {
   int64_t channels = type.getRank() == 4 ? type.getDimSize(1) : 1;
   if (getExtents().size() != 3 || getOrigin().size() != 2 || getStep().size() != 2)
     return emitOpError("needs three extents, two origins and two steps");
+  if (getPhases() &&
+      (getPhases()->size() != 2 || (*getPhases())[0] < 1 || (*getPhases())[1] < 1 || getBounded()))
+    return emitOpError("needs a number of phases for rows and for columns, and no bounds");
   if (static_cast<int64_t>(getChannel()) < 0 || getChannels() != alloc.getChannels() ||
       static_cast<int64_t>(getChannel()) + channels > static_cast<int64_t>(getChannels()))
     return emitOpError("channels ") << getChannel() << " to " << static_cast<int64_t>(getChannel()) + channels

@@ -61,12 +61,14 @@ def ViewOp : Plan_Op<"view", [Pure]> {
     Pixel (y, x) of the view is pixel (origin_y + step_y * y, origin_x + step_x * x) of the buffer; a step of 0 shows one
     row or column everywhere, and a buffer of one image shows it for every n (broadcasting). Negative pixels lie in
     the apron. A `bounded` view starts at pixel (0, 0) instead and its origin tells the kernel where its coordinates
-    start: the kernel may not leave it.
+    start: the kernel may not leave it. With `phases` (rows, columns) the kernel sees every so-many-th pixel as an axis
+    of its own; what the view shows stays the same.
   }];
   let arguments = (ins Plan_Buffer:$buffer, I64Attr:$channel, I64Attr:$channels, DenseI64ArrayAttr:$extents,
-    DenseI64ArrayAttr:$origin, DenseI64ArrayAttr:$step, UnitAttr:$bounded);
+    DenseI64ArrayAttr:$origin, DenseI64ArrayAttr:$step, UnitAttr:$bounded,
+    OptionalAttr<DenseI64ArrayAttr>:$phases);
   let results = (outs Plan_View:$view);
-  let assemblyFormat = "$buffer `channels` $channel `of` $channels `extents` $extents `origin` $origin `step` $step (`bounded` $bounded^)? attr-dict `:` type($view)";
+  let assemblyFormat = "$buffer `channels` $channel `of` $channels `extents` $extents `origin` $origin `step` $step (`bounded` $bounded^)? (`phases` $phases^)? attr-dict `:` type($view)";
   let hasVerifier = 1;
 }
 

@@ -10,7 +10,7 @@
 namespace segc::rt {
 
 constexpr uint32_t kTableMagic = 0x43474553; // "SEGC"
-constexpr uint32_t kTableVersion = 3;
+constexpr uint32_t kTableVersion = 4;
 constexpr uint32_t kMaxRank = 6;
 constexpr uint32_t kNone = 0xffffffffu;
 
@@ -161,6 +161,10 @@ struct ViewDesc {
   uint32_t x0, y0; ///< size nodes (signed)
   uint32_t stepX, stepY;
   uint32_t bounded; ///< 0 or 1
+  /// Above 1, in the arena: the kernel sees every phasesX-th and phasesY-th pixel as an axis of its own, six
+  /// dimensions (c, phase, x, phase, y, n); behind the last pixels of a row there is nothing where the phases
+  /// do not divide the extent.
+  uint32_t phasesX = 1, phasesY = 1;
 };
 
 enum class StepKind : uint32_t {

@@ -11,8 +11,12 @@
 ///                                       sequential stream
 ///   m (lane, s, t, tx, ty, co)          products, a tile's 36 planes together for the output transform
 ///
+/// A convolution of dilation d is d * d plain ones, each of the pixels of one phase, which the kernel stores
+/// as axes of their own: y (c, phase, x, phase, y, n). Along x tile number T is tile T / d of phase T % d, so
+/// that the tiles of a block are neighbours in the image's rows.
+///
 /// Tiles beyond the image are computed from clamped coordinates and not stored, so that any extents work and
-/// nothing outside the window of W + 2 by H + 2 pixels is read. Channels that fill no whole vector are a
+/// nothing outside the window of W + 2d by H + 2d pixels is read. Channels that fill no whole vector are a
 /// narrower vector of v of their own; output channels beyond the last one have weights of zero and are not
 /// stored.
 // SPDX-License-Identifier: MIT
@@ -28,6 +32,29 @@ namespace {
 
 using namespace winograd;
 
+bool isDilated(const KernelSpec &spec) { return spec.get("d") > 1 || spec.get("d", 1) > 1; }
+
+/// Tiles of a block along an axis; the later ones are for dilations that are no powers of two.
+const std::vector<int> kBlocksX = {4, 8, 12, 20, 24}, kBlocksY = {2, 4, 6, 10};
+
+/// Those of `blocks` that are a part of the phases or have all of them.
+std::vector<int> legalBlocks(int dilation, const std::vector<int> &blocks) {
+  std::vector<int> legal;
+  for (int tiles : blocks)
+    if (dilation == 1 ? tiles <= 8 && tiles != 6 : dilation % tiles == 0 || tiles % dilation == 0)
+      legal.push_back(tiles);
+  return legal;
+}
+
+/// Of `legal`, in ascending order, the largest up to `most`, or else the first.
+int blockUpTo(const std::vector<int> &legal, int most) {
+  int chosen = legal.front();
+  for (int tiles : legal)
+    if (tiles <= most)
+      chosen = tiles;
+  return chosen;
+}
+
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
@@ -35,10 +62,13 @@ std::string whyNot(const KernelSpec &spec, Isa) {
   if (const std::string why = reduction + whyNotScaled(spec); !why.empty())
     return why;
   const bool plain = spec.get("r") == 3 && spec.get("r", 1) == 3 && spec.get("s") == 1 &&
-                     spec.get("s", 1) == 1 && spec.get("d") == 1 && spec.get("d", 1) == 1 &&
-                     spec.get("g") == 1;
+                     spec.get("s", 1) == 1 && spec.get("g") == 1;
   if (!plain)
-    return "it needs a 3x3 filter without stride, dilation and groups";
+    return "it needs a 3x3 filter without stride and groups";
+  if (isDilated(spec) && !spec.pooling().empty())
+    return "with dilation the pixels of a pool lie in different tiles";
+  if (legalBlocks(spec.get("d", 1), kBlocksX).empty() || legalBlocks(spec.get("d"), kBlocksY).empty())
+    return "no block of tiles fits this dilation";
   if (spec.get("c") < 16 || spec.get("k") < 8)
     return "with fewer than 16 input or 8 output channels the transforms cost more than they save";
   return "";
@@ -55,8 +85,8 @@ int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 const std::vector<int> kChunks = {1, 2, 3, 4, 6, 8, 12, 16, 32};
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  return {{"bx", "tiles of a block along x", {4, 8}},
-          {"by", "tiles of a block along y", {2, 4}},
+  return {{"bx", "tiles of a block along x", legalBlocks(spec.get("d", 1), kBlocksX)},
+          {"by", "tiles of a block along y", legalBlocks(spec.get("d"), kBlocksY)},
           {"cv", "channel vectors of the micro-tile", {1, 2}},
           {"cb", "micro-tiles of channels per block of products", {1, 2, 3, 4}},
           {"kc", "channel blocks of a task at most", kChunks}};
@@ -80,13 +110,27 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
   const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * kTile;
   const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024 && hasTiles;
   Schedule schedule{"winograd",
-                    {{"bx", wide ? 8 : 4}, {"by", 4}, {"cv", cv}, {"cb", isAvx512(isa) ? 2 : 4}, {"kc", 1}}};
+                    {{"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
+                     {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 4)},
+                     {"cv", cv},
+                     {"cb", isAvx512(isa) ? 2 : 4},
+                     {"kc", 1}}};
   const int block = blockVectors(spec, schedule, isa);
   const int most = std::max(256 / lanes(isa) / block, 1);
   for (int kc : kChunks)
     if (kc <= most)
       schedule.params["kc"] = kc;
   return schedule;
+}
+
+/// Tiles of a phase reach beyond small images, and all of their results are computed. At four times fewer
+/// multiplications, of which the transforms take a part, the half of an axis may be in vain; an image within
+/// one tile leaves most of a micro-tile unused.
+bool pays(const KernelSpec &spec, Isa) {
+  const int width = spec.likelyWidth, tile = kTile * spec.get("d", 1);
+  if (width == 0)
+    return !isDilated(spec);
+  return width > kTile && 5 * width >= 3 * (width + tile - 1) / tile * tile;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
@@ -143,6 +187,19 @@ template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const 
                                   : Exprs{window[0], window[1], window[2], window[3], maximum};
 }
 
+/// A result whose phases are axes: pixel (x, y) of the image is (x % d, x / d, y % d, y / d).
+void declarePhases(Func out, const std::vector<Var> &axes, const KernelSpec &spec) {
+  out(axes) = undef<float>();
+  OutputImageParam buffer = out.output_buffer();
+  const int dx = spec.get("d", 1), dy = spec.get("d"), pixel = spec.get("out");
+  buffer.dim(0).set_bounds(0, spec.get("k")).set_stride(1);
+  buffer.dim(1).set_bounds(0, dx).set_stride(pixel);
+  buffer.dim(2).set_min(0).set_stride(pixel * dx);
+  buffer.dim(3).set_bounds(0, dy);
+  buffer.dim(4).set_min(0);
+  buffer.dim(5).set_min(0);
+}
+
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int vector = lanes(isa), channels = spec.get("c"), k = spec.get("k"), cv = schedule.params.at("cv");
   const int bx = schedule.params.at("bx"), by = schedule.params.at("by");
@@ -154,11 +211,13 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Stored results(spec);
   const bool isRagged = k % (blocks * block * vector) != 0;
 
+  const int dx = spec.get("d", 1), dy = spec.get("d");
+
   const ImageParam in = activation("x", channels, spec.get("in"));
   const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents);
   const Epilogues epilogues(beforePool(spec), k);
   Var c("c"), x("x"), y("y"), n("n"), lane("lane"), co("co"), s("s"), t("t"), tx("tx"), ty("ty"), i("i"),
-      j("j"), kv("kv");
+      j("j"), kv("kv"), phaseX("phaseX"), phaseY("phaseY");
   Func acc("acc"), m("m"), rowsOut("rowsOut"), tile("tile"), out("y");
   auto six = [](auto element) {
     Exprs e;
@@ -166,21 +225,28 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       e.push_back(element(i));
     return e;
   };
-  // v needs the extents of the result's buffer, which exists only once the Func has a definition: the values
+  // Some values depend on the result's extents, which exist only once the Func has a definition: all of them
   // follow as an update.
   Exprs undefined(results.strides.size(), undef<float>());
   if (results.index)
     undefined.back() = undef<uint8_t>();
-  out(c, x, y, n) = Tuple(undefined);
-  const std::vector<OutputImageParam> buffers = out.output_buffers();
-  describeActivation(buffers[0], k, results.strides[0]);
-  for (size_t b = 1; b < buffers.size(); b++) { // their extents are the first one's
-    buffers[b].dim(0).set_stride(1);
-    buffers[b].dim(1).set_stride(results.strides[b]);
-  }
   const int side = results.side;
-  const Expr lastX = buffers[0].dim(1).extent() * (kTile / side) + 1,
-             lastY = buffers[0].dim(2).extent() * (kTile / side) + 1;
+  if (isDilated(spec))
+    declarePhases(out, {c, phaseX, x, phaseY, y, n}, spec);
+  else {
+    out(c, x, y, n) = Tuple(undefined);
+    const std::vector<OutputImageParam> buffers = out.output_buffers();
+    describeActivation(buffers[0], k, results.strides[0]);
+    for (size_t b = 1; b < buffers.size(); b++) { // their extents are the first one's
+      buffers[b].dim(0).set_stride(1);
+      buffers[b].dim(1).set_stride(results.strides[b]);
+    }
+  }
+  const Expr lastX = in.dim(1).extent() - 1, lastY = in.dim(2).extent() - 1;
+  // Pixel `p` of tile number `tile` along an axis.
+  auto pixel = [](const Expr &tile, const Expr &p, int dilation) {
+    return (tile / dilation * kTile + p) * dilation + tile % dilation;
+  };
 
   struct Part {
     int first, lanes, vectors;
@@ -196,10 +262,11 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         {channels - rest, rest, 1, Func("columnsRest"), Func("vRest"), RDom(0, rest, 0, 1, "rest")});
   acc(lane, s, t, tx, ty, co, n) = 0.f;
   for (Part &p : parts) {
-    p.columns(lane, tx, ty, kv, s, t, n) = mux(
-        t, inputTransform(six([&](int i) {
-          return in(p.first + kv * p.lanes + lane, min(tx * kTile + s, lastX), min(ty * kTile + i, lastY), n);
-        })));
+    p.columns(lane, tx, ty, kv, s, t, n) =
+        mux(t, inputTransform(six([&](int i) {
+              return in(p.first + kv * p.lanes + lane, min(pixel(tx, s, dx), lastX),
+                        min(pixel(ty, i, dy), lastY), n);
+            })));
     p.v(lane, i, j, kv, tx, ty, s, t, n) = mux(
         s,
         inputTransform(six([&](int i2) { return p.columns(lane, tx * mx + i, ty * my + j, kv, i2, t, n); })));
@@ -213,33 +280,53 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       mux(t, outputTransform(six([&](int i) { return m(lane, s, i, tx, ty, co, n); })));
   tile(lane, s, t, tx, ty, co, n) =
       mux(s, outputTransform(six([&](int i) { return rowsOut(lane, i, t, tx, ty, co, n); })));
-  out(c, x, y, n) = Tuple(stored(spec, x % side, y % side, [&](const Expr &i, const Expr &j) {
-    return epilogues.apply(tile(c % vector, i, j, x / side, y / side, c / vector, n), c, x / side * kTile + i,
-                           y / side * kTile + j, n, false, isRagged);
-  }));
+  auto valueAt = [&](const Expr &tileX, const Expr &tileY, const Expr &i, const Expr &j) {
+    return epilogues.apply(tile(c % vector, i, j, tileX, tileY, c / vector, n), c, pixel(tileX, i, dx),
+                           pixel(tileY, j, dy), n, false, isRagged);
+  };
+  if (isDilated(spec)) {
+    RDom inside(0, 1, "inside"); // the phases that the last row and column of pixels do not have
+    inside.where(x * dx + phaseX <= lastX - 2 * dx && y * dy + phaseY <= lastY - 2 * dy);
+    out(c, phaseX, x, phaseY, y, n) =
+        valueAt(x / kTile * dx + phaseX, y / kTile * dy + phaseY, x % kTile, y % kTile) +
+        cast<float>(inside.x);
+  } else {
+    out(c, x, y, n) = Tuple(stored(spec, x % side, y % side, [&](const Expr &i, const Expr &j) {
+      return valueAt(x / side, y / side, i, j);
+    }));
+  }
 
   // Loops: task (chunk of channels, image, block of tiles) > block of channels > tile > vector of channels >
-  // pixels.
+  // pixels. A block of tiles has some phases of one tile, or all phases of some.
   Var cb("cb"), kb("kb"), ci("ci"), xi("xi"), yi("yi"), xb("xb"), yb("yb"), txi("txi"), tyi("tyi"),
       task("task");
   const TailStrategy guard = TailStrategy::GuardWithIf, whole = isRagged ? guard : TailStrategy::RoundUp;
-  out.bound(c, 0, k)
-      .update()
-      .split(c, co, lane, vector, isRagged ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
+  const bool partX = dx > bx, partY = dy > by;
+  Stage store = out.bound(c, 0, k).update();
+  store.split(c, co, lane, vector, isRagged ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
       .split(co, cb, co, block, whole)
       .split(cb, kb, cb, chunk, whole)
       .split(x, tx, xi, side, guard)
-      .split(y, ty, yi, side, guard)
-      .split(tx, xb, tx, bx, guard)
-      .split(ty, yb, ty, by, guard)
-      .reorder(lane, xi, yi, co, tx, ty, cb, xb, yb, n, kb)
-      .vectorize(lane)
-      .unroll(xi)
-      .unroll(yi)
-      .fuse(xb, yb, task)
-      .fuse(task, n, task)
-      .fuse(task, kb, task)
-      .parallel(task);
+      .split(y, ty, yi, side, guard);
+  partX ? store.split(phaseX, xb, phaseX, bx) : store.split(tx, xb, tx, bx / dx, guard);
+  partY ? store.split(phaseY, yb, phaseY, by) : store.split(ty, yb, ty, by / dy, guard);
+  std::vector<VarOrRVar> loops = {lane, xi, yi, co};
+  std::vector<Var> tasks;
+  auto place = [&](bool part, const Var &phase, const Var &tiles, const Var &blockOfTiles) {
+    if (isDilated(spec))
+      loops.push_back(phase);
+    tasks.push_back(blockOfTiles);
+    part ? tasks.push_back(tiles) : loops.push_back(tiles);
+  };
+  place(partX, phaseX, tx, xb);
+  place(partY, phaseY, ty, yb);
+  tasks.insert(tasks.end(), {n, kb});
+  loops.push_back(cb);
+  loops.insert(loops.end(), tasks.begin(), tasks.end());
+  store.reorder(loops).vectorize(lane).unroll(xi).unroll(yi);
+  for (size_t l = 1; l < tasks.size(); l++)
+    store.fuse(l == 1 ? tasks[0] : task, tasks[l], task);
+  store.parallel(task);
 
   for (Part &p : parts) {
     p.v.compute_at(out, task)
@@ -330,10 +417,12 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 } // namespace
 
 Family winogradFamily() {
-  return {"winograd", "Winograd convolution F(4x4, 3x3); 3x3 filters without stride, dilation and groups.",
-          whyNot,     parameters,
-          choose,     packing,
-          build};
+  return {
+      "winograd", "Winograd convolution F(4x4, 3x3); 3x3 filters without stride and groups, any dilation.",
+      whyNot,     parameters,
+      choose,     packing,
+      build,      false,
+      pays};
 }
 
 } // namespace segc::schedules

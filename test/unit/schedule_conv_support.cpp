@@ -122,6 +122,21 @@ Schedule randomPoint(const Family &family, const KernelSpec &spec, Isa isa, std:
   return point;
 }
 
+Buffer<float> phasesOf(const Buffer<float> &pixels, const std::array<int, 2> &phases) {
+  if (phases[0] == 1 && phases[1] == 1)
+    return pixels;
+  halide_dimension_t dims[6];
+  dims[0] = pixels.raw_buffer()->dim[0];
+  for (int axis : {1, 2}) {
+    const halide_dimension_t &whole = pixels.raw_buffer()->dim[axis];
+    const int parts = phases[2 - axis];
+    dims[2 * axis - 1] = {0, parts, whole.stride, 0};
+    dims[2 * axis] = {0, (whole.extent + parts - 1) / parts, whole.stride * parts, 0};
+  }
+  dims[5] = pixels.raw_buffer()->dim[3];
+  return Buffer<float>(const_cast<float *>(pixels.data()), 6, dims);
+}
+
 double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, const std::vector<RunSize> &sizes,
                  unsigned seed) {
   std::mt19937 random(seed);
@@ -153,7 +168,7 @@ double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, cons
     Operands operands(spec, size, random);
     std::vector<Buffer<float>> inputs = {x.view, packed};
     inputs.insert(inputs.end(), operands.buffers.begin(), operands.buffers.end());
-    kernel.run(inputs, y.view);
+    kernel.run(inputs, phasesOf(y.view, storedPhases(spec, schedule)));
     EXPECT_EQ(y.damaged(), 0) << "written outside the result, " << size.n << "x" << size.h << "x" << size.w;
     std::vector<const halide_buffer_t *> plain = {x.view.raw_buffer(), w.raw_buffer()};
     for (const Buffer<float> &operand : operands.buffers)

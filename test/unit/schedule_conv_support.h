@@ -46,6 +46,9 @@ struct JitKernel {
   void run(const std::vector<Halide::Buffer<float>> &inputs, Halide::Buffer<float> result);
 };
 
+/// The pixels as a kernel sees them that stores their phases (rows, columns) as axes.
+Halide::Buffer<float> phasesOf(const Halide::Buffer<float> &pixels, const std::array<int, 2> &phases);
+
 /// Whether this machine can run kernels of an instruction set.
 bool canRun(Isa isa);
 

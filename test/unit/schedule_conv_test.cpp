@@ -107,6 +107,8 @@ TEST(Winograd, RandomShapesAndPoints) {
     const Isa isa = kIsas[i % 3];
     const int c = pick(random, {16, 21, 48, 80}), k = pick(random, {11, 16, 21, 42, 48, 64, 96});
     KernelSpec spec = convSpec(c, k, 3, 1, 1, 1, randomEpilogues(random, k));
+    if (i >= 9)
+      spec.fields["d"] = {pick(random, {1, 2, 3, 8, 16}), pick(random, {1, 2, 4, 6})};
     spec.fields["in"] = {c + int(random() % 7)};
     spec.fields["out"] = {k + int(random() % 7)};
     if (canRun(isa))

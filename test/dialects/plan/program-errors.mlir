@@ -178,6 +178,14 @@ plan.program @viewRanks sizes ["const 1", "const 0"] {
 
 // -----
 
+plan.program @viewPhases sizes ["const 1", "const 0"] {
+  %a = plan.alloc "a" f32 extents [0, 0, 0] channels 4 apron [0, 0, 0, 0] : !plan.buffer
+  // expected-error @+1 {{needs a number of phases for rows and for columns, and no bounds}}
+  %v = plan.view %a channels 0 of 4 extents [0, 0, 0] origin [1, 1] step [1, 1] phases [0, 2] : <tensor<1x4x1x1xf32>>
+}
+
+// -----
+
 plan.program @neither sizes [] {
   %p = plan.prepared 0 : <tensor<64xf32>>
   // expected-error @+1 {{needs either a body or a kernel}}
