@@ -132,6 +132,9 @@ bool denseViewFits(const Header &table, const ViewDesc &view, const int64_t *siz
 
 /// The plan's own promise, checked for these sizes: kernels then cannot leave the memory.
 bool viewFits(const Header &table, const ViewDesc &view, const int64_t *sizes, bool read) {
+  const bool isWhole = view.phasesX == 1 && view.phasesY == 1;
+  if (view.phasesX < 1 || view.phasesY < 1 || (!isWhole && (view.space != Space::Arena || view.bounded)))
+    return false;
   int64_t extents[kMaxRank];
   for (uint32_t k = 0; k < view.rank && k < kMaxRank; ++k)
     extents[k] = sizes[view.extents[k]];

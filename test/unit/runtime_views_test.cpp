@@ -76,6 +76,29 @@ TEST_F(Views, ArenaWindowsSlicesAndSteps) {
   expectDim(3, 2, 2, 6, 14 * 5);
 }
 
+TEST_F(Views, PhasesBecomeAxes) {
+  add({Space::Arena, 0, DType::F32, 4, {c, w, h, n}, 1, zero, zero, 1, 1, 0, 3, 2});
+  ASSERT_EQ(prepare(), 0) << segc_model_last_error();
+  EXPECT_EQ(program.buffers[0].dimensions, 6);
+  EXPECT_EQ((reinterpret_cast<char *>(program.buffers[0].host) - arena) / 4, element(1, 0, 0, 0));
+  expectDim(0, 0, 0, 3, 1);
+  expectDim(0, 1, 0, 3, 5); // 8 columns: phases of 3, 3 and 2
+  expectDim(0, 2, 0, 3, 3 * 5);
+  expectDim(0, 3, 0, 2, 14 * 5);
+  expectDim(0, 4, 0, 3, 2 * 14 * 5);
+  expectDim(0, 5, 0, 2, 10 * 14 * 5);
+}
+
+TEST_F(Views, PhasesOfNoneAreRefused) {
+  add({Space::Arena, 0, DType::F32, 4, {c, w, h, n}, 1, zero, zero, 1, 1, 0, 3, 0});
+  EXPECT_NE(prepare(), 0);
+}
+
+TEST_F(Views, PhasesOfTheCallersTensorsAreRefused) {
+  add({Space::Input, 0, DType::F32, 4, {c, w, h, n}, 0, zero, zero, 1, 1, 0, 2, 2});
+  EXPECT_NE(prepare(), 0);
+}
+
 TEST_F(Views, CallersTensorsKeepTheirStrides) {
   add({Space::Input, 0, DType::F32, 4, {two, half, h, n}, 1, one, zero, 2, 1, 0});
   add({Space::Output, 0, DType::I32, 4, {one, w, h, n}, 0, zero, zero, 1, 1, 0});
