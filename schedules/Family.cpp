@@ -109,12 +109,12 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
     if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
     const std::string reason = whyNot(family, spec, isa);
-    if (reason.empty() && (!family.pays || family.pays(spec, isa)))
-      return family.choose(spec, isa);
-    if (reason.empty() && !applies)
-      applies = &family;
     if (!reason.empty())
       reasons += "\n  " + family.name + ": " + reason;
+    else if (!family.pays || family.pays(spec, isa))
+      return family.choose(spec, isa);
+    else if (!applies)
+      applies = &family;
   }
   if (applies)
     return applies->choose(spec, isa);
@@ -122,7 +122,8 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
 }
 
 std::array<int, 2> storedPhases(const KernelSpec &spec, const Schedule &schedule) {
-  if (schedule.family != "winograd")
+  const Family *family = findFamily(schedule.family);
+  if (!family || !family->storesPhases)
     return {1, 1};
   return {spec.get("d"), spec.get("d", 1)};
 }
@@ -153,6 +154,12 @@ std::string whyNotReduced(const KernelSpec &spec) {
 }
 std::string whyNotScaled(const KernelSpec &spec) {
   return spec.word("read") == "scaled" ? "it does not multiply what it reads (read=scaled)" : "";
+}
+
+std::string whyNoGroups(const KernelSpec &spec) {
+  return spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g")
+             ? "the groups do not divide the channels"
+             : "";
 }
 
 std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

@@ -62,6 +62,7 @@ struct Family {
   bool onGpu = false; ///< it serves GPUs, and only them
   /// Whether the rule takes the family where it applies; left out: always.
   std::function<bool(const KernelSpec &, Isa)> pays = nullptr;
+  bool storesPhases = false; ///< a dilated convolution's result has its phases as axes, see storedPhases()
 };
 
 /// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is

@@ -18,4 +18,9 @@ bool isPrepared(mlir::func::FuncOp main, mlir::BlockArgument argument);
 /// Is the extent even whenever the table's requirements hold? False also where that cannot be told.
 bool isEven(const hg::SizeTable &table, hg::Size extent);
 
+/// Is every element of a window's attribute (kernel, stride, padding, dilation) `wanted`?
+inline bool isAll(llvm::ArrayRef<int64_t> values, int64_t wanted) {
+  return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
+}
+
 } // namespace segc

@@ -1,6 +1,7 @@
 /// \file Forms the groups: each anchor with the pointwise ops that read nothing but its result. The attribute
 /// `end` of a group says why it is not larger, for the report.
 // SPDX-License-Identifier: MIT
+#include "compiler/analysis/Shapes.h"
 #include "compiler/passes/Passes.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -27,9 +28,6 @@ bool isReduction(Operation &op) { return isa<hg::SoftmaxOp, hg::LogSoftmaxOp, hg
 
 /// A convolution that is a product of matrices: each pixel by itself.
 bool isPointwise(hg::ConvOp conv) {
-  auto isAll = [](ArrayRef<int64_t> values, int64_t wanted) {
-    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
-  };
   ArrayRef<int64_t> weight = cast<RankedTensorType>(conv.getWeight().getType()).getShape();
   return isAll(weight.drop_front(2), 1) && isAll(conv.getStride(), 1) && isAll(conv.getPadding(), 0) &&
          conv.getGroups() == 1 && !conv.getLike() && !conv.getWhole();

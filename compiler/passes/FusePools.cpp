@@ -22,9 +22,6 @@ namespace {
 hg::MaxPoolOp poolOf(hg::GroupOp group) {
   Block &body = group.getBody().front();
   auto pool = dyn_cast<hg::MaxPoolOp>(body.front());
-  auto isAll = [](ArrayRef<int64_t> values, int64_t wanted) {
-    return llvm::all_of(values, [&](int64_t value) { return value == wanted; });
-  };
   if (!pool || pool->getNextNode() != body.getTerminator() || pool.getCeil() || pool.getSame() ||
       !isAll(pool.getKernel(), 2) || !isAll(pool.getStride(), 2) || !isAll(pool.getPadding(), 0) ||
       !isAll(pool.getDilation(), 1))

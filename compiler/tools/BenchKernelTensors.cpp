@@ -1,6 +1,7 @@
 /// \file Which tensors a problem has, and which problems make sense.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/BenchKernelTensors.h"
+#include "runtime/core/Phases.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <algorithm>
@@ -261,14 +262,8 @@ std::variant<std::unique_ptr<KernelTensors>, std::string> KernelTensors::make(co
 }
 
 PhasedBuffer::PhasedBuffer(const halide_buffer_t &pixels, const std::array<int, 2> &phases) : buffer(pixels) {
-  auto split = [](const halide_dimension_t &axis, int parts, halide_dimension_t *to) {
-    to[0] = halide_dimension_t(0, parts, axis.stride);
-    to[1] = halide_dimension_t(0, (axis.extent + parts - 1) / parts, axis.stride * parts);
-  };
-  dims[0] = pixels.dim[0];
-  split(pixels.dim[1], phases[1], &dims[1]);
-  split(pixels.dim[2], phases[0], &dims[3]);
-  dims[5] = pixels.dim[3];
+  std::copy_n(pixels.dim, 4, dims.begin());
+  rt::splitPhases(dims.data(), phases[1], phases[0]);
   buffer.dim = dims.data();
   buffer.dimensions = 6;
 }

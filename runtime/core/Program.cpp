@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Program.h"
 #include "runtime/core/Error.h"
+#include "runtime/core/Phases.h"
 #include "runtime/core/Table.h"
 #include <stdlib.h>
 #include <string.h>
@@ -51,18 +52,6 @@ void setExtents(const ViewDesc &view, const int64_t *sizes, int64_t w, int64_t h
 
 bool hasPhases(const ViewDesc &view) { return view.phasesX > 1 || view.phasesY > 1; }
 
-/// Takes x and y of (c, x, y, n) apart: (c, phase, x, phase, y, n).
-void splitPhases(const ViewDesc &view, halide_dimension_t *dims) {
-  const halide_dimension_t x = dims[1], y = dims[2], n = dims[3];
-  auto split = [](const halide_dimension_t &axis, int32_t phases, halide_dimension_t *to) {
-    to[0] = halide_dimension_t(0, phases, axis.stride);
-    to[1] = halide_dimension_t(0, (axis.extent + phases - 1) / phases, axis.stride * phases);
-  };
-  split(x, int32_t(view.phasesX), dims + 1);
-  split(y, int32_t(view.phasesY), dims + 3);
-  dims[5] = n;
-}
-
 void bindArena(const Header &table, const ViewDesc &view, const int64_t *sizes, const uint64_t *offsets,
                char *arena, halide_buffer_t &buffer) {
   const BufferDesc &desc = elements<BufferDesc>(table, table.buffers)[view.index];
@@ -74,7 +63,7 @@ void bindArena(const Header &table, const ViewDesc &view, const int64_t *sizes, 
   const int64_t at = place(view, sizes, strides, first, buffer.dim);
   buffer.host = reinterpret_cast<uint8_t *>(arena) + offsets[view.index] + at * bytesOf(desc.dtype);
   if (hasPhases(view))
-    splitPhases(view, buffer.dim);
+    splitPhases(buffer.dim, int(view.phasesX), int(view.phasesY));
 }
 
 /// The first byte of a view without pixels.

@@ -51,12 +51,6 @@ Packing convPacking(const KernelSpec &spec, int cv, Isa isa, bool dots) {
            groups * ceilDiv(groupChannels(spec), panel)}};
 }
 
-std::string whyNoGroups(const KernelSpec &spec) {
-  return spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g")
-             ? "the groups do not divide the channels"
-             : "";
-}
-
 ConvTile::ConvTile(const KernelSpec &spec, int cv, Isa isa, const Source &source,
                    const std::function<Expr(const Expr &)> &initial, bool dots)
     : vector(convLanes(spec, isa)), panel(cv * vector), dots(dots),

@@ -26,8 +26,6 @@ std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa);
 bool hasDots(const KernelSpec &spec, Isa isa);
 /// Panels of `cv` vectors; for `dots` of pairs of input channels in bf16.
 Packing convPacking(const KernelSpec &spec, int cv, Isa isa, bool dots = false);
-/// "" if the groups divide the channels.
-std::string whyNoGroups(const KernelSpec &spec);
 
 class ConvTile {
 public:

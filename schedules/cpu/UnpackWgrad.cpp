@@ -16,11 +16,7 @@ namespace {
 KernelBuild buildUnpack(const KernelSpec &spec, Isa isa) {
   const int vector = spec.get("panel");
   const bool inputLanes = spec.word("lanes") == "c";
-  ImageParam packed(Float(32), 5, "packed");
-  packed.dim(0).set_bounds(0, vector).set_stride(1);
-  packed.dim(1).set_min(0).set_stride(vector);
-  for (int d : {2, 3, 4})
-    packed.dim(d).set_min(0);
+  const ImageParam packed = wgrad::packedParam(vector);
 
   // The bounds of a result exist only once the Func has a definition; the undefined one leaves no code.
   Var kw("kw"), kh("kh"), ci("ci"), co("co"), l("l"), row("row"), q("q");

@@ -64,6 +64,16 @@ inline Packing packedGradient(int vector, int taps, int rows, int vectors, int p
   return {unpack.print(), {vector, taps, rows, vectors, parts}};
 }
 
+/// The packed result as the operand of what unpacks it; only the panel is a constant.
+inline Halide::ImageParam packedParam(int panel) {
+  Halide::ImageParam packed(Halide::Float(32), 5, "packed");
+  packed.dim(0).set_bounds(0, panel).set_stride(1);
+  packed.dim(1).set_min(0).set_stride(panel);
+  for (int d : {2, 3, 4})
+    packed.dim(d).set_min(0);
+  return packed;
+}
+
 /// Makes the packed result's extents and strides constants.
 inline void declarePacked(Halide::Func out, const std::vector<int> &extents) {
   Halide::OutputImageParam result = out.output_buffer();

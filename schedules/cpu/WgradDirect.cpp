@@ -62,9 +62,7 @@ struct Tiling {
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv_wgrad")
     return "it computes gradients of convolution weights only";
-  if (spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g"))
-    return "the groups do not divide the channels";
-  return "";
+  return whyNoGroups(spec);
 }
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {

@@ -422,7 +422,7 @@ Family winogradFamily() {
       whyNot,     parameters,
       choose,     packing,
       build,      false,
-      pays};
+      pays,       true};
 }
 
 } // namespace segc::schedules

@@ -6,6 +6,7 @@
 /// shared between threads. A gradient has a fixed number of bands (`parts`), enough of them that small layers
 /// fill a GPU too; `unpack_wgrad` adds the bands in order, so that the bits depend on the extents alone.
 // SPDX-License-Identifier: MIT
+#include "schedules/cpu/Families.h"
 #include "schedules/cpu/Wgrad.h"
 #include "schedules/gpu/Families.h"
 #include "schedules/gpu/Threads.h"
@@ -36,9 +37,7 @@ int groupOf(const KernelSpec &spec) {
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv_wgrad")
     return "it computes gradients of convolution weights only";
-  if (spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g"))
-    return "the groups do not divide the channels";
-  return "";
+  return whyNoGroups(spec);
 }
 
 /// The largest power of two up to `most` that divides all of `values`.
@@ -234,11 +233,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 KernelBuild buildUnpack(const KernelSpec &spec, Isa) {
   constexpr int kBlock = 128;
   const int panel = spec.get("panel");
-  ImageParam packed(Float(32), 5, "packed");
-  packed.dim(0).set_bounds(0, panel).set_stride(1);
-  packed.dim(1).set_min(0).set_stride(panel);
-  for (int d : {2, 3, 4})
-    packed.dim(d).set_min(0);
+  const ImageParam packed = packedParam(panel);
 
   // The bounds of a result exist only once the Func has a definition; the undefined one leaves no code.
   const Var kw("kw"), kh("kh"), ci("ci"), co("co"), e("e");

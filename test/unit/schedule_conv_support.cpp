@@ -1,6 +1,7 @@
 /// \file The harness of the convolution tests: guarded tensors, JIT runs, comparison with the plain loop.
 // SPDX-License-Identifier: MIT
 #include "test/unit/schedule_conv_support.h"
+#include "runtime/core/Phases.h"
 #include <cmath>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -126,14 +127,8 @@ Buffer<float> phasesOf(const Buffer<float> &pixels, const std::array<int, 2> &ph
   if (phases[0] == 1 && phases[1] == 1)
     return pixels;
   halide_dimension_t dims[6];
-  dims[0] = pixels.raw_buffer()->dim[0];
-  for (int axis : {1, 2}) {
-    const halide_dimension_t &whole = pixels.raw_buffer()->dim[axis];
-    const int parts = phases[2 - axis];
-    dims[2 * axis - 1] = {0, parts, whole.stride, 0};
-    dims[2 * axis] = {0, (whole.extent + parts - 1) / parts, whole.stride * parts, 0};
-  }
-  dims[5] = pixels.raw_buffer()->dim[3];
+  std::copy_n(pixels.raw_buffer()->dim, 4, dims);
+  rt::splitPhases(dims, phases[1], phases[0]);
   return Buffer<float>(const_cast<float *>(pixels.data()), 6, dims);
 }
 
