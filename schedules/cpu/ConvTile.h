@@ -21,6 +21,11 @@ int convLanes(const KernelSpec &spec, Isa isa);
 /// Channel vectors a register tile may have: panels must not straddle groups, and what they read of
 /// per-channel vectors must exist.
 std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa);
+struct RegisterTile {
+  int vectors, pixels;
+};
+/// The rule for a convolution's register tile, of `pixels` (ascending) and what legalConvVectors() allows.
+RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa, const std::vector<int> &pixels);
 /// Are operands bf16 in memory and their dot products one instruction? Pairs of input channels must not
 /// straddle groups.
 bool hasDots(const KernelSpec &spec, Isa isa);

@@ -25,23 +25,18 @@ std::string whyNot(const KernelSpec &spec, Isa) {
   return whyNotReduced(spec);
 }
 
+const std::vector<int> kPixels = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   return {{"cv", "channel vectors of the register tile", legalConvVectors(pointwisePart(spec), isa)},
-          {"px", "pixels of the register tile", {1, 2, 3, 4, 6, 8, 12}},
+          {"px", "pixels of the register tile", kPixels},
           {"blocks", "register tiles along x of one depthwise tile", {1, 2, 4}},
           {"rows", "image rows of a task", {1, 2, 4, 8}}};
 }
 
-/// The widest register tile, as for direct convolution; two of them share a depthwise tile where that fits
-/// the L1 cache.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const bool wide = isAvx512(isa);
-  int cv = 1;
-  for (int v : legalConvVectors(pointwisePart(spec), isa))
-    if (v <= (wide ? 4 : 2))
-      cv = v;
-  const int px = wide ? (cv == 1 ? 12 : cv == 4 ? 6 : 8) : cv == 1 ? 8 : 6;
-  return {"separable", {{"cv", cv}, {"px", px}, {"blocks", 1}, {"rows", 4}}};
+  const RegisterTile tile = chooseRegisterTile(pointwisePart(spec), isa, kPixels);
+  return {"separable", {{"cv", tile.vectors}, {"px", tile.pixels}, {"blocks", 1}, {"rows", 4}}};
 }
 
 Packing packing(const KernelSpec &part, const Schedule &schedule, Isa isa) {

@@ -237,9 +237,18 @@ double dotError(const KernelSpec &spec, const Schedule &schedule, RunSize size, 
   Activation<uint16_t> y({k, size.w, size.h, size.n}, spec.get("out"), kOutside);
   x.fill([&] { return narrow(uniform()); });
   y.view.fill(kNan);
+  std::vector<uint16_t> factors(c * size.n, narrow(1));
   kernel.build.inputs[0].set(shownAs(kernel.build.inputs[0].type(), x.view));
   kernel.build.inputs[1].set(packed);
-  kernel.build.inputs[2].set(bias);
+  if (spec.word("read") == "scaled") {
+    for (uint16_t &factor : factors)
+      factor = narrow(uniform());
+    const auto &dims = *x.view.raw_buffer();
+    halide_dimension_t repeated[] = {
+        {0, c, 1, 0}, {0, dims.dim[1].extent, 0, 0}, {0, dims.dim[2].extent, 0, 0}, {0, size.n, c, 0}};
+    kernel.build.inputs[2].set(Buffer<>(Float(32), factors.data(), 4, repeated));
+  }
+  kernel.build.inputs.back().set(bias);
   kernel.build.pipeline.realize(Realization({shownAs(Float(32), y.view)}), kernel.target);
   EXPECT_EQ(y.damaged(), 0);
   double worst = 0, largest = 1e-30;
@@ -248,9 +257,11 @@ double dotError(const KernelSpec &spec, const Schedule &schedule, RunSize size, 
     for (int ry = 0; ry < rh; ry++)
       for (int rx = 0; rx < rw; rx++)
         for (int i = 0; i < c / g; i++)
-          want += double(w(rx, ry, i, o)) *
-                  widen(x.view(o / (k / g) * (c / g) + i, px * spec.get("s", 1) + rx * spec.get("d", 1),
-                               py * spec.get("s") + ry * spec.get("d"), n));
+          want += double(w(rx, ry, i, o)) * // what is scaled is rounded as if it had been stored
+                  widen(narrow(
+                      widen(factors[n * c + i]) *
+                      widen(x.view(o / (k / g) * (c / g) + i, px * spec.get("s", 1) + rx * spec.get("d", 1),
+                                   py * spec.get("s") + ry * spec.get("d"), n))));
     want = std::max(want, 0.0);
     const double off = std::fabs(want - widen(y.view(o, px, py, n))) - want / 256;
     largest = std::max(largest, want);
@@ -282,6 +293,14 @@ TEST(Bf16, DirectConvolutionByDotProducts) {
                         {32, 32, 3, 1, 1, 4},
                         {8, 48, 2, 2, 1, 1}}) {
     const KernelSpec spec = narrowConv(t.c, t.k, t.r, t.s, t.d, t.g);
+    for (const Schedule &point :
+         {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
+      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
+        EXPECT_LE(dotError(spec, point, size, random), 1e-6);
+  }
+  for (auto [c, k] : {std::pair{24, 40}, {72, 16}, {30, 70}}) {
+    KernelSpec spec = narrowConv(c, k, 1, 1, 1, 1);
+    spec.words["read"] = "scaled";
     for (const Schedule &point :
          {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
       for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
