@@ -6,6 +6,8 @@
 #include "runtime/core/Error.h"
 #include <HalideRuntime.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 namespace segc::rt {
 namespace {
@@ -39,18 +41,27 @@ struct Calls {
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
                       void **, void **);
   int (*getErrorString)(int, const char **);
+  // Graphs; a driver of CUDA 11.3 or older lacks them.
+  int (*streamBeginCapture)(Handle, int mode);
+  int (*streamEndCapture)(Handle, Handle *graph);
+  int (*graphInstantiateWithFlags)(Handle *executable, Handle graph, unsigned long long flags);
+  int (*graphLaunch)(Handle executable, Handle stream);
+  int (*graphExecDestroy)(Handle);
+  int (*graphDestroy)(Handle);
 };
 
 constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
 constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
 constexpr int kLeastCapability = 80;
 constexpr unsigned kNonBlocking = 1;                   ///< the stream does not wait for the default one
+constexpr int kThreadLocal = 1;                        ///< other threads may do what a capture forbids
 constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
 
 /// What all handles of the library share; made once, under the mutex.
 struct Shared {
   Calls calls;
   Handle context;
+  bool hasGraphs;
 };
 Shared shared;
 bool isOpen = false;
@@ -101,6 +112,18 @@ int findCalls(Calls &calls) {
                   "NVIDIA's driver is too old: its libcuda.so.1 has no %s; CUDA 11.0 "
                   "(driver 450) or newer is needed",
                   call.name);
+  const struct {
+    const char *name;
+    void *place;
+  } optional[] = {{"cuStreamBeginCapture_v2", &calls.streamBeginCapture},
+                  {"cuStreamEndCapture", &calls.streamEndCapture},
+                  {"cuGraphInstantiateWithFlags", &calls.graphInstantiateWithFlags},
+                  {"cuGraphLaunch", &calls.graphLaunch},
+                  {"cuGraphExecDestroy", &calls.graphExecDestroy},
+                  {"cuGraphDestroy", &calls.graphDestroy}};
+  shared.hasGraphs = true;
+  for (const auto &call : optional)
+    shared.hasGraphs &= (*static_cast<void **>(call.place) = findDriverCall(library, call.name)) != nullptr;
   return SEGC_MODEL_OK;
 }
 
@@ -171,6 +194,8 @@ int open(Device &device) {
   pthread_mutex_unlock(&openMutex);
   if (status)
     return status;
+  const char *const graphs = getenv("SEGC_CUDA_GRAPHS");
+  device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
   InContext context;
   return check(shared.calls.streamCreate(&device.stream, kNonBlocking), "making a stream");
 }
@@ -281,9 +306,36 @@ bool launch(Device &device, Module &module, const Launch &what) {
                               textOf(error), error);
 }
 
+bool record(Device &device) {
+  InContext context;
+  return !shared.calls.streamBeginCapture(device.stream, kThreadLocal);
+}
+
+/// A capture that something forbidden has invalidated ends with an error and without a graph.
+void *keep(Device &device, bool wanted) {
+  InContext context;
+  Handle graph = nullptr, executable = nullptr;
+  shared.calls.streamEndCapture(device.stream, &graph);
+  if (graph && wanted && shared.calls.graphInstantiateWithFlags(&executable, graph, 0))
+    executable = nullptr;
+  if (graph)
+    shared.calls.graphDestroy(graph);
+  return executable;
+}
+
+int replay(Device &device, void *recorded) {
+  InContext context;
+  return check(shared.calls.graphLaunch(recorded, device.stream), "starting the kernels as a graph");
+}
+
+void forget(void *recorded) {
+  InContext context;
+  shared.calls.graphExecDestroy(recorded);
+}
+
 } // namespace
 
-const Driver kCudaDriver = {"cuda", open, close, allocate, release, upload, download,
-                            post,   copy, zero,  finish,   load,    unload, launch};
+const Driver kCudaDriver = {"cuda", open,   close, allocate, release, upload, download, post,   copy,
+                            zero,   finish, load,  unload,   launch,  record, keep,     replay, forget};
 
 } // namespace segc::rt

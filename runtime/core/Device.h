@@ -36,6 +36,7 @@ struct Device {
   const Driver *driver;
   void *stream; ///< work goes there in order
   bool loading; ///< launches only load their code
+  bool records; ///< lists of work can be kept and replayed
   int status;   ///< of the last load or launch that failed, and why it did
   char text[400];
 };
@@ -63,6 +64,12 @@ struct Driver {
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
   void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);
+  /// Where `records` is set: from record() on, what this thread sends to the stream is noted, not done.
+  /// keep() ends that; what was noted is replayed as one, or null if it is not wanted or the driver cannot.
+  bool (*record)(Device &device);
+  void *(*keep)(Device &device, bool wanted);
+  int (*replay)(Device &device, void *recorded);
+  void (*forget)(void *recorded);
 };
 
 /// Opens and closes a handle's device, whose driver is known. The code that a library has loaded is unloaded

@@ -279,7 +279,8 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kOpenClDriver = {"opencl", open, close, allocate, release, upload, download,
-                              post,     copy, zero,  finish,   load,    unload, launch};
+const Driver kOpenClDriver = {"opencl", open,   close,   allocate, release, upload,
+                              download, post,   copy,    zero,     finish,  load,
+                              unload,   launch, nullptr, nullptr,  nullptr, nullptr};
 
 } // namespace segc::rt
