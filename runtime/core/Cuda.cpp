@@ -28,6 +28,8 @@ struct Calls {
   int (*memAlloc)(Address *, size_t);
   int (*memFree)(Address);
   int (*memGetInfo)(size_t *, size_t *);
+  int (*memHostAlloc)(void **, size_t, unsigned flags);
+  int (*memFreeHost)(void *);
   int (*memcpyHtoDAsync)(Address, const void *, size_t, Handle);
   int (*memcpyDtoHAsync)(void *, Address, size_t, Handle);
   int (*memcpyDtoDAsync)(Address, Address, size_t, Handle);
@@ -94,6 +96,8 @@ int findCalls(Calls &calls) {
                 {"cuMemAlloc_v2", &calls.memAlloc},
                 {"cuMemFree_v2", &calls.memFree},
                 {"cuMemGetInfo_v2", &calls.memGetInfo},
+                {"cuMemHostAlloc", &calls.memHostAlloc},
+                {"cuMemFreeHost", &calls.memFreeHost},
                 {"cuMemcpyHtoDAsync_v2", &calls.memcpyHtoDAsync},
                 {"cuMemcpyDtoHAsync_v2", &calls.memcpyDtoHAsync},
                 {"cuMemcpyDtoDAsync_v2", &calls.memcpyDtoDAsync},
@@ -225,6 +229,21 @@ void release(Device &, char *memory) {
   shared.calls.memFree(reinterpret_cast<Address>(memory));
 }
 
+int allocateHost(Device &, uint64_t bytes, char **memory) {
+  InContext context;
+  void *block = nullptr;
+  const int error = shared.calls.memHostAlloc(&block, bytes, 0);
+  *memory = static_cast<char *>(block);
+  return error ? fail(statusOf(error), "the driver pins no %llu bytes of the host's memory: %s",
+                      (unsigned long long)bytes, textOf(error))
+               : SEGC_MODEL_OK;
+}
+
+void releaseHost(Device &, char *memory) {
+  InContext context;
+  shared.calls.memFreeHost(memory);
+}
+
 int finish(Device &device) {
   InContext context;
   return check(shared.calls.streamSynchronize(device.stream), "the GPU");
@@ -237,19 +256,19 @@ int post(Device &device, char *to, const void *from, uint64_t bytes) {
 }
 
 int upload(Device &device, char *to, const void *from, uint64_t bytes) {
-  if (int status = post(device, to, from, bytes))
-    return status;
+  const int status = post(device, to, from, bytes);
+  return status ? status : finish(device);
+}
+
+int fetch(Device &device, void *to, const char *from, uint64_t bytes) {
   InContext context;
-  return check(shared.calls.streamSynchronize(device.stream), "copying to the GPU");
+  return check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
+               "copying from the GPU");
 }
 
 int download(Device &device, void *to, const char *from, uint64_t bytes) {
-  InContext context;
-  if (int status =
-          check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
-                "copying from the GPU"))
-    return status;
-  return check(shared.calls.streamSynchronize(device.stream), "copying from the GPU");
+  const int status = fetch(device, to, from, bytes);
+  return status ? status : finish(device);
 }
 
 int copy(Device &device, char *to, const char *from, uint64_t bytes) {
@@ -335,7 +354,8 @@ void forget(void *recorded) {
 
 } // namespace
 
-const Driver kCudaDriver = {"cuda", open,   close, allocate, release, upload, download, post,   copy,
-                            zero,   finish, load,  unload,   launch,  record, keep,     replay, forget};
+const Driver kCudaDriver = {"cuda", open,     close,  allocate, release, allocateHost, releaseHost,
+                            upload, download, post,   fetch,    copy,    zero,         finish,
+                            load,   unload,   launch, record,   keep,    replay,       forget};
 
 } // namespace segc::rt

@@ -50,11 +50,16 @@ struct Driver {
   /// Memory aligned to 256 bytes; `what` is for the text of a failure.
   int (*allocate)(Device &device, uint64_t bytes, const char *what, char **memory);
   void (*release)(Device &device, char *memory);
+  /// Memory of the host that the device copies to and from by itself (pinned), aligned to 64 bytes at least.
+  int (*allocateHost)(Device &device, uint64_t bytes, char **memory);
+  void (*releaseHost)(Device &device, char *memory);
   /// Both return when the host's memory may change.
   int (*upload)(Device &device, char *to, const void *from, uint64_t bytes);
   int (*download)(Device &device, void *to, const char *from, uint64_t bytes);
-  /// As upload, but returns at once: the host's memory stays as it is until the stream is waited for.
+  /// The same, but both return at once, if the host's memory is pinned; it is the driver's until the stream
+  /// was waited for.
   int (*post)(Device &device, char *to, const void *from, uint64_t bytes);
+  int (*fetch)(Device &device, void *to, const char *from, uint64_t bytes);
   /// From one place of the device to another.
   int (*copy)(Device &device, char *to, const char *from, uint64_t bytes);
   /// Zeros in `width` bytes at each of `rows` places that are `pitch` bytes apart.

@@ -124,7 +124,7 @@ int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *output
     }
     if (!status)
       return staging.download(*device, *table, outputs);
-    device->driver->finish(*device); // the inputs may still be on their way
+    device->driver->finish(*device); // what was sent may still be on its way
     return status;
   }
   program.bindTensors(layout.sizes, inputs, outputs);

@@ -229,6 +229,8 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
 void destroyModel(segc_model_model *model) {
   if (model->retained)
     segc_pool_v1_release();
+  if (model->crew.device) // an update may still read what it was sent
+    model->device.driver->finish(model->device);
   freeWorkspace(*model);
   model->infer.free();
   model->train.free();

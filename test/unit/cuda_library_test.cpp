@@ -28,7 +28,7 @@ const char *const kModel = R"({"format": "segc-model/1", "name": "net",
 /// libcuda.so.1 of this process from now on, and what it has noted.
 struct FakeCuda {
   const char *(*takeTrace)() = nullptr;
-  int (*replays)() = nullptr, (*misuses)() = nullptr, (*graphs)() = nullptr;
+  int (*replays)() = nullptr, (*misuses)() = nullptr, (*graphs)() = nullptr, (*pinned)() = nullptr;
 
   void open() {
     void *const library = dlopen(SEGC_FAKE_CUDA, RTLD_NOW);
@@ -39,6 +39,7 @@ struct FakeCuda {
     find(replays, "fake_cuda_replays");
     find(misuses, "fake_cuda_misuses");
     find(graphs, "fake_cuda_graphs");
+    find(pinned, "fake_cuda_pinned");
   }
 };
 
@@ -86,6 +87,7 @@ protected:
   void TearDown() override {
     EXPECT_EQ(driver().misuses(), 0);
     EXPECT_EQ(driver().graphs(), 0) << "graphs are left";
+    EXPECT_EQ(driver().pinned(), 0) << "pinned memory is left";
   }
 
   static FakeCuda &driver() { return built->driver; }
@@ -157,6 +159,26 @@ TEST_F(CudaLibrary, FromTheSecondRunOnAGraphDoesWhatTheLaunchesDid) {
     EXPECT_EQ(handle.run(), plain) << i;
     EXPECT_EQ(driver().replays(), before + i);
   }
+}
+
+TEST_F(CudaLibrary, ARunWaitsOnceForCopiesOfPinnedMemory) {
+  Handle handle;
+  for (bool dense : {true, false}) {
+    if (!dense) { // planes one after the other, in both tensors
+      handle.in.resize(handle.in.size() * 2), handle.out.resize(handle.out.size() * 2);
+      handle.x.data = handle.in.data(), handle.y.data = handle.out.data();
+      handle.x.strides[1] *= 2, handle.y.strides[1] *= 2;
+    }
+    const std::string trace = handle.run();
+    EXPECT_EQ(count(trace, "wait"), 1u) << trace;
+    EXPECT_EQ(count(trace, "upload "), 1u) << trace;
+    EXPECT_EQ(count(trace, "download "), 1u) << trace;
+    EXPECT_EQ(count(trace, " pinned\n"), 2u) << trace;
+    EXPECT_EQ(trace.substr(trace.size() - 5), "wait\n") << trace;
+  }
+  const std::string step = (handle.shape(6, 8), handle.step(), handle.step());
+  EXPECT_EQ(count(step, "wait"), 1u) << step;
+  EXPECT_EQ(count(step, "pageable"), 0u) << step;
 }
 
 TEST_F(CudaLibrary, NewShapesAndStridesMakeNewGraphs) {

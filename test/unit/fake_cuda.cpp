@@ -37,6 +37,10 @@ struct State {
   std::map<unsigned long long, Block> blocks;
   std::set<Graph *> graphs, executables;
   Graph *capture = nullptr;
+  std::map<const char *, size_t> pinned;
+  /// Of the host's memory: what has come, and what was sent as it was then; until the stream is waited for.
+  std::vector<std::pair<char *, std::string>> arriving;
+  std::vector<std::pair<const char *, std::string>> sent;
   std::string noted, taken;
   size_t used = 0;
   int depth = 0, streams = 0, modules = 0, loaded = 0, launches = 0, replays = 0, misuses = 0, made = 0;
@@ -45,8 +49,8 @@ struct State {
         stderr,
         "fake cuda: %d modules, %d launches; %d modules, %zu blocks and %d streams left, %d misuses\n",
         modules, launches, loaded, blocks.size(), streams, misuses);
-    std::fprintf(stderr, "fake cuda: %d replays; %zu graphs left\n", replays,
-                 graphs.size() + executables.size() + (capture ? 1 : 0));
+    std::fprintf(stderr, "fake cuda: %d replays; %zu graphs and %zu pinned blocks left\n", replays,
+                 graphs.size() + executables.size() + (capture ? 1 : 0), pinned.size());
   }
   /// Does the work, or notes it while a graph is made.
   int submit(const Work &work) {
@@ -54,6 +58,22 @@ struct State {
       return work();
     capture->push_back(work);
     return 0;
+  }
+  const char *isPinned(const void *at, size_t bytes) {
+    const char *const first = static_cast<const char *>(at);
+    auto after = pinned.upper_bound(first);
+    const bool inside =
+        after != pinned.begin() && first + bytes <= std::prev(after)->first + std::prev(after)->second;
+    return inside ? "pinned" : "pageable";
+  }
+  /// The stream's end: what was fetched arrives, what was sent must not have changed.
+  void arrive() {
+    for (const auto &[to, bytes] : arriving)
+      std::memcpy(to, bytes.data(), bytes.size());
+    for (const auto &[from, bytes] : sent)
+      misuses += std::memcmp(from, bytes.data(), bytes.size()) != 0;
+    arriving.clear();
+    sent.clear();
   }
   std::string placeOf(unsigned long long at) {
     auto after = blocks.upper_bound(at);
@@ -110,7 +130,8 @@ const char *fake_cuda_take_trace() {
 }
 int fake_cuda_replays() { return state.replays; }
 int fake_cuda_misuses() { return state.misuses; }
-/// Of any kind, and an unfinished one.
+/// Of any kind, and an unfinished one; blocks that were pinned.
+int fake_cuda_pinned() { return int(state.pinned.size()); }
 int fake_cuda_graphs() {
   return int(state.graphs.size() + state.executables.size()) + (state.capture ? 1 : 0);
 }
@@ -143,25 +164,40 @@ int cuMemFree_v2(unsigned long long at) {
   std::free(reinterpret_cast<void *>(at));
   return error;
 }
+int cuMemHostAlloc(void **memory, size_t bytes, unsigned flags) {
+  *memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  state.pinned[static_cast<char *>(*memory)] = bytes;
+  return state.checkOutside(bytes > 0 && flags == 0);
+}
+int cuMemFreeHost(void *memory) {
+  const bool busy = !state.arriving.empty() || !state.sent.empty();
+  const int error = state.checkOutside(state.pinned.erase(static_cast<char *>(memory)) == 1 && !busy);
+  std::free(memory);
+  return error;
+}
 int cuMemGetInfo_v2(size_t *left, size_t *total) {
   *total = size_t(setting("memory", 1L << 40));
   return *left = *total - state.used, 0;
 }
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void *from, size_t bytes, void *) {
   return state.submit([=] {
-    trace("upload", {state.placeOf(to), std::to_string(bytes)});
+    trace("upload", {state.placeOf(to), std::to_string(bytes), state.isPinned(from, bytes)});
     const int error = state.check(state.owns(to, bytes));
-    if (!error)
-      std::memcpy(reinterpret_cast<void *>(to), from, bytes);
-    return error;
+    if (error)
+      return error;
+    std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+    const char *const source = static_cast<const char *>(from);
+    state.sent.push_back({source, std::string(source, bytes)});
+    return 0;
   });
 }
 int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *) {
   return state.submit([=] {
-    trace("download", {state.placeOf(from), std::to_string(bytes)});
+    trace("download", {state.placeOf(from), std::to_string(bytes), state.isPinned(to, bytes)});
     const int error = state.check(state.owns(from, bytes));
     if (!error)
-      std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+      state.arriving.push_back(
+          {static_cast<char *>(to), std::string(reinterpret_cast<const char *>(from), bytes)});
     return error;
   });
 }
@@ -187,7 +223,11 @@ int cuMemsetD2D8Async(unsigned long long to, size_t pitch, unsigned char value, 
 }
 int cuStreamCreate(void **stream, unsigned) { return *stream = &state, ++state.streams, state.check(true); }
 int cuStreamDestroy_v2(void *) { return --state.streams, state.checkOutside(true); }
-int cuStreamSynchronize(void *) { return state.checkOutside(true); }
+int cuStreamSynchronize(void *) {
+  trace("wait", {});
+  state.arrive();
+  return state.checkOutside(true);
+}
 
 int cuStreamBeginCapture_v2(void *, int mode) {
   const int error = state.checkOutside(mode == 1);
