@@ -37,6 +37,8 @@ struct Calls {
   int (*streamCreate)(Handle *, unsigned);
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
+  int (*streamGetCtx)(Handle, Handle *context);
+  int (*pointerGetAttribute)(void *value, int attribute, Address);
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
@@ -52,6 +54,9 @@ struct Calls {
   int (*graphDestroy)(Handle);
 };
 
+/// CU_POINTER_ATTRIBUTE_..., and the value of the first for memory of a device.
+constexpr int kMemoryType = 2, kIsManaged = 8, kDeviceOrdinal = 9, kRangeStart = 11, kRangeSize = 12;
+constexpr unsigned kDeviceMemory = 2;
 constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
 constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
 constexpr int kLeastCapability = 80;
@@ -63,6 +68,7 @@ constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUF
 struct Shared {
   Calls calls;
   Handle context;
+  int device;
   bool hasGraphs;
 };
 Shared shared;
@@ -105,6 +111,8 @@ int findCalls(Calls &calls) {
                 {"cuStreamCreate", &calls.streamCreate},
                 {"cuStreamDestroy_v2", &calls.streamDestroy},
                 {"cuStreamSynchronize", &calls.streamSynchronize},
+                {"cuStreamGetCtx", &calls.streamGetCtx},
+                {"cuPointerGetAttribute", &calls.pointerGetAttribute},
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
                 {"cuModuleUnload", &calls.moduleUnload},
                 {"cuModuleGetFunction", &calls.moduleGetFunction},
@@ -164,10 +172,9 @@ int chooseDevice(const Calls &calls, int &device) {
 int openShared() {
   if (int status = findCalls(shared.calls))
     return status;
-  int device = 0;
-  if (int status = chooseDevice(shared.calls, device))
+  if (int status = chooseDevice(shared.calls, shared.device))
     return status;
-  if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, device))
+  if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, shared.device))
     return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
                 "the GPU cannot be used: %s", textOf(error));
   isOpen = true;
@@ -201,13 +208,15 @@ int open(Device &device) {
   const char *const graphs = getenv("SEGC_CUDA_GRAPHS");
   device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
   InContext context;
-  return check(shared.calls.streamCreate(&device.stream, kNonBlocking), "making a stream");
+  const int made = check(shared.calls.streamCreate(&device.ownStream, kNonBlocking), "making a stream");
+  device.stream = device.ownStream;
+  return made;
 }
 
 void close(Device &device) {
   InContext context;
-  if (device.stream)
-    shared.calls.streamDestroy(device.stream);
+  if (device.ownStream)
+    shared.calls.streamDestroy(device.ownStream);
 }
 
 int allocate(Device &, uint64_t bytes, const char *what, char **memory) {
@@ -287,6 +296,50 @@ int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows
       "writing zeros");
 }
 
+int setStream(Device &device, void *stream) {
+  InContext context;
+  Handle owner = nullptr;
+  if (stream && (shared.calls.streamGetCtx(stream, &owner) || owner != shared.context))
+    return fail(SEGC_MODEL_INVALID_ARGUMENT,
+                "the stream is none of the primary context of device %d, on which the model runs",
+                shared.device);
+  device.stream = stream ? stream : device.ownStream;
+  return SEGC_MODEL_OK;
+}
+
+/// Memory that CUDA does not know is the host's; managed memory is everybody's.
+int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const char *what,
+               const char *name) {
+  InContext context;
+  const Address at = reinterpret_cast<Address>(data);
+  const auto ask = [&](auto &value, int attribute) {
+    return !shared.calls.pointerGetAttribute(&value, attribute, at);
+  };
+  unsigned type = 0, managed = 0;
+  int device = shared.device;
+  Address start = 0;
+  size_t size = 0;
+  const bool isDevices = ask(type, kMemoryType) && type == kDeviceMemory;
+  if (isDevices && ask(managed, kIsManaged) && managed)
+    return SEGC_MODEL_OK;
+  if (isDevices != onDevice)
+    return fail(SEGC_MODEL_INVALID_TENSOR,
+                onDevice
+                    ? "%s '%s' lies in the host's memory; segc_model_set_device_tensors said the GPU's"
+                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors (of run() "
+                      "only), or copy it",
+                what, name);
+  if (!onDevice)
+    return SEGC_MODEL_OK;
+  if (ask(device, kDeviceOrdinal) && device != shared.device)
+    return fail(SEGC_MODEL_INVALID_TENSOR, "%s '%s' lies on device %d, the model runs on %d", what, name,
+                device, shared.device);
+  if (ask(start, kRangeStart) && ask(size, kRangeSize) && at + bytes > start + size)
+    return fail(SEGC_MODEL_INVALID_TENSOR, "%s '%s' takes %llu bytes, its memory ends after %llu", what, name,
+                (unsigned long long)bytes, (unsigned long long)(start + size - at));
+  return SEGC_MODEL_OK;
+}
+
 bool load(Device &device, const char *code, uint64_t, Module &module) {
   InContext context;
   char log[300] = "";
@@ -354,8 +407,9 @@ void forget(void *recorded) {
 
 } // namespace
 
-const Driver kCudaDriver = {"cuda", open,     close,  allocate, release, allocateHost, releaseHost,
-                            upload, download, post,   fetch,    copy,    zero,         finish,
-                            load,   unload,   launch, record,   keep,    replay,       forget};
+const Driver kCudaDriver = {"cuda",      open,   close,     allocate,   release, allocateHost,
+                            releaseHost, upload, download,  post,       fetch,   copy,
+                            zero,        finish, setStream, checkPlace, load,    unload,
+                            launch,      record, keep,      replay,     forget};
 
 } // namespace segc::rt

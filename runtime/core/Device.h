@@ -34,7 +34,8 @@ struct Launch {
 /// What one handle has of a device. Created zeroed.
 struct Device {
   const Driver *driver;
-  void *stream; ///< work goes there in order
+  void *stream; ///< work goes there in order: the handle's own, or the caller's
+  void *ownStream;
   bool loading; ///< launches only load their code
   bool records; ///< lists of work can be kept and replayed
   int status;   ///< of the last load or launch that failed, and why it did
@@ -66,6 +67,13 @@ struct Driver {
   int (*zero)(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows);
   /// Waits for everything in the stream.
   int (*finish)(Device &device);
+  /// Null where the caller's tensors lie in the host's memory only. The caller's stream, or with null the
+  /// handle's own again.
+  int (*setStream)(Device &device, void *stream);
+  /// Whether these bytes of a caller's tensor lie where he says, on this device or in the host's memory.
+  /// `what` and `name` are for the text.
+  int (*checkPlace)(Device &device, const void *data, uint64_t bytes, bool onDevice, const char *what,
+                    const char *name);
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
   void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);

@@ -329,6 +329,34 @@ int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
   return SEGC_MODEL_OK;
 }
 
+namespace {
+
+/// What was sent before is done with, whatever changes.
+int settleDevice(segc_model_model &model, const char *what) {
+  Device *const device = model.crew.device;
+  if (!device || !device->driver->setStream)
+    return fail(SEGC_MODEL_UNSUPPORTED, "%s: this library is for %s; -target cuda makes one that can", what,
+                device ? "OpenCL" : "processors");
+  const int status = device->driver->finish(*device);
+  model.infer.staging.isSending = false;
+  return status;
+}
+
+} // namespace
+
+int setDeviceTensors(segc_model_model &model, Places there) {
+  if (int status = settleDevice(model, "tensors on a device"))
+    return status;
+  model.infer.there = there;
+  return SEGC_MODEL_OK;
+}
+
+int setStream(segc_model_model &model, void *stream) {
+  if (int status = settleDevice(model, "a stream of the caller"))
+    return status;
+  return model.device.driver->setStream(model.device, stream);
+}
+
 Span workspaceSpan(const segc_model_model &model) {
   const uintptr_t begin = reinterpret_cast<uintptr_t>(model.workspace);
   return {begin, begin + model.workspaceBytes};

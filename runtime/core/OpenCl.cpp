@@ -295,8 +295,8 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kOpenClDriver = {"opencl", open,     close,  allocate, release, allocateHost, releaseHost,
-                              upload,   download, post,   fetch,    copy,    zero,         finish,
-                              load,     unload,   launch, nullptr,  nullptr, nullptr,      nullptr};
+const Driver kOpenClDriver = {"opencl", open,   close,  allocate, release, allocateHost, releaseHost, upload,
+                              download, post,   fetch,  copy,     zero,    finish,       nullptr,     nullptr,
+                              load,     unload, launch, nullptr,  nullptr, nullptr,      nullptr};
 
 } // namespace segc::rt

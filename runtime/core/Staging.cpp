@@ -83,6 +83,8 @@ int Staging::allocate(Device &device, const Header &table, const int64_t *sizes)
 }
 
 void Staging::free(Device &device) {
+  if (isSending)
+    device.driver->finish(device);
   if (memory)
     device.driver->release(device, memory);
   if (bounce)
@@ -93,7 +95,11 @@ void Staging::free(Device &device) {
 }
 
 int Staging::upload(Device &device, const Header &table, const segc_model_tensor *inputs,
-                    const segc_model_tensor *outputs) {
+                    const segc_model_tensor *outputs, Places there) {
+  if (isSending)
+    if (int status = device.driver->finish(device))
+      return status;
+  isSending = !there.inputs;
   const uint32_t ins = table.inputs.count;
   for (uint32_t i = 0; i < ins + table.outputs.count; ++i) {
     const segc_model_tensor &from = i < ins ? inputs[i] : outputs[i - ins];
@@ -101,6 +107,8 @@ int Staging::upload(Device &device, const Header &table, const segc_model_tensor
     const uint32_t size = bytesOf(descOf(table, i).dtype);
     segc_model_tensor &to = tensors[i];
     to = from;
+    if (i < ins ? there.inputs : there.outputs)
+      continue;
     to.data = memory + offsets[i];
     int64_t stride = 1;
     for (int k = 0; k < order.count; ++k) {
@@ -117,17 +125,18 @@ int Staging::upload(Device &device, const Header &table, const segc_model_tensor
   return SEGC_MODEL_OK;
 }
 
-int Staging::download(Device &device, const Header &table, const segc_model_tensor *outputs) {
+int Staging::download(Device &device, const Header &table, const segc_model_tensor *outputs, Places there) {
   const uint32_t ins = table.inputs.count, outs = table.outputs.count;
-  if (!outs)
+  if (!outs || (there.outputs && device.stream != device.ownStream))
     return SEGC_MODEL_OK;
-  for (uint32_t i = ins; i < ins + outs; ++i)
+  for (uint32_t i = ins; i < ins + outs && !there.outputs; ++i)
     if (int status = device.driver->fetch(device, bounce + offsets[i], memory + offsets[i],
                                           Order(outputs[i - ins]).elements * bytesOf(descOf(table, i).dtype)))
       return status;
   if (int status = device.driver->finish(device))
     return status;
-  for (uint32_t i = ins; i < ins + outs; ++i) {
+  isSending = false;
+  for (uint32_t i = ins; i < ins + outs && !there.outputs; ++i) {
     const segc_model_tensor &to = outputs[i - ins];
     copyElements(to, Order(to), bytesOf(descOf(table, i).dtype), bounce + offsets[i], false);
   }

@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201;
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidHandle = 400;
 
 long setting(const char *name, long fallback) {
   const char *text = std::getenv("FAKE_CUDA");
@@ -37,6 +37,8 @@ struct State {
   std::map<unsigned long long, Block> blocks;
   std::set<Graph *> graphs, executables;
   Graph *capture = nullptr;
+  std::map<void *, int> streamNumbers;
+  void *graphStream = nullptr; ///< in which a graph is replayed
   std::map<const char *, size_t> pinned;
   /// Of the host's memory: what has come, and what was sent as it was then; until the stream is waited for.
   std::vector<std::pair<char *, std::string>> arriving;
@@ -65,6 +67,10 @@ struct State {
     const bool inside =
         after != pinned.begin() && first + bytes <= std::prev(after)->first + std::prev(after)->second;
     return inside ? "pinned" : "pageable";
+  }
+  /// Where work for this stream is done: that of a graph goes where the graph is replayed.
+  std::string nameOf(void *stream) const {
+    return "on " + std::to_string(streamNumbers.at(graphStream ? graphStream : stream));
   }
   /// The stream's end: what was fetched arrives, what was sent must not have changed.
   void arrive() {
@@ -221,10 +227,44 @@ int cuMemsetD2D8Async(unsigned long long to, size_t pitch, unsigned char value, 
     return error;
   });
 }
-int cuStreamCreate(void **stream, unsigned) { return *stream = &state, ++state.streams, state.check(true); }
-int cuStreamDestroy_v2(void *) { return --state.streams, state.checkOutside(true); }
-int cuStreamSynchronize(void *) {
-  trace("wait", {});
+int cuStreamCreate(void **stream, unsigned) {
+  *stream = new int;
+  state.streamNumbers[*stream] = int(state.streamNumbers.size());
+  return ++state.streams, state.check(true);
+}
+int cuStreamGetCtx(void *stream, void **context) {
+  if (!state.streamNumbers.count(stream))
+    return kInvalidHandle;
+  return *context = &state, state.checkOutside(true);
+}
+/// Device memory is that of blocks; "ordinal=1" puts it on another device. CUDA knows pinned memory too.
+int cuPointerGetAttribute(void *value, int attribute, unsigned long long at) {
+  constexpr int kMemoryType = 2, kIsManaged = 8, kDeviceOrdinal = 9, kRangeStart = 11, kRangeSize = 12;
+  const bool device = state.owns(at, 1);
+  if (!device && std::string(state.isPinned(reinterpret_cast<void *>(at), 1)) != "pinned")
+    return kInvalidValue;
+  const auto block = device ? std::prev(state.blocks.upper_bound(at)) : state.blocks.end();
+  if (attribute == kMemoryType)
+    *static_cast<unsigned *>(value) = device ? 2 : 1;
+  else if (attribute == kIsManaged)
+    *static_cast<unsigned *>(value) = unsigned(setting("managed", 0));
+  else if (attribute == kDeviceOrdinal)
+    *static_cast<int *>(value) = int(setting("ordinal", 0));
+  else if (attribute == kRangeStart && device)
+    *static_cast<unsigned long long *>(value) = block->first;
+  else if (attribute == kRangeSize && device)
+    *static_cast<size_t *>(value) = block->second.bytes;
+  else
+    return kInvalidValue;
+  return 0;
+}
+int cuStreamDestroy_v2(void *stream) {
+  const int error = state.checkOutside(state.streamNumbers.erase(stream) == 1);
+  delete static_cast<int *>(stream);
+  return --state.streams, error;
+}
+int cuStreamSynchronize(void *stream) {
+  trace("wait", {state.nameOf(stream)});
   state.arrive();
   return state.checkOutside(true);
 }
@@ -249,15 +289,17 @@ int cuGraphInstantiateWithFlags(void **executable, void *graph, unsigned long lo
     *executable = *state.executables.insert(new Graph(*of)).first;
   return error;
 }
-int cuGraphLaunch(void *executable, void *) {
+int cuGraphLaunch(void *executable, void *stream) {
   Graph *const graph = static_cast<Graph *>(executable);
   if (const int error = state.checkOutside(state.executables.count(graph)))
     return error;
   ++state.replays;
-  for (const Work &work : *graph)
-    if (const int error = work())
-      return error;
-  return 0;
+  state.graphStream = stream;
+  int error = 0;
+  for (size_t i = 0; i < graph->size() && !error; ++i)
+    error = (*graph)[i]();
+  state.graphStream = nullptr;
+  return error;
 }
 int cuGraphExecDestroy(void *executable) {
   Graph *const graph = static_cast<Graph *>(executable);
@@ -286,7 +328,7 @@ int cuModuleGetFunction(void **function, void *module, const char *name) {
   return state.check(*function != nullptr);
 }
 int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty,
-                   unsigned tz, unsigned shared, void *, void **arguments, void **) {
+                   unsigned tz, unsigned shared, void *stream, void **arguments, void **) {
   if (const int error = int(setting("launch", 0)))
     return error;
   if (!function)
@@ -307,6 +349,7 @@ int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsign
       words.push_back(std::to_string(number));
     for (size_t i = 0; i < sizes.size(); ++i)
       words.push_back(sizes[i] == 8 ? state.placeOf(values[i]) : std::to_string(values[i]));
+    words.push_back(state.nameOf(stream));
     trace("launch", words);
     return state.check(fits && !values.empty() && state.owns(values[0], 4));
   });
