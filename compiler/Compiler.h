@@ -16,7 +16,7 @@ enum class Stage;
 struct CompileOptions {
   std::vector<schedules::Isa> variants; ///< best first; at least one
   bool winograd = true;
-  std::string precision = "f32"; ///< of activations in memory, of inference: f32 or bf16
+  std::string precision = "f32"; ///< of activations in memory, of inference: f32, bf16 or f16
   std::string cacheDirectory;    ///< empty: none
   std::string executable;        ///< of segc, for its kernel workers
   unsigned workers = 0;          ///< 0: one a core

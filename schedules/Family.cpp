@@ -86,12 +86,6 @@ namespace {
 /// Whether a family serves this target at all.
 bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); }
 
-/// The family's own reason against a spec, or that its target does not compute in this precision.
-std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
-  return family.onGpu && spec.dtype != "f32" ? "GPUs compute in f32, not " + spec.dtype
-                                             : family.whyNot(spec, isa);
-}
-
 } // namespace
 
 const Family *findFamily(const std::string &name) {
@@ -108,7 +102,7 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
   for (const Family &family : families()) {
     if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
-    const std::string reason = whyNot(family, spec, isa);
+    const std::string reason = family.whyNot(spec, isa);
     if (!reason.empty())
       reasons += "\n  " + family.name + ": " + reason;
     else if (!family.pays || family.pays(spec, isa))
@@ -170,7 +164,7 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
       known += (known.empty() ? "" : ", ") + f.name;
     return "unknown schedule family '" + schedule.family + "'; there are " + known;
   }
-  const std::string reason = serves(*family, isa) ? whyNot(*family, spec, isa)
+  const std::string reason = serves(*family, isa) ? family->whyNot(spec, isa)
                              : family->onGpu      ? "it is for GPUs"
                                                   : "it is for processors";
   if (!reason.empty())

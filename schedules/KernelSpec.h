@@ -35,7 +35,7 @@ struct KernelSpec {
   std::map<std::string, std::vector<int>> fields; ///< "c" -> {64}, "r" -> {3, 3} (height, width)
   std::map<std::string, std::string> words;       ///< "mode" -> "bilinear"
   std::vector<Epilogue> epilogues;
-  std::string dtype = "f32"; ///< how activations lie in memory: f32 or bf16
+  std::string dtype = "f32"; ///< how activations lie in memory: f32, bf16 or f16
   /// Columns of the result at the extents that the model was described with, for rules that choose by them;
   /// 0: unknown. No part of the problem: the kernel takes any.
   int likelyWidth = 0;

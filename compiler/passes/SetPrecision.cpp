@@ -15,8 +15,8 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
   using SetPrecisionBase::SetPrecisionBase;
 
   void runOnOperation() override {
-    if (precision != "f32" && precision != "bf16") {
-      getOperation().emitError("unknown precision '") << precision << "': f32 or bf16";
+    if (precision != "f32" && precision != "bf16" && precision != "f16") {
+      getOperation().emitError("unknown precision '") << precision << "': f32, bf16 or f16";
       return signalPassFailure();
     }
     // Sums of gradients and updates need f32, and so far their activations do too.

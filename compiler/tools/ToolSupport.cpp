@@ -49,15 +49,13 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   compile.precision = precision;
   if (precision == "f32")
     return "";
-  if (precision == "f16" || precision == "i8")
-    return "-precision " + precision + " is not supported; there are f32 and bf16";
-  if (precision != "bf16")
-    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16"});
+  if (precision == "i8")
+    return "-precision i8 is not supported; there are f32, bf16 and f16";
+  if (precision != "bf16" && precision != "f16")
+    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16", "f16"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
-  if (mode == "train" || mode == "both" || options.has(options::OPT_grad))
-    return "-precision bf16 is for inference: training runs in f32";
-  std::string target = options.value(options::OPT_target_eq, "cpu");
-  return target == "cpu" ? "" : "-precision bf16 is for processors: -target " + target + " runs in f32";
+  bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
+  return training ? "-precision " + precision + " is for inference: training runs in f32" : "";
 }
 
 /// What kernels are compiled for; empty or what is wrong with the flags.

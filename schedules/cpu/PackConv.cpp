@@ -169,6 +169,8 @@ Family packConvFamily() {
   family.name = "pack";
   family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
+    if (spec.dtype == "f16")
+      return "weights are packed as f32 or bf16";
     if (spec.op == "pack_conv")
       return "";
     if ((spec.dtype == "bf16") != (spec.op == "pack_winograd_bf16"))
