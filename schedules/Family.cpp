@@ -75,8 +75,9 @@ const std::vector<Family> &families() {
       convertFamily(),     prepareFamily(),      wgradWinogradFamily(), wgradDirectFamily(),
       unpackWgradFamily(), channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(),
       lossSumsFamily(),    finishLossFamily(),   lossGradFamily(),      optimizerFamily(),
-      binMeansFamily(),    axisSumsFamily(),     convTileFamily(),      wgradTileFamily(),
-      unpackTileFamily(),  sharesFamily(),       finishSharesFamily(),  threadsFamily(),
+      binMeansFamily(),    axisSumsFamily(),     tensorCoresFamily(),   convTileFamily(),
+      wgradTileFamily(),   unpackTileFamily(),   sharesFamily(),        finishSharesFamily(),
+      threadsFamily(),
   };
   return all;
 }
@@ -119,6 +120,11 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
   if (applies)
     return applies->choose(spec, isa);
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+int granuleOf(const std::string &schedule) {
+  const Family *family = findFamily(schedule.substr(0, schedule.find(' ')));
+  return family ? family->granule : 1;
 }
 
 std::array<int, 2> storedPhases(const KernelSpec &spec, const Schedule &schedule) {

@@ -227,8 +227,9 @@ private:
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
                                      settled(kernel->spec, group.getSchedule()->str(), {reads, writes}),
                                      FlatSymbolRefAttr());
-    if (Attribute end = group->getAttr("end"))
-      op->setAttr("end", end);
+    for (const char *note : {"end", "not_on_tensor_cores"})
+      if (Attribute text = group->getAttr(note))
+        op->setAttr(note, text);
     return copyBody(group, *kernel, op);
   }
 

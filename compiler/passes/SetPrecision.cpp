@@ -15,6 +15,10 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
   using SetPrecisionBase::SetPrecisionBase;
 
   void runOnOperation() override {
+    if (precision == "tf32") { // how f32 is multiplied, not how it lies in memory
+      getOperation()->setAttr(kTf32, UnitAttr::get(&getContext()));
+      return;
+    }
     if (precision != "f32" && precision != "bf16") {
       getOperation().emitError("unknown precision '") << precision << "': f32 or bf16";
       return signalPassFailure();

@@ -49,13 +49,17 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   compile.precision = precision;
   if (precision == "f32")
     return "";
+  if (precision == "tf32" && options.value(options::OPT_target_eq, "cpu") != "cuda")
+    return "-precision tf32 is how tensor cores multiply f32: it goes with -target cuda";
   if (precision == "f16" || precision == "i8")
     return "-precision " + precision + " is not supported; there are f32 and bf16";
-  if (precision != "bf16")
-    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16"});
+  if (precision != "bf16" && precision != "tf32")
+    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   if (mode == "train" || mode == "both" || options.has(options::OPT_grad))
-    return "-precision bf16 is for inference: training runs in f32";
+    return "-precision " + precision + " is for inference: training runs in f32";
+  if (precision == "tf32")
+    return "";
   std::string target = options.value(options::OPT_target_eq, "cpu");
   return target == "cpu" ? "" : "-precision bf16 is for processors: -target " + target + " runs in f32";
 }
@@ -93,6 +97,7 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
   if (!emulated && StringRef(device).getAsInteger(10, number))
     return "-device '" + device + "' must be a number or emulated";
   setenv("SEGC_DEVICE", std::to_string(number).c_str(), options.has(options::OPT_device_eq));
+  compile.emulated = target == "cuda" && emulated;
   compile.variants = {target == "cuda" && !emulated ? schedules::Isa::Cuda : schedules::Isa::OpenCl};
   return "";
 }

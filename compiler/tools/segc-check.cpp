@@ -18,6 +18,8 @@ namespace {
 /// themselves, a Winograd product by a few times that. A whole network adds up some of it: five times as
 /// much.
 constexpr const char *kBf16Tolerance = "2e-2";
+/// An operand of TF32 is off by up to 2^-11 of itself.
+constexpr const char *kTf32Tolerance = "3e-3";
 constexpr double kBf16FromInput = 5;
 
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
@@ -106,7 +108,9 @@ int main(int argc, char **argv) {
     return checkGradients(*options, *input, weights);
   CheckOptions check;
   bool narrow = input->compile.precision != "f32";
-  std::string tolerance = options->value(options::OPT_tolerance_eq, narrow ? kBf16Tolerance : "1e-4");
+  std::string tolerance = options->value(options::OPT_tolerance_eq, input->compile.precision == "tf32" ? kTf32Tolerance
+                                      : narrow                              ? kBf16Tolerance
+                                                                            : "1e-4");
   if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
       !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");

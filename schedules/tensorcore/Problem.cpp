@@ -1,7 +1,7 @@
 /// \file Conditions that problems and tiles have to meet, each with a sentence of its own.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Problem.h"
-#include "schedules/tensorcore/Arguments.h"
+#include "runtime/core/TensorCoreArguments.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
 #include <set>

@@ -1,9 +1,10 @@
 /// \file A libcuda.so.1 without a GPU: memory is the host's, launches do nothing but are counted and checked.
 ///
 /// FAKE_CUDA holds what is wrong with it: "version=10020", "devices=0", "capability=75", "memory=1000" (bytes
-/// it gives), "init=100", "module=218", "launch=701" (error codes). At the end it says on stderr what was
-/// done.
+/// it gives), "init=100", "module=218", "launch=701", "attribute=1" (error codes); with "trace=1" it says on
+/// stderr how each kernel on tensor cores is launched. At the end it says what was done.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/TensorCoreArguments.h"
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,7 @@ long setting(const char *name, long fallback) {
 
 struct State {
   std::map<unsigned long long, size_t> blocks;
+  std::map<void *, unsigned> sharedBytes; ///< that a kernel has asked for
   size_t used = 0;
   int depth = 0, streams = 0, modules = 0, loaded = 0, launches = 0, misuses = 0;
   ~State() {
@@ -40,6 +42,37 @@ struct State {
     return depth != 1 ? kInvalidContext : ok ? 0 : error;
   }
 } state;
+
+/// "name" of ".entry name(".
+std::string entryName(const char *entry) {
+  entry += std::strlen(".entry ");
+  return std::string(entry, std::strchr(entry, '('));
+}
+
+/// Bytes of the structure that is a kernel's only argument; 0 if it takes others.
+size_t structureBytes(const char *entry) {
+  const char *parameter = entry ? std::strstr(entry, ".param ") : nullptr;
+  unsigned align = 0, bytes = 0;
+  char name[400];
+  return parameter && std::sscanf(parameter, ".param .align %u .b8 %399[^[][%u]", &align, name, &bytes) == 3
+             ? bytes
+             : 0;
+}
+
+/// What a convolution on tensor cores reads and writes first and last lies in memory that was given away, 16
+/// bytes at aligned places.
+bool ownsTensors(const segc::tensorcore::Arguments &a) {
+  auto octets = [](const segc::tensorcore::View &v, int n, int h, int w) {
+    return (n - 1L) * v.image + (h - 1L) * v.row + (w - 1L) * v.pixel;
+  };
+  auto owned = [&](const void *at, long offset) {
+    const auto address = reinterpret_cast<unsigned long long>(at);
+    return address % 16 == 0 && state.owns(address, size_t(offset) + 16);
+  };
+  // In 16 bits an octet has 16 bytes, in f32 more.
+  return owned(a.x[0].data, 16 * octets(a.x[0], a.images, a.inHeight, a.inWidth)) &&
+         owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) && owned(a.weights, 0);
+}
 
 } // namespace
 
@@ -116,17 +149,30 @@ int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **
 }
 int cuModuleUnload(void *module) { return --state.loaded, state.check(module != nullptr); }
 int cuModuleGetFunction(void **function, void *module, const char *name) {
-  *function = std::strstr(static_cast<char *>(module), name);
+  *function = std::strstr(static_cast<char *>(module), (std::string(".entry ") + name + "(").c_str());
   return state.check(*function != nullptr);
+}
+int cuFuncSetAttribute(void *function, int attribute, int value) {
+  state.sharedBytes[function] = unsigned(value);
+  const int error = int(setting("attribute", 0));
+  return error ? error : state.check(attribute == 8 && value <= 227 * 1024);
 }
 int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty,
                    unsigned tz, unsigned shared, void *, void **arguments, void **) {
   if (const int error = int(setting("launch", 0)))
     return error;
   ++state.launches;
+  const unsigned allowed = state.sharedBytes.count(function) ? state.sharedBytes[function] : 49152;
   const bool fits =
-      bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= 49152;
-  // The first argument of every kernel is a buffer.
+      bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= allowed;
+  if (size_t bytes = structureBytes(static_cast<char *>(function))) {
+    if (setting("trace", 0))
+      std::fprintf(stderr, "%s grid %u %u %u threads %u shared %u bytes %zu\n",
+                   entryName(static_cast<char *>(function)).c_str(), bx, by, bz, tx, shared, bytes);
+    const auto &a = *static_cast<const segc::tensorcore::Arguments *>(arguments[0]);
+    return state.check(fits && bytes == sizeof a && ownsTensors(a));
+  }
+  // The first argument of every kernel by Halide is a buffer.
   return state.check(fits && function && state.owns(**reinterpret_cast<unsigned long long **>(arguments), 4));
 }
 int cuGetErrorString(int error, const char **text) {
