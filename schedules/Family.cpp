@@ -89,6 +89,8 @@ bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); 
 
 /// The family's own reason against a spec, or that its target does not compute in this precision.
 std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
+  if (!spec.word("phases").empty() && family.name != "tensor_cores")
+    return "it computes one convolution a launch";
   return family.onGpu && spec.dtype != "f32" ? "GPUs compute in f32, not " + spec.dtype
                                              : family.whyNot(spec, isa);
 }
@@ -215,7 +217,7 @@ double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
     return 2 * outputs * spec.get("c") * (double(spec.get("r")) * spec.get("r", 1) + spec.get("k"));
   const double window = double(spec.get("r")) * spec.get("r", 1);
   if (spec.op == "conv" || spec.op == "conv_wgrad")
-    return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
+    return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g") * spec.number("phases", 1);
   const double elements = outputs * std::max(spec.get("c"), 1);
   return spec.op == "maxpool" || spec.op == "avgpool"               ? elements * window
          : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements

@@ -33,7 +33,9 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
-    auto result = cast<RankedTensorType>(group.getOutputs()[0].getType());
+    Value pixelsOf = isa<hg::ConvWeightGradOp>(kernel->anchor) ? group.getInputs()[kernel->reads[1].operand]
+                                                               : Value(group.getOutputs()[0]);
+    auto result = cast<RankedTensorType>(pixelsOf.getType());
     if (result.getRank() == 4) {
       auto likely = [&](unsigned axis, int pixels) {
         return result.isDynamicDim(axis) ? 0 : static_cast<int>(result.getDimSize(axis)) * pixels;
@@ -78,8 +80,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
   static void noteTensorCores(hg::GroupOp group, const schedules::KernelSpec &spec, schedules::Isa target,
                               const schedules::Schedule &chosen, ArrayRef<std::string> passedOver) {
     const schedules::Family *family = schedules::findFamily("tensor_cores");
-    if (!schedules::isGpu(target) || spec.op != "conv" || chosen.family == family->name ||
-        !family->pays(spec, target) ||
+    if (!schedules::isGpu(target) || !StringRef(spec.op).starts_with("conv") ||
+        chosen.family == family->name || !family->pays(spec, target) ||
         (target == schedules::Isa::OpenCl && llvm::is_contained(passedOver, family->name)))
       return;
     std::string why = family->whyNot(spec, target);

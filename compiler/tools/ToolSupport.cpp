@@ -56,7 +56,8 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   if (precision != "bf16" && precision != "tf32")
     return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
-  if (mode == "train" || mode == "both" || options.has(options::OPT_grad))
+  bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
+  if (training && precision != "tf32")
     return "-precision " + precision + " is for inference: training runs in f32";
   if (precision == "tf32")
     return "";

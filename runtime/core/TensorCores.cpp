@@ -14,11 +14,21 @@ using tensorcore::Arguments;
 
 /// The operands of one call, as views of (c, x, y, n), packed weights, and vectors.
 struct Operands {
-  static constexpr uint32_t kMost = 3 + tensorcore::maxVectors + tensorcore::maxTensors;
-  const halide_buffer_t *all[kMost]; ///< in the order of the kernel's arguments: x, weights, …, y
+  const TensorCoreKernel &kernel;
+  static constexpr uint32_t kMost =
+      3 * tensorcore::maxPhases + tensorcore::maxVectors + tensorcore::maxTensors;
+  /// In the order of the kernel's arguments: x, weights, …, y, with as many of x, weights and y as there are
+  /// phases; of a weight gradient x, dy, its sums.
+  const halide_buffer_t *all[kMost];
   uint32_t count;
-  const halide_buffer_t &x() const { return *all[0]; }
-  const halide_buffer_t &y() const { return *all[count - 1]; }
+  uint32_t phases() const { return uint32_t(kernel.grid.phases); }
+  uint32_t writes() const { return phases(); }
+  const halide_buffer_t &x(uint32_t phase) const { return *all[phase]; }
+  const halide_buffer_t &weights(uint32_t phase) const { return *all[phases() + phase]; }
+  const halide_buffer_t &operand(uint32_t i) const { return *all[2 * phases() + i]; }
+  const halide_buffer_t &result(uint32_t phase) const { return *all[count - writes() + phase]; }
+  /// The result of the convolution, or its gradient.
+  const halide_buffer_t &pixels() const { return kernel.grid.columns ? *all[1] : result(0); }
 };
 
 tensorcore::View viewOf(const halide_buffer_t &buffer) {
@@ -27,30 +37,57 @@ tensorcore::View viewOf(const halide_buffer_t &buffer) {
 }
 
 Operands operandsOf(const TensorCoreKernel &kernel, void **args) {
-  Operands result = {{}, 0};
-  uint32_t epilogues = 0;
-  while (kernel.operands[epilogues])
-    ++epilogues;
-  for (; result.count < epilogues + 3 && result.count < Operands::kMost; ++result.count)
+  Operands result = {kernel, {}, 0};
+  uint32_t count = 3 * uint32_t(kernel.grid.phases);
+  for (const char *operand = kernel.operands; *operand; ++operand)
+    ++count;
+  for (; result.count < count && result.count < Operands::kMost; ++result.count)
     result.all[result.count] = static_cast<const halide_buffer_t *>(args[1 + result.count]);
   return result;
 }
 
+/// From one tensor to another, in units of `bytes`.
+int distance(const halide_buffer_t &from, const halide_buffer_t &to, int bytes) {
+  return int((reinterpret_cast<int64_t>(to.host) - reinterpret_cast<int64_t>(from.host)) / bytes);
+}
+
+/// The phases' inputs are views of equal extents of one tensor. All pixels that they show exist, so it does
+/// not matter in which row one is counted to be: their distances are columns.
+void fillPhases(const Operands &operands, Arguments &a) {
+  constexpr int kEverywhere = 1 << 29;
+  const halide_buffer_t *first = &operands.x(0);
+  for (uint32_t i = 1; i < operands.phases(); ++i)
+    first = operands.x(i).host < first->host ? &operands.x(i) : first;
+  a.x[0] = viewOf(*first);
+  a.inHeight = a.inWidth = kEverywhere;
+  const int bytes = first->type.bits / 8;
+  for (uint32_t i = 0; i < operands.phases(); ++i)
+    a.phases[i] = {distance(operands.weights(0), operands.weights(i), 16),
+                   distance(operands.result(0), operands.result(i), 8 * bytes), 0,
+                   distance(*first, operands.x(i), bytes * first->dim[1].stride)};
+}
+
 /// The views' origins are the padding already, and their pixels all exist.
-void fill(const TensorCoreKernel &kernel, const Operands &operands, char *partial, Arguments &a) {
-  const halide_buffer_t &x = operands.x(), &y = operands.y();
+void fill(const Operands &operands, char *partial, Arguments &a) {
+  const TensorCoreKernel &kernel = operands.kernel;
+  const halide_buffer_t &x = operands.x(0), &y = operands.pixels();
   a.x[0] = viewOf(x);
   a.y = viewOf(y);
-  a.weights = reinterpret_cast<const char *>(operands.all[1]->host);
+  if (kernel.grid.columns)
+    partial = reinterpret_cast<char *>(operands.result(0).host);
+  else
+    a.weights = reinterpret_cast<const char *>(operands.weights(0).host);
   a.partial = reinterpret_cast<float *>(partial);
   a.images = y.dim[3].extent;
   a.height = y.dim[2].extent;
   a.width = y.dim[1].extent;
   a.inHeight = x.dim[2].extent;
   a.inWidth = x.dim[1].extent;
+  if (operands.phases() > 1)
+    fillPhases(operands, a);
   int vectors = 0, tensors = 0;
   for (uint32_t i = 0; kernel.operands[i]; ++i) {
-    const halide_buffer_t &operand = *operands.all[2 + i];
+    const halide_buffer_t &operand = operands.operand(i);
     if (kernel.operands[i] == 't')
       a.tensors[tensors++] = viewOf(operand);
     else
@@ -83,8 +120,8 @@ void addRange(EmulatedRange *ranges, uint32_t &count, EmulatedRange next) {
   ranges[count++] = next;
 }
 
-bool emulate(Device &device, const TensorCoreKernel &kernel, const Operands &operands, const Arguments &a,
-             uint64_t partial) {
+bool emulate(Device &device, const Operands &operands, const Arguments &a, uint64_t partial) {
+  const TensorCoreKernel &kernel = operands.kernel;
   const EmulatedWarp warp = reinterpret_cast<EmulatedWarp>(dlsym(RTLD_DEFAULT, kEmulatedWarp));
   if (!warp)
     return failLaunch(device, SEGC_MODEL_NO_DEVICE,
@@ -95,7 +132,7 @@ bool emulate(Device &device, const TensorCoreKernel &kernel, const Operands &ope
   EmulatedRange ranges[Operands::kMost + 1];
   uint32_t count = 0;
   for (uint32_t i = 0; i < operands.count; ++i)
-    addRange(ranges, count, rangeOf(*operands.all[i], i + 1 == operands.count));
+    addRange(ranges, count, rangeOf(*operands.all[i], i + operands.writes() >= operands.count));
   if (partial)
     addRange(ranges, count, {a.partial, partial, true});
   char error[sizeof device.text] = "";
@@ -142,15 +179,15 @@ bool launchOne(Device &device, const TensorCoreKernel &kernel, bool adds, Argume
 
 bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
   const Operands operands = operandsOf(kernel, args);
-  const halide_buffer_t &y = operands.y();
+  const halide_buffer_t &y = operands.pixels();
   const uint64_t partial =
       uint64_t(partialBytes(kernel.grid, y.dim[3].extent, y.dim[2].extent, y.dim[1].extent));
   if (!reserve(device, partial))
     return false;
   Arguments a = {};
-  fill(kernel, operands, device.partial, a);
+  fill(operands, device.partial, a);
   if (!kernel.code)
-    return emulate(device, kernel, operands, a, partial);
+    return emulate(device, operands, a, partial);
   if (!loadCode(device, kernel.state, kernel.code, kernel.codeBytes))
     return false;
   return device.loading ||

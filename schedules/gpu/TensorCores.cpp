@@ -20,8 +20,8 @@ constexpr int kLikelyExtent = 256;
 const std::vector<int> kParts = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
 
 std::string whyNot(const KernelSpec &spec, Isa) {
-  if (spec.op != "conv")
-    return "it computes convolutions only";
+  if (spec.op != "conv" && spec.op != "conv_wgrad")
+    return "it computes convolutions and their weight gradients only";
   auto problem = Problem::of(spec);
   return problem ? "" : toString(problem.takeError());
 }
@@ -78,13 +78,17 @@ Schedule choose(const KernelSpec &spec, Isa) {
            {"width", tile.width}}};
 }
 
-/// Output channel, tap, input channel: panels of one channel.
-Packing packing(const KernelSpec &spec, const Schedule &, Isa) {
+/// Weights as output channel, tap, input channel: panels of one channel. Their gradient leaves the kernel in
+/// the same order, a panel of all input channels, part after part.
+Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa) {
+  const int c = spec.get("c"), k = spec.get("k"), rh = spec.get("r"), rw = spec.get("r", 1);
+  if (spec.op == "conv_wgrad")
+    return {"unpack_wgrad panel" + std::to_string(c) + " lanes=c : f32",
+            {c, rh * rw, k, 1, schedule.params.at("parts")}};
   const bool narrow = spec.dtype != "f32"; // pairs of input channels are an axis of their own
   const std::string dtype = narrow ? spec.dtype : "f32";
   const int pair = narrow ? 2 : 1;
-  return {"pack_conv panel1 g1 scale0 from=conv step1x1 : " + dtype,
-          {pair, spec.get("c") / pair, spec.get("r", 1), spec.get("r"), spec.get("k")}};
+  return {"pack_conv panel1 g1 scale0 from=conv step1x1 : " + dtype, {pair, c / pair, rw, rh, k}};
 }
 
 std::variant<KernelArtifact, std::string> compile(const KernelJob &job, const KernelSpec &spec,
@@ -106,14 +110,15 @@ Tile tileOf(const Schedule &schedule) {
 }
 
 Family tensorCoresFamily() {
-  Family family = {"tensor_cores",
-                   "Convolution by the matrix instructions of an NVIDIA GPU: bf16, f16, or f32 as TF32 where "
-                   "that is asked for.",
-                   whyNot,
-                   parameters,
-                   choose,
-                   packing,
-                   nullptr};
+  Family family = {
+      "tensor_cores",
+      "Convolutions and their weight gradients by the matrix instructions of an NVIDIA GPU: bf16, "
+      "f16, or f32 as TF32 where that is asked for.",
+      whyNot,
+      parameters,
+      choose,
+      packing,
+      nullptr};
   family.onGpu = true;
   family.pays = pays;
   family.compile = compile;

@@ -111,10 +111,12 @@ Expected<schedules::KernelArtifact> compileObject(const schedules::KernelJob &jo
     operands += step.signature();
   const std::vector<Kernel> kernels = kernelsOf(problem, tile, job.symbol);
   const bool emulated = code.ptx.empty();
+  // In a library the parts of a weight gradient are added by the kernel that unpacks it.
+  const bool hasSum = kernels.size() > 1 && problem.kind == Kind::Convolution;
   rt::TensorCoreKernel kernel = {nullptr,
                                  emulated ? nullptr : code.ptx.c_str(),
                                  kernels[0].symbol.c_str(),
-                                 kernels.size() > 1 ? kernels[1].symbol.c_str() : nullptr,
+                                 hasSum ? kernels[1].symbol.c_str() : nullptr,
                                  job.problem.c_str(),
                                  job.schedule.c_str(),
                                  operands.c_str(),

@@ -173,6 +173,7 @@ std::vector<Kernel> kernelsOf(const Problem &problem, const Tile &tile, const st
 }
 
 rt::TensorCoreGrid gridOf(const Problem &problem, const Tile &tile) {
+  const bool gradient = problem.kind == Kind::WeightGradient;
   return {problem.k,
           problem.phases,
           tile.parts,
@@ -182,16 +183,13 @@ rt::TensorCoreGrid gridOf(const Problem &problem, const Tile &tile) {
           problem.pool,
           tile.threads(),
           sharedBytes(problem, tile),
-          0};
+          gradient ? problem.taps() * problem.channels() : 0};
 }
 
 int64_t blocks(const Kernel &kernel, const Problem &problem, const Tile &tile, const Extents &e) {
   const int64_t columns = int64_t(problem.taps()) * problem.channels();
-  if (problem.kind == Kind::Pack)
+  if (problem.kind == Kind::Pack || (problem.kind == Kind::WeightGradient && kernel.adds))
     return rt::ceilDiv(problem.k * (columns / 8), linearThreads);
-  if (problem.kind == Kind::WeightGradient)
-    return kernel.adds ? rt::ceilDiv(problem.k * (columns / 8), linearThreads)
-                       : rt::ceilDiv(problem.k, tile.m) * rt::ceilDiv(columns, tile.n);
   return (kernel.adds ? rt::sumBlocks : rt::gemmBlocks)(gridOf(problem, tile), e.images, e.height, e.width);
 }
 
