@@ -12,7 +12,7 @@ enum class Stage { Graph, Gradient, Fused, Scheduled, Plan };
 struct PipelineOptions {
   std::string isa = "avx512";
   std::vector<std::string> without; ///< schedule families that must not be used
-  std::string precision = "f32";    ///< of activations in memory: f32 or bf16
+  std::string precision = "f32";    ///< of activations in memory: f32, bf16 or f16
   Stage stopAfter = Stage::Plan;
   bool training = false;  ///< the graph returns a total loss: differentiate it
   unsigned recompute = 0; ///< convolutions that the backward pass may compute again

@@ -74,4 +74,36 @@ Expr toBfloat(const Expr &v) {
   return cast(UInt(16, lanes), select(isNan, (all >> 16) | 0x40, rounded));
 }
 
+/// Exponent and mantissa move to where f32 has them, 112 makes up for the bias; the largest exponent (inf,
+/// NaN) becomes f32's. A subnormal half is the mantissa of a number at 2^-14, less that 2^-14.
+Expr fromHalf(const Expr &half) {
+  const int lanes = half.type().lanes();
+  const Type bits = UInt(32, lanes), number = Float(32, lanes);
+  auto word = [&](uint32_t value) { return Internal::make_const(bits, value); };
+  const Expr h = cast(bits, half), magnitude = (h & word(0x7fff)) << word(13);
+  const Expr normal = magnitude + select(magnitude >= word(0x0f800000), word(224u << 23), word(112u << 23));
+  const Expr smallest = Internal::make_const(number, 0x1p-14);
+  const Expr small = strict_float(reinterpret(number, magnitude + word(113u << 23)) - smallest);
+  const Expr result = select(magnitude < word(1u << 23), reinterpret(bits, small), normal);
+  return reinterpret(number, result | ((h & word(0x8000)) << word(16)));
+}
+
+/// Normal halves: rebias, add half a unit of the last kept bit (minus one if that is even), shift. Subnormal
+/// ones: adding 0.5 lets the addition itself round at 2^-24. From 65520 on infinity; NaN stays, quiet.
+Expr toHalf(const Expr &v) {
+  const int lanes = v.type().lanes();
+  const Type bits = UInt(32, lanes), number = Float(32, lanes);
+  auto word = [&](uint32_t value) { return Internal::make_const(bits, value); };
+  const Expr all = reinterpret(bits, v), magnitude = all & word(0x7fffffff);
+  const Expr normal =
+      (magnitude - word(0x38000000) + word(0xfff) + ((magnitude >> word(13)) & word(1))) >> word(13);
+  const Expr half = Internal::make_const(number, 0.5);
+  const Expr small =
+      reinterpret(bits, strict_float(reinterpret(number, magnitude) + half)) - word(0x3f000000);
+  const Expr finite = select(magnitude < word(0x38800000), small, normal);
+  const Expr result =
+      select(magnitude > word(0x7f800000), word(0x7e00), magnitude >= word(0x477ff000), word(0x7c00), finite);
+  return cast(UInt(16, lanes), result | ((all >> word(16)) & word(0x8000)));
+}
+
 } // namespace segc::schedules

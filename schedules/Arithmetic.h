@@ -38,4 +38,9 @@ Halide::Expr isFinite(const Halide::Expr &key);
 Halide::Expr fromBfloat(const Halide::Expr &bits);
 Halide::Expr toBfloat(const Halide::Expr &v);
 
+/// f16 in the same way, by integers and two exact operations on f32: for where nothing converts. Values from
+/// 65520 on become infinity; subnormal halves are right also where those of f32 are taken for 0.
+Halide::Expr fromHalf(const Halide::Expr &bits);
+Halide::Expr toHalf(const Halide::Expr &v);
+
 } // namespace segc::schedules

@@ -87,12 +87,11 @@ namespace {
 /// Whether a family serves this target at all.
 bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); }
 
-/// The family's own reason against a spec, or that its target does not compute in this precision.
+/// The family's own reason against a spec, or that it knows nothing of phases.
 std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
-  if (!spec.word("phases").empty() && family.name != "tensor_cores")
-    return "it computes one convolution a launch";
-  return family.onGpu && spec.dtype != "f32" ? "GPUs compute in f32, not " + spec.dtype
-                                             : family.whyNot(spec, isa);
+  return !spec.word("phases").empty() && family.name != "tensor_cores"
+             ? "it computes one convolution a launch"
+             : family.whyNot(spec, isa);
 }
 
 } // namespace

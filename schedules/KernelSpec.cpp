@@ -425,8 +425,8 @@ std::variant<KernelSpec, std::string> KernelSpec::parse(const std::string &text)
   if (tokens.end() - next < 2)
     return fail("': <dtype>' expected at the end");
   spec.dtype = next[1];
-  if (spec.dtype != "f32" && spec.dtype != "bf16")
-    return fail("dtype '" + spec.dtype + "' is not supported (f32, bf16)");
+  if (spec.dtype != "f32" && spec.dtype != "bf16" && spec.dtype != "f16")
+    return fail("dtype '" + spec.dtype + "' is not supported (f32, bf16, f16)");
   if (tokens.end() - next > 2)
     return fail("unexpected '" + next[2] + "' after the dtype");
   return spec;

@@ -35,9 +35,9 @@ struct KernelSpec {
   std::map<std::string, std::vector<int>> fields; ///< "c" -> {64}, "r" -> {3, 3} (height, width)
   std::map<std::string, std::string> words;       ///< "mode" -> "bilinear"
   std::vector<Epilogue> epilogues;
-  std::string dtype = "f32"; ///< how activations lie in memory: f32 or bf16
-  /// Extents of the result as the model was described with, for rules that choose by them; 0: unknown. No part
-  /// of the problem: the kernel takes any.
+  std::string dtype = "f32"; ///< how activations lie in memory: f32, bf16 or f16
+  /// Extents of the result as the model was described with, for rules that choose by them; 0: unknown. No
+  /// part of the problem: the kernel takes any.
   int likelyWidth = 0, likelyHeight = 0, likelyImages = 0;
   /// Whether products of f32 may be rounded to TF32; no part of the problem either.
   bool tf32 = false;

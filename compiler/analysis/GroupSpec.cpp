@@ -405,7 +405,10 @@ std::string precisionOf(Operation *op) {
 }
 
 Type storedType(Operation *op, Type element) {
-  return element.isF32() && precisionOf(op) == "bf16" ? BFloat16Type::get(op->getContext()) : element;
+  std::string precision = element.isF32() ? precisionOf(op) : "f32";
+  return precision == "bf16"  ? Type(BFloat16Type::get(op->getContext()))
+         : precision == "f16" ? Type(Float16Type::get(op->getContext()))
+                              : element;
 }
 
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }

@@ -19,8 +19,8 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
       getOperation()->setAttr(kTf32, UnitAttr::get(&getContext()));
       return;
     }
-    if (precision != "f32" && precision != "bf16") {
-      getOperation().emitError("unknown precision '") << precision << "': f32 or bf16";
+    if (precision != "f32" && precision != "bf16" && precision != "f16") {
+      getOperation().emitError("unknown precision '") << precision << "': f32, bf16, f16 or tf32";
       return signalPassFailure();
     }
     // Sums of gradients and updates need f32, and so far their activations do too.

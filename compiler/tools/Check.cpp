@@ -42,11 +42,11 @@ Difference compareChoice(const Tensor &chosen, const Tensor &values) {
 
 /// Rounded as the library stores what it gets: an input that it rounded first would decide which of two
 /// channels is larger.
-void narrow(Tensor &input) {
+void narrow(Tensor &input, const llvm::fltSemantics &precision) {
   for (double &value : input.data) {
     llvm::APFloat rounded(value);
     bool losesInfo;
-    rounded.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven, &losesInfo);
+    rounded.convert(precision, llvm::APFloat::rmNearestTiesToEven, &losesInfo);
     value = rounded.convertToDouble();
   }
 }
@@ -93,8 +93,9 @@ public:
       for (auto [axis, extent] : llvm::enumerate(input.shape))
         extent = extent != kAnyExtent ? extent : axis ? 16 : 1;
       inputs.push_back(randomInput(input.dtype, input.shape, options.seed * 64 + index));
-      if (compile.precision == "bf16")
-        narrow(inputs.back());
+      if (compile.precision == "bf16" || compile.precision == "f16")
+        narrow(inputs.back(),
+               compile.precision == "bf16" ? llvm::APFloat::BFloat() : llvm::APFloat::IEEEhalf());
     }
     graph = importModel(context, diagnostics, model, {names, false});
     plainGraph = importModel(context, diagnostics, model, {});

@@ -49,20 +49,18 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   compile.precision = precision;
   if (precision == "f32")
     return "";
-  if (precision == "tf32" && options.value(options::OPT_target_eq, "cpu") != "cuda")
-    return "-precision tf32 is how tensor cores multiply f32: it goes with -target cuda";
-  if (precision == "f16" || precision == "i8")
-    return "-precision " + precision + " is not supported; there are f32 and bf16";
-  if (precision != "bf16" && precision != "tf32")
-    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16", "tf32"});
+  if (precision == "tf32") // training too
+    return options.value(options::OPT_target_eq, "cpu") == "cuda"
+               ? ""
+               : "-precision tf32 is how tensor cores multiply f32: it goes with -target cuda";
+  if (precision == "i8")
+    return "-precision i8 is not supported; there are f32, bf16, f16 and tf32";
+  if (precision != "bf16" && precision != "f16")
+    return "-precision '" + precision + "' is unknown" +
+           suggestion(precision, {"f32", "bf16", "f16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
-  if (training && precision != "tf32")
-    return "-precision " + precision + " is for inference: training runs in f32";
-  if (precision == "tf32")
-    return "";
-  std::string target = options.value(options::OPT_target_eq, "cpu");
-  return target == "cpu" ? "" : "-precision bf16 is for processors: -target " + target + " runs in f32";
+  return training ? "-precision " + precision + " is for inference: training runs in f32" : "";
 }
 
 /// What kernels are compiled for; empty or what is wrong with the flags.
@@ -98,7 +96,6 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
   if (!emulated && StringRef(device).getAsInteger(10, number))
     return "-device '" + device + "' must be a number or emulated";
   setenv("SEGC_DEVICE", std::to_string(number).c_str(), options.has(options::OPT_device_eq));
-  compile.emulated = target == "cuda" && emulated;
   compile.variants = {target == "cuda" && !emulated ? schedules::Isa::Cuda : schedules::Isa::OpenCl};
   return "";
 }
@@ -123,6 +120,12 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
     return std::nullopt;
   }
   compile.winograd = winograd == "on";
+  std::string cores = options.value(options::OPT_tensor_cores_eq, "on");
+  if (cores != "on" && cores != "off") {
+    fail("-tensor-cores '" + cores + "' must be on or off");
+    return std::nullopt;
+  }
+  compile.tensorCores = cores == "on" && options.value(options::OPT_target_eq, "cpu") == "cuda";
   std::string cache = options.value(options::OPT_cache_eq);
   compile.cacheDirectory = cache == "none" ? "" : cache.empty() ? defaultCacheDirectory() : cache;
   compile.executable = compilerExecutable();

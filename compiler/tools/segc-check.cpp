@@ -15,15 +15,13 @@ using namespace segc;
 namespace {
 
 /// One layer in bf16: a weight, each operand's product with it and the result are off by up to 2^-9 of
-/// themselves, a Winograd product by a few times that. A whole network adds up some of it: five times as
-/// much.
-constexpr const char *kBf16Tolerance = "2e-2";
-/// An operand of TF32 is off by up to 2^-11 of itself.
-constexpr const char *kTf32Tolerance = "3e-3";
+/// themselves, a Winograd product by a few times that; in f16 by up to 2^-12, in TF32 an operand alone by
+/// 2^-11. A whole network adds up some of it: five times as much.
+constexpr const char *kBf16Tolerance = "2e-2", *kF16Tolerance = "3e-3";
+constexpr double kNarrowFromInput = 5;
 /// A rectifier's input near 0 may change sides, and a pixel's whole gradient with it; without such layers
 /// gradients are as near as values.
 constexpr const char *kTf32GradientTolerance = "1e-1";
-constexpr double kBf16FromInput = 5;
 
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
 constexpr int64_t kAffordable = 2'000'000'000;
@@ -111,16 +109,16 @@ int main(int argc, char **argv) {
   if (options->has(options::OPT_grad))
     return checkGradients(*options, *input, weights);
   CheckOptions check;
-  bool narrow = input->compile.precision != "f32";
+  const std::string &precision = input->compile.precision;
   std::string tolerance =
-      options->value(options::OPT_tolerance_eq, input->compile.precision == "tf32" ? kTf32Tolerance
-                                                : narrow                           ? kBf16Tolerance
-                                                                                   : "1e-4");
+      options->value(options::OPT_tolerance_eq, precision == "bf16"                         ? kBf16Tolerance
+                                                : precision == "f16" || precision == "tf32" ? kF16Tolerance
+                                                                                            : "1e-4");
   if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
       !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
-  if (narrow)
-    check.fromInputTolerance = kBf16FromInput * check.tolerance;
+  if (precision != "f32")
+    check.fromInputTolerance = kNarrowFromInput * check.tolerance;
   auto threads = options->number(options::OPT_threads_eq, 3, 1, 256);
   if (!threads)
     return 1;

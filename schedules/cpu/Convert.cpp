@@ -21,32 +21,6 @@ Type storageType(const std::string &dtype) {
   return types.at(dtype);
 }
 
-Expr asFloat(const Expr &bits) { return reinterpret<float>(bits); }
-Expr asBits(const Expr &v) { return reinterpret<uint32_t>(v); }
-Expr bits(uint32_t value) { return Expr(value); }
-
-/// Exponent and mantissa move to where f32 has them; 2^112 corrects the bias, for subnormal halves as well.
-/// What was the largest exponent (inf, NaN) becomes f32's.
-Expr fromHalf(const Expr &half) {
-  const Expr h = cast<uint32_t>(half);
-  const Expr magnitude = (h & 0x7fff) << 13;
-  const Expr scaled = asBits(strict_float(asFloat(magnitude) * asFloat(bits(0x77800000u))));
-  return asFloat(select(magnitude >= bits(0x0f800000u), magnitude | bits(0x7f800000u), scaled) |
-                 ((h & 0x8000) << 16));
-}
-
-/// Normal halves: rebias, add half a unit of the last kept bit (minus one if that is even), shift. Subnormal
-/// ones: adding 0.5 lets the addition itself round at 2^-24. From 65520 on infinity; NaN stays, quiet.
-Expr toHalf(const Expr &v) {
-  const Expr all = asBits(v), magnitude = all & bits(0x7fffffffu);
-  const Expr normal = (magnitude - bits(0x38000000u) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
-  const Expr small = asBits(strict_float(asFloat(magnitude) + 0.5f)) - bits(0x3f000000u);
-  const Expr finite = select(magnitude < bits(0x38800000u), small, normal);
-  const Expr result = select(magnitude > bits(0x7f800000u), bits(0x7e00u), magnitude >= bits(0x477ff000u),
-                             bits(0x7c00u), finite);
-  return cast<uint16_t>(result | ((all >> 16) & 0x8000));
-}
-
 /// The nearest whole number, ties to even: next to 2^23 floats have no fraction, so the additions round.
 Expr roundEven(const Expr &v) {
   const Expr shift = 8388608.f;

@@ -18,7 +18,7 @@ namespace {
 
 /// Threads of a block; with 8 x 4 sums each keeps below 128 registers, four blocks of them fill a processor.
 constexpr int kThreads = 128;
-/// Elements of a vector of memory: 16 bytes.
+/// Elements of a vector of registers.
 constexpr int kVector = 4;
 
 bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
@@ -31,7 +31,7 @@ std::string whyNot(const KernelSpec &spec, Isa) {
 
 /// Input channels that one load brings, from what is known of the pixels' places.
 int inputVector(const KernelSpec &spec) {
-  int vector = kVector;
+  int vector = vectorOfMemory(spec);
   while (spec.get("c") % vector || spec.get("in") % vector)
     vector /= 2;
   return vector;
@@ -39,7 +39,7 @@ int inputVector(const KernelSpec &spec) {
 
 /// Output channels that one store writes and one load of an epilogue's operand brings.
 int outputVector(const KernelSpec &spec) {
-  int vector = kVector;
+  int vector = vectorOfMemory(spec);
   auto limit = [&](int elements) {
     while (elements % vector)
       vector /= 2;
@@ -93,9 +93,9 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa) {
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int k = spec.get("k"), vector = schedule.params.at("load"), store = schedule.params.at("store"),
-            tk = schedule.params.at("tk"), tp = schedule.params.at("tp"), bk = schedule.params.at("bk"),
-            panel = panelOf(schedule);
+  const int k = spec.get("k"), vector = schedule.params.at("load"), tk = schedule.params.at("tk"),
+            store = std::min(schedule.params.at("store"), tk), tp = schedule.params.at("tp"),
+            bk = schedule.params.at("bk"), panel = panelOf(schedule);
   const bool simd = isa == Isa::Cuda;
   const Var c("c"), x("x"), y("y"), n("n"), co("co"), ci("ci"), xo("xo"), xi("xi"), pixels("pixels"),
       tapX("tapX"), tapY("tapY"), blockK("blockK"), threadK("threadK"), blockP("blockP"), threadP("threadP");

@@ -41,7 +41,7 @@ int channelsOf(const KernelSpec &spec) { return spec.get(spec.get("k") ? "k" : "
 
 /// The widest vector whose elements are neighbours in every tensor.
 int vectorOf(const KernelSpec &spec) {
-  int vector = isByChannel(spec) ? 4 : 1;
+  int vector = isByChannel(spec) ? vectorOfMemory(spec) : 1;
   auto limit = [&](int elements) {
     while (elements % vector)
       vector /= 2;
@@ -96,7 +96,7 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
   std::vector<int> vectors;
-  for (int v : {1, 2, 4})
+  for (int v : {1, 2, 4, 8})
     if (vectorOf(spec) % v == 0)
       vectors.push_back(v);
   return {{"vector", "elements that one thread computes", vectors},

@@ -23,6 +23,9 @@ struct ThreadRule {
   std::map<std::string, std::string> inside = {};
 };
 
+/// Activations that one access of memory, 16 bytes, brings.
+inline int vectorOfMemory(const KernelSpec &spec) { return spec.dtype == "f32" ? 4 : 8; }
+
 /// What the processors' family computes for this problem, without its schedule; null if none does.
 const Family *lender(const KernelSpec &spec, Isa isa);
 KernelBuild borrow(const KernelSpec &spec, Isa isa);

@@ -36,3 +36,24 @@ TEST_P(GpuNetwork, Agrees) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, GpuNetwork, test::randomSeeds(5, 60));
+
+using GpuNarrowNetwork = GpuNetwork;
+
+/// Activations of 16 bits, bf16 and f16 in turn. Each layer is judged on the library's own operands: what a
+/// random network makes of rounding from the input on says nothing about the kernels.
+TEST_P(GpuNarrowNetwork, EachLayerAgrees) {
+  auto context = test::makeContext();
+  auto seed = static_cast<uint64_t>(GetParam());
+  std::string json = test::randomModel(*context, seed);
+  CompileOptions compile = test::compileOptions();
+  compile.variants = {schedules::Isa::OpenCl};
+  compile.precision = seed % 2 ? "bf16" : "f16";
+  CheckOptions options;
+  options.seed = seed;
+  options.tolerance = seed % 2 ? 4e-2 : 6e-3;
+  options.fromInputTolerance = 10;
+  options.threads = {1};
+  EXPECT_EQ(test::differences(*context, json, compile, options), "") << json;
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, GpuNarrowNetwork, test::randomSeeds(4, 60));

@@ -1,5 +1,5 @@
-/// \file Kernels of dtype bf16: rounding of stores, every op against its f32 kernel, dot products against
-/// plain loops.
+/// \file Kernels of dtype bf16 and f16: rounding of stores, every op against its f32 kernel, dot products
+/// against plain loops.
 // SPDX-License-Identifier: MIT
 #include "test/unit/schedule_memory_support.h"
 
@@ -27,7 +27,30 @@ uint16_t narrow(float value) {
   const uint32_t rest = all & 0xffff;
   return rest > 0x8000 || (rest == 0x8000 && low % 2) ? low + 1 : low;
 }
-bool sameBits(uint16_t a, uint16_t b) { return a == b || (std::isnan(widen(a)) && std::isnan(widen(b))); }
+
+float widenHalf(uint16_t bits) {
+  _Float16 half;
+  std::memcpy(&half, &bits, 2);
+  return float(half);
+}
+uint16_t narrowHalf(float value) { // by the compiler's own library
+  const _Float16 half = _Float16(value);
+  uint16_t bits;
+  std::memcpy(&bits, &half, 2);
+  return bits;
+}
+
+/// A type of 16 bits: what its bits stand for, and how far apart neighbours are, relative and at least.
+struct Format {
+  const char *dtype;
+  float (*widen)(uint16_t);
+  uint16_t (*narrow)(float);
+  float relative, least;
+
+  bool same(uint16_t a, uint16_t b) const { return a == b || (std::isnan(widen(a)) && std::isnan(widen(b))); }
+};
+constexpr Format kBf16 = {"bf16", widen, narrow, 1.f / 128, 1e-6f},
+                 kF16 = {"f16", widenHalf, narrowHalf, 1.f / 1024, 6e-8f};
 
 /// The same memory as the kernel's parameter wants to see it: one of a bf16 kernel may be declared f32.
 Buffer<> shownAs(Type type, const Buffer<uint16_t> &memory) {
@@ -42,9 +65,10 @@ struct Twin {
   const std::string problem;
   Extents in, out;
   Isa isa;
+  Format format;
 
   std::vector<uint16_t> run(bool narrowed) const {
-    const KernelSpec spec = parseSpec(problem + (narrowed ? " : bf16" : " : f32"));
+    const KernelSpec spec = parseSpec(problem + " : " + (narrowed ? format.dtype : "f32"));
     const auto chosen = chooseSchedule(spec, Isa::Avx512);
     EXPECT_EQ(chosen.index(), 0u) << problem;
     JitKernel kernel(spec, std::get<Schedule>(chosen), isa);
@@ -80,10 +104,10 @@ struct Twin {
         param.set(index);
         continue;
       }
-      auto value = [&] { return widen(narrow(Values{random}() + float(random() % 64) / 64)); };
+      auto value = [&] { return format.widen(format.narrow(Values{random}() + float(random() % 64) / 64)); };
       if (narrowed) {
         tensors.push_back(std::make_unique<Activation<uint16_t>>(e, pixel, kOutside));
-        tensors.back()->fill([&] { return narrow(value()); });
+        tensors.back()->fill([&] { return format.narrow(value()); });
         param.set(shownAs(param.type(), tensors.back()->view));
       } else {
         wide.push_back(std::make_unique<Activation<float>>(e, pixel, NAN));
@@ -103,27 +127,29 @@ struct Twin {
     EXPECT_EQ(narrowed ? y.damaged() : wideY.damaged(), 0) << problem;
     std::vector<uint16_t> bits;
     y.view.for_each_element([&](int c, int x, int py, int n) {
-      bits.push_back(narrowed ? y.view(c, x, py, n) : narrow(wideY.view(c, x, py, n)));
+      bits.push_back(narrowed ? y.view(c, x, py, n) : format.narrow(wideY.view(c, x, py, n)));
     });
     return bits;
   }
 
   /// Sums may be contracted differently: a result is the f32 kernel's, rounded, or a neighbour of that.
   void check() const {
-    SCOPED_TRACE(problem + " " + name(isa));
+    SCOPED_TRACE(problem + " " + name(isa) + " " + format.dtype);
     const std::vector<uint16_t> got = run(true), want = run(false);
     ASSERT_EQ(got.size(), want.size());
     size_t off = 0;
     for (size_t i = 0; i < got.size(); i++) {
-      off += !sameBits(got[i], want[i]);
-      const double apart = sameBits(got[i], want[i]) ? 0 : std::fabs(widen(got[i]) - widen(want[i]));
-      EXPECT_LE(apart, std::fabs(widen(want[i])) / 128 + 1e-6f);
+      if (format.same(got[i], want[i]))
+        continue;
+      ++off;
+      const float value = format.widen(want[i]);
+      EXPECT_LE(std::fabs(format.widen(got[i]) - value), std::fabs(value) * format.relative + format.least);
     }
     EXPECT_LE(off, got.size() / 50);
   }
 };
 
-TEST(Bf16, EveryOpIsItsF32KernelRounded) {
+void checkEveryOp(const Format &format, unsigned seed) {
   const Extents small{0, 9, 7, 2}, half{0, 4, 3, 2}, twice{0, 18, 14, 2};
   struct Case {
     const char *problem;
@@ -159,12 +185,12 @@ TEST(Bf16, EveryOpIsItsF32KernelRounded) {
       {"transpose c4 k4 in4 out5 perm=0132", 4, 4, small, {0, 7, 9, 2}},
       {"windows c3 k3 r3x3 s2x2 in3 out3 before0x0 after0x0", 3, 3, small, {0, 3, 3, 24}},
   };
-  std::mt19937 random(1);
+  std::mt19937 random(seed);
   for (const Case &t : cases)
     for (Isa isa : kIsas) {
       if (canRun(Isa::Avx512) && isa != Isa::Avx512 && random() % 3)
         continue; // compiling takes most of the time
-      Twin twin{t.problem, t.in, t.out, isa};
+      Twin twin{t.problem, t.in, t.out, isa, format};
       twin.in.c = t.c;
       twin.out.c = t.k;
       // Dot products have a test of their own.
@@ -173,13 +199,20 @@ TEST(Bf16, EveryOpIsItsF32KernelRounded) {
     }
 }
 
-TEST(Bf16, StoresRoundToNearestEvenAndKeepNan) {
-  std::vector<float> values = {0.f, -0.f, INFINITY, -INFINITY, NAN, -NAN, 3.4e38f, -3.4e38f, 1e-40f, -1e-45f};
+TEST(Bf16, EveryOpIsItsF32KernelRounded) { checkEveryOp(kBf16, 1); }
+TEST(F16, EveryOpIsItsF32KernelRounded) { checkEveryOp(kF16, 2); }
+
+void checkStores(const Format &format) {
+  std::vector<float> values = {0.f,      -0.f,     INFINITY,  -INFINITY, NAN,       -NAN,    3.4e38f,
+                               -3.4e38f, 1e-40f,   -1e-45f,   65504.f,   65519.99f, 65520.f, -7e4f,
+                               6.1e-5f,  6.09e-5f, -5.96e-8f, 2.98e-8f,  2.99e-8f};
   std::mt19937 random(3);
   for (int i = 0; i < 600; i++) { // ties to both sides, their neighbours, anything
     uint32_t bits = random();
     if (i % 3)
       bits = (bits & 0xffff0000) | (0x7fff + i % 3);
+    if (i % 2) // of f16's range, its subnormal numbers too; ties lie 13 bits from the end
+      bits = (bits & 0x8000f000) | (0x32000000 + random() % 0x16000000 & 0x7fffe000) | (0xfff + i % 3);
     float value;
     std::memcpy(&value, &bits, 4);
     values.push_back(value);
@@ -192,7 +225,7 @@ TEST(Bf16, StoresRoundToNearestEvenAndKeepNan) {
     if (!canRun(isa))
       continue;
     const Extents e{1, int(values.size()), 1, 1};
-    MemoryKernel kernel("import c1 out1 from=f32 : bf16", isa);
+    MemoryKernel kernel(std::string("import c1 out1 from=f32 : ") + format.dtype, isa);
     ASSERT_TRUE(kernel);
     Activation<float> x(e, 1, NAN);
     Activation<uint16_t> y(e, 1, kOutside);
@@ -200,10 +233,37 @@ TEST(Bf16, StoresRoundToNearestEvenAndKeepNan) {
       x.view(0, i, 0, 0) = values[i];
     kernel.run({x.view}, {shownAs(Float(32), y.view)});
     for (int i = 0; i < e.w; i++)
-      EXPECT_TRUE(sameBits(y.view(0, i, 0, 0), narrow(values[i]))) << values[i] << " " << name(isa);
+      EXPECT_TRUE(format.same(y.view(0, i, 0, 0), format.narrow(values[i]))) << values[i] << " " << name(isa);
     EXPECT_EQ(y.damaged(), 0);
   }
 }
+
+/// All of them, out of memory and into it.
+void checkLoads(const Format &format) {
+  for (Isa isa : kIsas) {
+    if (!canRun(isa))
+      continue;
+    const Extents e{1, 1 << 16, 1, 1};
+    MemoryKernel kernel(std::string("export c1 in1 to=f32 : ") + format.dtype, isa);
+    ASSERT_TRUE(kernel);
+    Activation<uint16_t> x(e, 1, kOutside);
+    Activation<float> y(e, 1, 77.f);
+    for (int i = 0; i < e.w; i++)
+      x.view(0, i, 0, 0) = uint16_t(i);
+    kernel.run({shownAs(Float(32), x.view)}, {y.view});
+    int wrong = 0;
+    for (int i = 0; i < e.w; i++) {
+      const float got = y.view(0, i, 0, 0), want = format.widen(uint16_t(i));
+      wrong += std::isnan(want) ? !std::isnan(got) : std::memcmp(&got, &want, 4) != 0;
+    }
+    EXPECT_EQ(wrong, 0) << name(isa);
+  }
+}
+
+TEST(Bf16, StoresRoundToNearestEvenAndKeepNan) { checkStores(kBf16); }
+TEST(F16, StoresRoundToNearestEvenAndKeepNan) { checkStores(kF16); }
+TEST(Bf16, LoadsAreExact) { checkLoads(kBf16); }
+TEST(F16, LoadsAreExact) { checkLoads(kF16); }
 
 /// The largest error of a convolution by dot products over the largest value, after taking away what rounding
 /// the result to bf16 may cost.
@@ -311,10 +371,11 @@ TEST(Bf16, WinogradByDotProducts) {
   EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");
 }
 
-TEST(Bf16, ProcessorsOnly) {
-  const auto choice = chooseSchedule(narrowConv(16, 16, 3, 1, 1, 1), Isa::OpenCl);
+TEST(F16, WeightsAreNotPackedInIt) {
+  KernelSpec pack = parseSpec("pack_conv panel16 g1 scale0 from=conv step1x1 : f16");
+  const auto choice = chooseSchedule(pack, Isa::Avx512);
   ASSERT_EQ(choice.index(), 1u);
-  EXPECT_NE(std::get<1>(choice).find("f32"), std::string::npos) << std::get<1>(choice);
+  EXPECT_NE(std::get<1>(choice).find("weights are packed as f32 or bf16"), std::string::npos);
 }
 
 } // namespace

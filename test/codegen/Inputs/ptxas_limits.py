@@ -9,7 +9,7 @@ import tempfile
 
 ptxas = shutil.which("ptxas") or "/usr/local/cuda/bin/ptxas"
 text = open(sys.argv[1], errors="replace").read().replace("\0", "")
-kernels = re.split(r"^// .*\n(?=// .* : f32$)", text, flags=re.MULTILINE)[1:]
+kernels = re.split(r"^// .*\n(?=// .* : (?:f32|bf16|f16)$)", text, flags=re.MULTILINE)[1:]
 registers = spills = 0
 for kernel in kernels:
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
