@@ -178,6 +178,8 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   options.recompute = recompute;
   if (!compile.winograd)
     options.without = {"winograd", "winograd_bf16", "wgrad_winograd"};
+  if (!compile.tensorCores)
+    options.without.push_back("tensor_cores");
   buildPipeline(passes, options);
   if (failed(passes.run(*module)))
     return {};

@@ -17,6 +17,7 @@ struct CompileOptions {
   std::vector<schedules::Isa> variants; ///< best first; at least one
   bool winograd = true;
   std::string precision = "f32"; ///< of activations in memory, of inference: f32, bf16 or f16
+  bool tensorCores = true;       ///< for OpenCL these are segc's emulated warp, which only its tools have
   std::string cacheDirectory;    ///< empty: none
   std::string executable;        ///< of segc, for its kernel workers
   unsigned workers = 0;          ///< 0: one a core

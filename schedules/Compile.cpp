@@ -188,6 +188,12 @@ Outcome compileKernelHere(const KernelJob &job, bool readable) {
   const std::string wrong = checkSchedule(std::get<KernelSpec>(spec), std::get<Schedule>(schedule), job.isa);
   if (!wrong.empty())
     return failure(job, wrong);
+  if (const Family *family = findFamily(std::get<Schedule>(schedule).family); family->compile) {
+    Outcome outcome =
+        family->compile(job, std::get<KernelSpec>(spec), std::get<Schedule>(schedule), readable);
+    auto *error = std::get_if<std::string>(&outcome);
+    return error ? failure(job, *error) : outcome;
+  }
   try {
     return compile(job, std::get<KernelSpec>(spec), std::get<Schedule>(schedule), readable);
   } catch (const Error &error) { // no std::exception

@@ -75,8 +75,9 @@ const std::vector<Family> &families() {
       convertFamily(),     prepareFamily(),      wgradWinogradFamily(), wgradDirectFamily(),
       unpackWgradFamily(), channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(),
       lossSumsFamily(),    finishLossFamily(),   lossGradFamily(),      optimizerFamily(),
-      binMeansFamily(),    axisSumsFamily(),     convTileFamily(),      wgradTileFamily(),
-      unpackTileFamily(),  sharesFamily(),       finishSharesFamily(),  threadsFamily(),
+      binMeansFamily(),    axisSumsFamily(),     tensorCoresFamily(),   convTileFamily(),
+      wgradTileFamily(),   unpackTileFamily(),   sharesFamily(),        finishSharesFamily(),
+      threadsFamily(),
   };
   return all;
 }
@@ -85,6 +86,13 @@ namespace {
 
 /// Whether a family serves this target at all.
 bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); }
+
+/// The family's own reason against a spec, or that it knows nothing of phases.
+std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
+  return !spec.word("phases").empty() && family.name != "tensor_cores"
+             ? "it computes one convolution a launch"
+             : family.whyNot(spec, isa);
+}
 
 } // namespace
 
@@ -102,7 +110,7 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
   for (const Family &family : families()) {
     if (!serves(family, isa) || std::find(without.begin(), without.end(), family.name) != without.end())
       continue;
-    const std::string reason = family.whyNot(spec, isa);
+    const std::string reason = whyNot(family, spec, isa);
     if (!reason.empty())
       reasons += "\n  " + family.name + ": " + reason;
     else if (!family.pays || family.pays(spec, isa))
@@ -113,6 +121,11 @@ std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa i
   if (applies)
     return applies->choose(spec, isa);
   return "no schedule family computes '" + spec.print() + "' on " + name(isa) + ":" + reasons;
+}
+
+int granuleOf(const std::string &schedule) {
+  const Family *family = findFamily(schedule.substr(0, schedule.find(' ')));
+  return family ? family->granule : 1;
 }
 
 std::array<int, 2> storedPhases(const KernelSpec &spec, const Schedule &schedule) {
@@ -164,7 +177,7 @@ std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa 
       known += (known.empty() ? "" : ", ") + f.name;
     return "unknown schedule family '" + schedule.family + "'; there are " + known;
   }
-  const std::string reason = serves(*family, isa) ? family->whyNot(spec, isa)
+  const std::string reason = serves(*family, isa) ? whyNot(*family, spec, isa)
                              : family->onGpu      ? "it is for GPUs"
                                                   : "it is for processors";
   if (!reason.empty())
@@ -210,7 +223,7 @@ double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
     return 2 * outputs * spec.get("c") * (double(spec.get("r")) * spec.get("r", 1) + spec.get("k"));
   const double window = double(spec.get("r")) * spec.get("r", 1);
   if (spec.op == "conv" || spec.op == "conv_wgrad")
-    return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g");
+    return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g") * spec.number("phases", 1);
   const double elements = outputs * std::max(spec.get("c"), 1);
   return spec.op == "maxpool" || spec.op == "avgpool"               ? elements * window
          : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements

@@ -16,7 +16,9 @@
 
 namespace segc::schedules {
 
-struct KernelBuild; // schedules/Build.h: the Halide side
+struct KernelBuild;                  // schedules/Build.h: the Halide side
+struct KernelJob;                    // schedules/Compile.h
+struct KernelArtifact;
 
 /// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is Avx512
 /// with dot products of bf16.
@@ -63,7 +65,18 @@ struct Family {
   /// Whether the rule takes the family where it applies; left out: always.
   std::function<bool(const KernelSpec &, Isa)> pays = nullptr;
   bool storesPhases = false; ///< a dilated convolution's result has its phases as axes, see storedPhases()
+  /// Of a family without `build`, whose kernels Halide does not make: the object, or what is wrong. `readable`
+  /// as for compileKernel().
+  std::function<std::variant<KernelArtifact, std::string>(const KernelJob &, const KernelSpec &,
+                                                          const Schedule &, bool readable)>
+      compile = nullptr;
+  /// Activations begin at multiples of this many channels in their buffers, and pixels lie multiples of it
+  /// apart: the planner copies what would lie elsewhere.
+  int granule = 1;
 };
+
+/// The granule of a schedule's family.
+int granuleOf(const std::string &schedule);
 
 /// The convolutions whose weights a kernel takes, in the order of its arguments: a family's packing() is
 /// asked for each of them.

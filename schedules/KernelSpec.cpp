@@ -45,7 +45,9 @@ const std::vector<Op> &ops() {
   const Field ignore = optional("ignore"), cw = optional("cw"), alpha = optional("alpha"),
               gamma = optional("gamma"), beta = optional("beta");
   static const std::vector<Op> table = {
-      {"conv", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}, read}, true},
+      {"conv",
+       {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"out"}, read, optional("phases")},
+       true},
       {"separable", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"in"}, {"out"}, mid}, true},
       {"conv_wgrad", {{"c"}, {"k"}, {"r", 2}, {"s", 2}, {"d", 2}, {"g"}, {"in"}, {"dy"}}},
       {"unpack_wgrad", {{"panel"}, {"lanes", 0, {"k", "c"}}}},

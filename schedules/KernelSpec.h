@@ -36,9 +36,11 @@ struct KernelSpec {
   std::map<std::string, std::string> words;       ///< "mode" -> "bilinear"
   std::vector<Epilogue> epilogues;
   std::string dtype = "f32"; ///< how activations lie in memory: f32, bf16 or f16
-  /// Columns of the result at the extents that the model was described with, for rules that choose by them;
-  /// 0: unknown. No part of the problem: the kernel takes any.
-  int likelyWidth = 0;
+  /// Extents of the result as the model was described with, for rules that choose by them; 0: unknown. No
+  /// part of the problem: the kernel takes any.
+  int likelyWidth = 0, likelyHeight = 0, likelyImages = 0;
+  /// Whether products of f32 may be rounded to TF32; no part of the problem either.
+  bool tf32 = false;
 
   /// The field's value (of a pair: 0 height, 1 width); 0 for a field the spec does not have.
   int get(const std::string &field, int index = 0) const;

@@ -39,6 +39,7 @@ public:
     if (!kernel.anchor)
       return group.emitOpError("computes nothing"), failure();
     kernel.spec.dtype = precisionOf(group);
+    kernel.spec.tf32 = precisionName(group) == "tf32";
     for (unsigned i = 0; i < group->getNumOperands(); ++i)
       if (llvm::none_of(kernel.reads, [&](const GroupRead &read) { return read.operand == i; }))
         kernel.shapes.push_back(i);
@@ -391,6 +392,11 @@ private:
 };
 
 } // namespace
+
+std::string precisionName(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  return module && module->hasAttr(kTf32) ? "tf32" : precisionOf(op);
+}
 
 std::string precisionOf(Operation *op) {
   ModuleOp module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();

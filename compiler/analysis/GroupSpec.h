@@ -28,8 +28,12 @@ struct GroupKernel {
 
 /// The module attribute that says how activations lie in memory.
 constexpr llvm::StringLiteral kPrecision = "hourglass.precision";
+/// The module attribute that lets products of f32 be rounded to TF32.
+constexpr llvm::StringLiteral kTf32 = "hourglass.tf32";
 /// Its value at the op's module: the dtype of kernels on activations; f32 where there is none.
 std::string precisionOf(mlir::Operation *op);
+/// What -precision says: precisionOf(), or tf32.
+std::string precisionName(mlir::Operation *op);
 /// The element type of an activation's buffer: `element` itself but for f32.
 mlir::Type storedType(mlir::Operation *op, mlir::Type element);
 

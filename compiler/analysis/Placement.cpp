@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/Placement.h"
 #include "compiler/analysis/GroupSpec.h"
+#include "schedules/Family.h"
 
 using namespace mlir;
 
@@ -55,14 +56,36 @@ unsigned Placement::makeBuffer(Value value) {
 }
 
 /// A producer can write `value` into `view` if it is a kernel or itself such a view, and nothing placed it
-/// before. A phase may have no other reader: neighbours of its pixels are pixels of other phases.
-bool Placement::canBePlaced(Value value, Operation &view) const {
+/// before, and if `part` is where its kernels can reach it. A phase may have no other reader: neighbours of
+/// its pixels are pixels of other phases.
+bool Placement::canBePlaced(Value value, Operation &view, const Place &part) const {
   Operation *producer = value.getDefiningOp();
   if (!producer || places.count(value) || llvm::count(view.getOperands(), value) != 1)
+    return false;
+  if (const int64_t multiple = granule(value);
+      part.channel % multiple || buffers[part.buffer].channels % multiple)
     return false;
   if (isa<hg::InterleaveOp>(view))
     return isa<hg::GroupOp>(producer) && value.hasOneUse();
   return isa<hg::GroupOp, hg::ConcatOp, hg::InterleaveOp>(producer);
+}
+
+int64_t Placement::granule(Value value) const {
+  int64_t most = 1;
+  auto note = [&](Operation *op) {
+    auto group = dyn_cast_or_null<hg::GroupOp>(op);
+    if (group && group.getSchedule())
+      most = std::max<int64_t>(most, schedules::granuleOf(group.getSchedule()->str()));
+  };
+  note(value.getDefiningOp());
+  SmallVector<Value> views{value}; // a slice lies in its operand
+  while (!views.empty())
+    for (Operation *user : views.pop_back_val().getUsers()) {
+      note(user);
+      if (auto slice = dyn_cast<hg::SliceOp>(user))
+        views.push_back(slice.getY());
+    }
+  return most;
 }
 
 unsigned Placement::lastRead(Value value) const {
@@ -107,7 +130,7 @@ std::optional<Place> Placement::placeInside(hg::ConcatOp concat) const {
     if (part.channel + channels > buffers[whole.buffer].channels)
       return std::nullopt;
     if (placed != places.end() ? !(placed->second == part)
-                               : !canBePlaced(operand, *concat) ||
+                               : !canBePlaced(operand, *concat, part) ||
                                      !isFree(part, channels, position.lookup(operand.getDefiningOp()),
                                              std::max(end, lastRead(operand))))
       return std::nullopt;
@@ -141,7 +164,7 @@ void Placement::placeParts(Operation &view) {
     auto placed = places.find(operand);
     if (placed != places.end() && placed->second == part) {
       ++elided;
-    } else if (canBePlaced(operand, view)) {
+    } else if (canBePlaced(operand, view, part)) {
       places[operand] = part;
       ++elided;
     } else {

@@ -52,7 +52,9 @@ public:
 
 private:
   void placeParts(mlir::Operation &view);
-  bool canBePlaced(mlir::Value value, mlir::Operation &view) const;
+  bool canBePlaced(mlir::Value value, mlir::Operation &view, const Place &part) const;
+  /// What the kernels that write and read the value want channels and pixels to be multiples of.
+  int64_t granule(mlir::Value value) const;
   /// The place of a concat inside that of a later one which begins with the same operands; nothing if another
   /// value needs the memory of the rest at the same time.
   std::optional<Place> placeInside(hg::ConcatOp concat) const;

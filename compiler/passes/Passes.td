@@ -115,6 +115,12 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
                     Statistic<"inPlace", "in-place", "Results written over an operand">];
 }
 
+def MergePhases : Pass<"plan-merge-phases", "::mlir::ModuleOp"> {
+  let summary = "Puts the phases of a deconvolution that tensor cores compute into one launch.";
+  let options = [Option<"instructionSet", "isa", "std::string", "\"cuda\"", "cuda or opencl">];
+  let dependentDialects = ["::segc::plan::PlanDialect"];
+}
+
 def PlanOptimizer : Pass<"plan-optimizer", "::mlir::ModuleOp"> {
   let summary = "Adds the programs of a training step's update: @norm, @update, @average, @accumulate.";
   let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">];

@@ -223,12 +223,15 @@ private:
                                                : std::nullopt));
       storePhases(*kernel, *group.getSchedule(), writes.back());
     }
+    if (offsetOf({reads, writes}) % schedules::granuleOf(group.getSchedule()->str()))
+      return group.emitOpError("internal: a tensor lies where its kernel cannot reach it");
     std::string label = hg::layerName(group.getLoc());
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
                                      settled(kernel->spec, group.getSchedule()->str(), {reads, writes}),
                                      FlatSymbolRefAttr());
-    if (Attribute end = group->getAttr("end"))
-      op->setAttr("end", end);
+    for (const char *note : {"end", "not_on_tensor_cores"})
+      if (Attribute text = group->getAttr(note))
+        op->setAttr(note, text);
     return copyBody(group, *kernel, op);
   }
 
@@ -242,18 +245,24 @@ private:
       written.getDefiningOp<plan::ViewOp>().setPhases(ArrayRef<int64_t>{phases[0], phases[1]});
   }
 
+  /// A common divisor of the channels at which the tensors begin in their buffers; 0: all at the first.
+  static int64_t offsetOf(std::initializer_list<ValueRange> tensors) {
+    int64_t offset = 0;
+    for (ValueRange values : tensors)
+      for (Value value : values)
+        if (auto part = value.getDefiningOp<plan::ViewOp>())
+          offset = std::gcd(offset, static_cast<int64_t>(part.getChannel()));
+    return offset;
+  }
+
   /// The schedule, as the channels at which the tensors begin in their buffers allow it.
   std::string settled(const schedules::KernelSpec &spec, const std::string &schedule,
                       std::initializer_list<ValueRange> tensors) {
     auto chosen = schedules::Schedule::parse(schedule);
     if (!schedules::isGpu(target) || !std::holds_alternative<schedules::Schedule>(chosen))
       return schedule;
-    int64_t offset = 0;
-    for (ValueRange values : tensors)
-      for (Value value : values)
-        if (auto part = value.getDefiningOp<plan::ViewOp>())
-          offset = std::gcd(offset, static_cast<int64_t>(part.getChannel()));
-    return schedules::settleSchedule(spec, std::get<schedules::Schedule>(chosen), target, offset).print();
+    return schedules::settleSchedule(spec, std::get<schedules::Schedule>(chosen), target, offsetOf(tensors))
+        .print();
   }
 
   /// The group's body on what the views show: a convolution's padding is inside its view.

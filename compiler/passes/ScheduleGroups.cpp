@@ -33,16 +33,28 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
-    auto result = cast<RankedTensorType>(group.getOutputs()[0].getType());
-    if (result.getRank() == 4 && !result.isDynamicDim(3))
-      kernel->spec.likelyWidth =
-          static_cast<int>(result.getDimSize(3)) * (kernel->spec.pooling().empty() ? 1 : 2);
-    auto choice = schedules::chooseSchedule(kernel->spec, target,
-                                            std::vector<std::string>(without.begin(), without.end()));
+    Value pixelsOf = isa<hg::ConvWeightGradOp>(kernel->anchor) ? group.getInputs()[kernel->reads[1].operand]
+                                                               : Value(group.getOutputs()[0]);
+    auto result = cast<RankedTensorType>(pixelsOf.getType());
+    if (result.getRank() == 4) {
+      auto likely = [&](unsigned axis, int pixels) {
+        return result.isDynamicDim(axis) ? 0 : static_cast<int>(result.getDimSize(axis)) * pixels;
+      };
+      int pixels = kernel->spec.pooling().empty() ? 1 : 2;
+      kernel->spec.likelyImages = likely(0, 1);
+      kernel->spec.likelyHeight = likely(2, pixels);
+      kernel->spec.likelyWidth = likely(3, pixels);
+    }
+    std::vector<std::string> passedOver(without.begin(), without.end());
+    for (const schedules::Family &family : schedules::families())
+      if (readsOddSlice(group, family.granule))
+        passedOver.push_back(family.name);
+    auto choice = schedules::chooseSchedule(kernel->spec, target, passedOver);
     if (auto *why = std::get_if<std::string>(&choice))
       return group.emitOpError(*why);
     auto &point = std::get<schedules::Schedule>(choice);
     group.setSchedule(point.print());
+    noteTensorCores(group, kernel->spec, target, point, passedOver);
     const schedules::Family *family = schedules::findFamily(point.family);
     std::vector<schedules::KernelSpec> parts = schedules::weightParts(kernel->spec);
     size_t part = 0;
@@ -62,6 +74,34 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     return isa<hg::ConvWeightGradOp>(kernel->anchor)
                ? packResult(group, family->packing(kernel->spec, point, target))
                : success();
+  }
+
+  /// Where tensor cores are asked for: why a convolution is not on them, for -opt-report.
+  static void noteTensorCores(hg::GroupOp group, const schedules::KernelSpec &spec, schedules::Isa target,
+                              const schedules::Schedule &chosen, ArrayRef<std::string> passedOver) {
+    const schedules::Family *family = schedules::findFamily("tensor_cores");
+    if (!schedules::isGpu(target) || !StringRef(spec.op).starts_with("conv") ||
+        chosen.family == family->name || !family->pays(spec, target) ||
+        (target == schedules::Isa::OpenCl && llvm::is_contained(passedOver, family->name)))
+      return;
+    std::string why = family->whyNot(spec, target);
+    group->setAttr(
+        "not_on_tensor_cores",
+        StringAttr::get(group.getContext(),
+                        why.empty() ? "it reads a slice that begins at no multiple of 8 channels" : why));
+  }
+
+  /// Does an operand begin, or have pixels, at places that are no multiples of `granule` channels? Only a
+  /// slice cannot be placed elsewhere.
+  static bool readsOddSlice(hg::GroupOp group, int64_t granule) {
+    for (Value operand : group.getInputs())
+      while (auto slice = operand.getDefiningOp<hg::SliceOp>()) {
+        operand = slice.getX();
+        if (static_cast<int64_t>(slice.getOffset()) % granule ||
+            cast<RankedTensorType>(operand.getType()).getDimSize(1) % granule)
+          return true;
+      }
+    return false;
   }
 
   /// A weight gradient leaves its kernel in the schedule's layout, in parts; another kernel adds and unpacks

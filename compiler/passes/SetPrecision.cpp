@@ -15,8 +15,12 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
   using SetPrecisionBase::SetPrecisionBase;
 
   void runOnOperation() override {
+    if (precision == "tf32") { // how f32 is multiplied, not how it lies in memory
+      getOperation()->setAttr(kTf32, UnitAttr::get(&getContext()));
+      return;
+    }
     if (precision != "f32" && precision != "bf16" && precision != "f16") {
-      getOperation().emitError("unknown precision '") << precision << "': f32, bf16 or f16";
+      getOperation().emitError("unknown precision '") << precision << "': f32, bf16, f16 or tf32";
       return signalPassFailure();
     }
     // Sums of gradients and updates need f32, and so far their activations do too.

@@ -5,6 +5,7 @@
 #include "dialects/plan/Plan.h"
 #include "runtime/core/Planner.h"
 #include "schedules/Family.h"
+#include "llvm/Support/Format.h"
 #include <nlohmann/json.hpp>
 
 using namespace mlir;
@@ -138,6 +139,16 @@ public:
 
   plan::ProgramOp run() { return program; }
 
+  /// Floating-point operations at the model's own extents; 0 where those are open.
+  static int64_t flops(plan::LaunchOp launch) {
+    auto spec = schedules::KernelSpec::parse(launch.getProblem().str());
+    RankedTensorType type = cast<plan::ViewType>(launch.getWrites()[0].getType()).getTensor();
+    if (!std::holds_alternative<schedules::KernelSpec>(spec) || type.getRank() != 4 || !type.hasStaticShape())
+      return 0;
+    return static_cast<int64_t>(schedules::flops(std::get<schedules::KernelSpec>(spec), type.getDimSize(0),
+                                                 type.getDimSize(2), type.getDimSize(3)));
+  }
+
 private:
   Json describe(Value value, int64_t &bytes) {
     RankedTensorType type = cast<plan::ViewType>(value.getType()).getTensor();
@@ -170,15 +181,6 @@ private:
       row[op->getName().stripDialect().str()] = true;
     }
     return row;
-  }
-
-  int64_t flops(plan::LaunchOp launch) {
-    auto spec = schedules::KernelSpec::parse(launch.getProblem().str());
-    RankedTensorType type = cast<plan::ViewType>(launch.getWrites()[0].getType()).getTensor();
-    if (!std::holds_alternative<schedules::KernelSpec>(spec) || type.getRank() != 4 || !type.hasStaticShape())
-      return 0;
-    return static_cast<int64_t>(schedules::flops(std::get<schedules::KernelSpec>(spec), type.getDimSize(0),
-                                                 type.getDimSize(2), type.getDimSize(3)));
   }
 
   ModuleOp module;
@@ -220,7 +222,7 @@ static Json describePlan(ModuleOp planned) {
 std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summary, ModuleOp training) {
   Json root = describePlan(planned);
   root["name"] = name.str();
-  root["precision"] = precisionOf(planned);
+  root["precision"] = precisionName(planned);
   root["parameters"] = summary.parameters;
   root["macs"] = summary.macs;
   root["layers"] = Json::array();
@@ -238,6 +240,29 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
 
 int64_t livenessBound(ModuleOp planned) { return Reporter(planned).bound(); }
 
+/// How much of the convolutions tensor cores compute; nothing where none does.
+static std::string tensorCoreShare(plan::ProgramOp run) {
+  unsigned on = 0, all = 0;
+  double flopsOn = 0, flops = 0;
+  for (plan::LaunchOp launch : run.getBody().front().getOps<plan::LaunchOp>()) {
+    if (!launch.getProblem().starts_with("conv"))
+      continue;
+    double one = static_cast<double>(Reporter::flops(launch));
+    bool isOn = launch.getSchedule().starts_with("tensor_cores");
+    ++all, flops += one;
+    on += isOn, flopsOn += isOn ? one : 0;
+  }
+  if (!on)
+    return "";
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  out << "tensor cores: " << on << " of " << all << " convolutions";
+  if (flops > 0)
+    out << ", " << llvm::format("%.1f", 100 * flopsOn / flops) << " % of their operations";
+  out << "\n";
+  return text;
+}
+
 std::string optimisationReport(ModuleOp planned) {
   std::string text;
   auto run = planned.lookupSymbol<plan::ProgramOp>("run");
@@ -246,7 +271,10 @@ std::string optimisationReport(ModuleOp planned) {
             "\n";
     if (auto end = launch->getAttrOfType<StringAttr>("end"))
       text += "  fuses no further: " + end.str() + "\n";
+    if (auto why = launch->getAttrOfType<StringAttr>("not_on_tensor_cores"))
+      text += "  not on tensor cores: " + why.str() + "\n";
   }
+  text += tensorCoreShare(run);
   int64_t bytes = 0;
   Reporter reporter(planned);
   unsigned elided = reporter.elided(bytes);

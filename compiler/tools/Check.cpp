@@ -93,7 +93,7 @@ public:
       for (auto [axis, extent] : llvm::enumerate(input.shape))
         extent = extent != kAnyExtent ? extent : axis ? 16 : 1;
       inputs.push_back(randomInput(input.dtype, input.shape, options.seed * 64 + index));
-      if (compile.precision != "f32")
+      if (compile.precision == "bf16" || compile.precision == "f16")
         narrow(inputs.back(),
                compile.precision == "bf16" ? llvm::APFloat::BFloat() : llvm::APFloat::IEEEhalf());
     }

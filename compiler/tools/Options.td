@@ -27,9 +27,10 @@ defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, Lo
   "native (default), avx512bf16 (avx512 and dot products of bf16), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "name=value", "sets a parameter of the model; may be repeated">;
 defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
-defm precision : Value<"precision", [SegcTool, RunTool, CheckTool, EvalTool, BenchTool], "f32|bf16|f16",
-  "of inference: how activations lie in memory (default f32); bf16: half the memory, errors near 1e-2 of the maximum; f16: the same with errors near 1e-3, values up to 65504">;
+defm precision : Value<"precision", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, BenchTool], "f32|bf16|f16|tf32",
+  "how activations lie in memory (default f32); for inference bf16: half the memory, errors near 1e-2 of the maximum; f16: the same with errors near 1e-3, values up to 65504; tf32 (with -target cuda): f32, multiplied by tensor cores, errors near 1e-3">;
 defm winograd : Value<"winograd", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "on|off", "Winograd convolutions (default on; off: errors near 1e-6 instead of 1e-5)">;
+defm tensor_cores : Value<"tensor-cores", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, BenchTool], "on|off", "with -target cuda and 16 bits or tf32: convolutions on tensor cores (default on; off: their weights stay f32)">;
 defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "worker processes (default: one a core)">;
 defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "BYTES",

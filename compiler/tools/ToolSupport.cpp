@@ -49,10 +49,15 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   compile.precision = precision;
   if (precision == "f32")
     return "";
+  if (precision == "tf32") // training too
+    return options.value(options::OPT_target_eq, "cpu") == "cuda"
+               ? ""
+               : "-precision tf32 is how tensor cores multiply f32: it goes with -target cuda";
   if (precision == "i8")
-    return "-precision i8 is not supported; there are f32, bf16 and f16";
+    return "-precision i8 is not supported; there are f32, bf16, f16 and tf32";
   if (precision != "bf16" && precision != "f16")
-    return "-precision '" + precision + "' is unknown" + suggestion(precision, {"f32", "bf16", "f16"});
+    return "-precision '" + precision + "' is unknown" +
+           suggestion(precision, {"f32", "bf16", "f16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
   return training ? "-precision " + precision + " is for inference: training runs in f32" : "";
@@ -115,6 +120,12 @@ std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
     return std::nullopt;
   }
   compile.winograd = winograd == "on";
+  std::string cores = options.value(options::OPT_tensor_cores_eq, "on");
+  if (cores != "on" && cores != "off") {
+    fail("-tensor-cores '" + cores + "' must be on or off");
+    return std::nullopt;
+  }
+  compile.tensorCores = cores == "on" && options.value(options::OPT_target_eq, "cpu") == "cuda";
   std::string cache = options.value(options::OPT_cache_eq);
   compile.cacheDirectory = cache == "none" ? "" : cache.empty() ? defaultCacheDirectory() : cache;
   compile.executable = compilerExecutable();

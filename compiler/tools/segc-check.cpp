@@ -15,10 +15,13 @@ using namespace segc;
 namespace {
 
 /// One layer in bf16: a weight, each operand's product with it and the result are off by up to 2^-9 of
-/// themselves, a Winograd product by a few times that; in f16 by up to 2^-12. A whole network adds up some of
-/// it: five times as much.
+/// themselves, a Winograd product by a few times that; in f16 by up to 2^-12, in TF32 an operand alone by
+/// 2^-11. A whole network adds up some of it: five times as much.
 constexpr const char *kBf16Tolerance = "2e-2", *kF16Tolerance = "3e-3";
 constexpr double kNarrowFromInput = 5;
+/// A rectifier's input near 0 may change sides, and a pixel's whole gradient with it; without such layers
+/// gradients are as near as values.
+constexpr const char *kTf32GradientTolerance = "1e-1";
 
 /// The interpreter takes a second for some 3e9 multiply-adds; it runs a model five times.
 constexpr int64_t kAffordable = 2'000'000'000;
@@ -53,7 +56,8 @@ void printRow(const CheckRow &row, bool library) {
 int checkGradients(const ToolOptions &options, LoadedModel &input,
                    const std::optional<files::TensorFile> &weights) {
   GradientCheckOptions check;
-  std::string tolerance = options.value(options::OPT_tolerance_eq, "1e-3");
+  std::string tolerance = options.value(options::OPT_tolerance_eq,
+                                        input.compile.precision == "tf32" ? kTf32GradientTolerance : "1e-3");
   if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
       !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");
@@ -106,9 +110,10 @@ int main(int argc, char **argv) {
     return checkGradients(*options, *input, weights);
   CheckOptions check;
   const std::string &precision = input->compile.precision;
-  std::string tolerance = options->value(options::OPT_tolerance_eq, precision == "bf16"  ? kBf16Tolerance
-                                                                    : precision == "f16" ? kF16Tolerance
-                                                                                         : "1e-4");
+  std::string tolerance =
+      options->value(options::OPT_tolerance_eq, precision == "bf16"                         ? kBf16Tolerance
+                                                : precision == "f16" || precision == "tf32" ? kF16Tolerance
+                                                                                            : "1e-4");
   if (llvm::StringRef(tolerance).getAsDouble(check.tolerance) || !(check.tolerance > 0) ||
       !(check.tolerance < 1))
     return fail("-tolerance '" + tolerance + "' must be a number between 0 and 1");

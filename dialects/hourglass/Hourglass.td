@@ -29,5 +29,5 @@ class Hourglass_Layer<string mnemonic, list<Trait> traits = [], list<string> ask
     : Hourglass_Op<mnemonic, !listconcat([DeclareOpInterfaceMethods<ImportableOpInterface>], traits), asked>;
 
 def Activation : TensorOf<[F32, F64]>;
-def Weight : TensorOf<[F32, F64, BF16]>;
+def Weight : TensorOf<[F32, F64, BF16, F16]>;
 #endif

@@ -87,6 +87,8 @@ LogicalResult PackOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
   Type element = operands[0].element;
   if (getProblem().ends_with(" : bf16"))
     element = BFloat16Type::get(getContext());
+  else if (getProblem().ends_with(" : f16"))
+    element = Float16Type::get(getContext());
   results.push_back(constantShape(table, getExtents(), element));
   return success();
 }
@@ -94,7 +96,7 @@ LogicalResult PackOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
 LogicalResult UnpackOp::inferShapes(SizeTable &table, ArrayRef<Shape> operands,
                                     SmallVectorImpl<Shape> &results) {
   Type element = operands[0].element;
-  if (element.isBF16()) // weights mean f32, however they are packed
+  if (element.isBF16() || element.isF16()) // weights mean f32, however they are packed
     element = Float32Type::get(getContext());
   results.push_back(constantShape(table, getExtents(), element));
   return success();

@@ -42,6 +42,7 @@ struct Calls {
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
+  int (*funcSetAttribute)(Handle, int, int);
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
                       void **, void **);
   int (*getErrorString)(int, const char **);
@@ -60,6 +61,8 @@ constexpr unsigned kDeviceMemory = 2;
 constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
 constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
 constexpr int kLeastCapability = 80;
+constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; above it the kernel has to ask
+constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kNonBlocking = 1;                   ///< the stream does not wait for the default one
 constexpr int kThreadLocal = 1;                        ///< other threads may do what a capture forbids
 constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
@@ -116,6 +119,7 @@ int findCalls(Calls &calls) {
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
                 {"cuModuleUnload", &calls.moduleUnload},
                 {"cuModuleGetFunction", &calls.moduleGetFunction},
+                {"cuFuncSetAttribute", &calls.funcSetAttribute},
                 {"cuLaunchKernel", &calls.launchKernel},
                 {"cuGetErrorString", &calls.getErrorString}};
   for (const auto &call : wanted)
@@ -362,6 +366,12 @@ bool launch(Device &device, Module &module, const Launch &what) {
   if (int error = shared.calls.moduleGetFunction(&function, module.handle, what.entry))
     return failLaunch(device, SEGC_MODEL_DEVICE_FAILED, "its code has no entry '%s' (CUDA error %d)",
                       what.entry, error);
+  if (what.sharedBytes > kSharedBytes)
+    if (int error = shared.calls.funcSetAttribute(function, kMaxDynamicSharedSize, int(what.sharedBytes)))
+      return failLaunch(device, statusOf(error),
+                        "the GPU has no %u bytes of shared memory for a block: %s "
+                        "(CUDA error %d)",
+                        what.sharedBytes, textOf(error), error);
   constexpr uint32_t kMost = 256;
   void *arguments[kMost];
   for (uint32_t i = 0; what.sizes[i]; ++i) {

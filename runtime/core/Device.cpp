@@ -31,16 +31,17 @@ int openHandles = 0;
 
 Device &deviceOf(void *userContext) { return *static_cast<Lane *>(userContext)->crew->device; }
 
+} // namespace
+
 /// `state` is a variable of the kernel object; it keeps its module while the library has handles.
-int load(void *userContext, void **state, const char *code, int bytes) {
-  Device &device = deviceOf(userContext);
+bool loadCode(Device &device, void **state, const char *code, uint64_t bytes) {
   pthread_mutex_lock(&loadMutex);
   bool ok = *state != nullptr;
   if (!ok) {
     Loaded *one = static_cast<Loaded *>(calloc(1, sizeof(Loaded)));
     if (!one) {
       failLaunch(device, SEGC_MODEL_OUT_OF_MEMORY, "no memory for a kernel's code");
-    } else if ((ok = device.driver->load(device, code, uint64_t(bytes), one->module))) {
+    } else if ((ok = device.driver->load(device, code, bytes, one->module))) {
       one->state = state;
       one->next = allLoaded;
       allLoaded = one;
@@ -50,7 +51,15 @@ int load(void *userContext, void **state, const char *code, int bytes) {
     }
   }
   pthread_mutex_unlock(&loadMutex);
-  return ok ? 0 : halide_error_code_device_interface_no_device;
+  return ok;
+}
+
+namespace {
+
+int load(void *userContext, void **state, const char *code, int bytes) {
+  return loadCode(deviceOf(userContext), state, code, uint64_t(bytes))
+             ? 0
+             : halide_error_code_device_interface_no_device;
 }
 
 int run(void *userContext, void *state, const char *entry, const int grid[6], int sharedBytes,
@@ -83,6 +92,8 @@ int openDevice(Device &device) {
 
 void closeDevice(Device &device) {
   device.driver->finish(device);
+  if (device.partial)
+    device.driver->release(device, device.partial);
   device.driver->close(device);
   pthread_mutex_lock(&loadMutex);
   if (--openHandles == 0)

@@ -36,8 +36,10 @@ struct Device {
   const Driver *driver;
   void *stream; ///< work goes there in order: the handle's own, or the caller's
   void *ownStream;
-  bool loading; ///< launches only load their code
+  bool loading; ///< launches only load their code, and see to it that what they need is there
   bool records; ///< lists of work can be kept and replayed
+  char *partial; ///< sums of the parts of a convolution on tensor cores, of any one at a time
+  uint64_t partialBytes;
   int status;   ///< of the last load or launch that failed, and why it did
   char text[400];
 };
@@ -92,6 +94,9 @@ void closeDevice(Device &device);
 
 /// The back end of this kind; in the core of libraries for processors there is none.
 const Driver *driverOf(DeviceKind kind);
+
+/// Loads an object's code once a library; `state` is the object's variable for it.
+bool loadCode(Device &device, void **state, const char *code, uint64_t bytes);
 
 /// Notes why a load or launch failed; false.
 bool failLaunch(Device &device, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -71,17 +71,27 @@ KernelBuild finish(Func out, const ImageParam &w, const std::vector<ImageParam> 
 /// How bf16 weights are stored.
 Expr narrow(const Expr &value) { return reinterpret(BFloat(16), toBfloat(value)); }
 
+/// The type of narrow weights and how a value becomes one. On GPUs they are integers: kernels there may not
+/// know the types.
+Type narrowType(Isa isa) { return isGpu(isa) ? UInt(16) : BFloat(16); }
+Expr narrow(const Expr &value, const KernelSpec &spec, Isa isa) {
+  if (!isGpu(isa))
+    return narrow(value);
+  return spec.dtype == "f16" ? toHalf(value) : toBfloat(value);
+}
+
 /// y(p, ci, rx, ry, q): output channel p of panel q; the panels of one group follow each other, its last one
-/// ends in zeros, which is how panels of any width fit any number of channels. In bf16 pairs of input
+/// ends in zeros, which is how panels of any width fit any number of channels. In bf16 and f16 pairs of input
 /// channels lie together, as dot products take them: y(2 p + ci % 2, ci / 2, rx, ry, q).
 KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
-  const int groups = spec.get("g"), pair = spec.dtype == "bf16" ? 2 : 1, panel = pair * spec.get("panel");
+  const int groups = spec.get("g"), pair = spec.dtype == "f32" ? 1 : 2, panel = pair * spec.get("panel");
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), task("task");
   Func out("packed");
-  const OutputImageParam buffer = declareResult(out, {p, ci, rx, ry, q}, pair == 2 ? BFloat(16) : Float(32));
+  const OutputImageParam buffer =
+      declareResult(out, {p, ci, rx, ry, q}, pair == 2 ? narrowType(isa) : Float(32));
   const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
   const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
   const Expr group = q / perGroup, inGroup = (q % perGroup) * spec.get("panel") + p / pair,
@@ -90,7 +100,7 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
   const Expr value = packed(w, scale, tx, ty, deconv ? inGroup : in,
                             deconv ? group * (w.dim(3).extent() / groups) + in : k, k, inGroup < groupK);
-  out(p, ci, rx, ry, q) = pair == 2 ? narrow(value) : value;
+  out(p, ci, rx, ry, q) = pair == 2 ? narrow(value, spec, isa) : value;
   out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
   if (panel % lanes(isa) == 0)
     out.update().vectorize(p, lanes(isa));
@@ -169,8 +179,8 @@ Family packConvFamily() {
   family.name = "pack";
   family.doc = "Weights of convolutions from the file's layout to panels of output channels.";
   family.whyNot = [](const KernelSpec &spec, Isa isa) -> std::string {
-    if (spec.dtype == "f16")
-      return "weights are packed as f32 or bf16";
+    if (spec.dtype == "f16" && !(spec.op == "pack_conv" && isGpu(isa)))
+      return "weights of f16 are for GPUs only";
     if (spec.op == "pack_conv")
       return "";
     if ((spec.dtype == "bf16") != (spec.op == "pack_winograd_bf16"))

@@ -10,6 +10,7 @@ Family binMeansFamily();
 Family convTileFamily();
 Family finishSharesFamily();
 Family sharesFamily();
+Family tensorCoresFamily();
 Family threadsFamily();
 Family unpackTileFamily();
 Family wgradTileFamily();

@@ -247,6 +247,23 @@ KernelBuild buildUnpack(const KernelSpec &spec, Isa) {
   // Both sides are dense, so (kw, kh, ci) and (tap, row) are one index each, here in the place of the first.
   const Expr elements = result.dim(0).extent() * result.dim(1).extent() * result.dim(2).extent();
   const RDom part(0, packed.dim(4).extent(), "part"), all(0, elements, 0, result.dim(3).extent(), "all");
+  if (spec.word("lanes") == "c") {
+    const Expr taps = result.dim(0).extent() * result.dim(1).extent(), inputs = result.dim(2).extent();
+    const RDom each(0, inputs, 0, taps, 0, result.dim(3).extent(), "each");
+    const Expr from = vectorStart(e / panel, panel, inputs);
+    sum(e, co) = 0.f; // of input channel e; co: tap and output channel
+    sum(e, co) += packed(e - from, co, 0, e / panel, part);
+    out(each.y + taps * each.x, 0, 0, each.z) = sum(each.x, each.y + taps * each.z);
+    out.update()
+        .allow_race_conditions()
+        .fuse(each.x, each.y, thread)
+        .split(thread, block, thread, kBlock, TailStrategy::GuardWithIf)
+        .gpu_blocks(block, each.z)
+        .gpu_threads(thread)
+        .never_partition_all();
+    sum.compute_at(out, thread).store_in(MemoryType::Register).bound_extent(e, 1).bound_extent(co, 1);
+    return {{packed}, Pipeline(out)};
+  }
   const Expr v = co / panel, first = vectorStart(v, panel, result.dim(3).extent());
   sum(e, co) = 0.f;
   sum(e, co) += packed(co - first, e, 0, v, part);
@@ -265,9 +282,7 @@ KernelBuild buildUnpack(const KernelSpec &spec, Isa) {
 }
 
 std::string whyNotUnpack(const KernelSpec &spec, Isa) {
-  return spec.op == "unpack_wgrad" && spec.word("lanes") == "k"
-             ? ""
-             : "it adds the bands of weight gradients whose panels hold output channels";
+  return spec.op == "unpack_wgrad" ? "" : "it adds the bands of weight gradients";
 }
 
 } // namespace

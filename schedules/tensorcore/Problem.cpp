@@ -1,7 +1,7 @@
 /// \file Conditions that problems and tiles have to meet, each with a sentence of its own.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Problem.h"
-#include "schedules/tensorcore/Arguments.h"
+#include "runtime/core/TensorCoreArguments.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <algorithm>
 #include <set>
@@ -141,6 +141,7 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
   p.rh = spec.get("r", 0), p.rw = spec.get("r", 1);
   p.sy = spec.get("s", 0), p.sx = spec.get("s", 1);
   p.dy = spec.get("d", 0), p.dx = spec.get("d", 1);
+  p.phases = int(spec.number("phases", 1));
   p.epilogues = spec.epilogues;
   p.resultF32 = p.element == Element::TF32 || p.kind == Kind::WeightGradient;
   if (Error error = checkProblem(p))

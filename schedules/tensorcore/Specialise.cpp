@@ -25,10 +25,7 @@ extern "C" const char segc_tensorcore_template[], segc_tensorcore_template_end[]
 namespace segc::tensorcore {
 namespace {
 
-constexpr int linearThreads = 128; // of kernels that are no GEMM, as the template has it
-
-int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t pixels(const Extents &e) { return int64_t(e.images) * e.height * e.width; }
+constexpr int linearThreads = rt::kSumThreads; // of kernels that are no GEMM, as the template has it
 
 Expected<std::unique_ptr<Module>> parse(const char *begin, const char *end, const char *name,
                                         LLVMContext &context) {
@@ -175,28 +172,31 @@ std::vector<Kernel> kernelsOf(const Problem &problem, const Tile &tile, const st
   return kernels;
 }
 
+rt::TensorCoreGrid gridOf(const Problem &problem, const Tile &tile) {
+  const bool gradient = problem.kind == Kind::WeightGradient;
+  return {problem.k,
+          problem.phases,
+          tile.parts,
+          tile.m,
+          tile.n,
+          tile.width,
+          problem.pool,
+          tile.threads(),
+          sharedBytes(problem, tile),
+          gradient ? problem.taps() * problem.channels() : 0};
+}
+
 int64_t blocks(const Kernel &kernel, const Problem &problem, const Tile &tile, const Extents &e) {
   const int64_t columns = int64_t(problem.taps()) * problem.channels();
-  if (problem.kind == Kind::Pack)
-    return divideUp(problem.k * (columns / 8), linearThreads);
-  if (problem.kind == Kind::WeightGradient)
-    return kernel.adds ? divideUp(problem.k * (columns / 8), linearThreads)
-                       : divideUp(problem.k, tile.m) * divideUp(columns, tile.n);
-  if (kernel.adds) {
-    const int64_t units =
-        problem.pool ? int64_t(e.images) * divideUp(e.height, 2) * divideUp(e.width, 2) : pixels(e);
-    return divideUp(units * (problem.k / 8), linearThreads);
-  }
-  const int64_t tilesM =
-      tile.width ? int64_t(e.images) * divideUp(e.height, tile.m / tile.width) * divideUp(e.width, tile.width)
-                 : divideUp(pixels(e), tile.m);
-  return tilesM * divideUp(problem.k, tile.n);
+  if (problem.kind == Kind::Pack || (problem.kind == Kind::WeightGradient && kernel.adds))
+    return rt::ceilDiv(problem.k * (columns / 8), linearThreads);
+  return (kernel.adds ? rt::sumBlocks : rt::gemmBlocks)(gridOf(problem, tile), e.images, e.height, e.width);
 }
 
 int64_t partialBytes(const Problem &problem, const Tile &tile, const Extents &extents) {
   if (problem.kind == Kind::WeightGradient)
     return int64_t(4) * tile.parts * problem.k * problem.taps() * problem.channels();
-  return tile.parts == 1 ? 0 : int64_t(4) * tile.parts * problem.phases * pixels(extents) * problem.k;
+  return rt::partialBytes(gridOf(problem, tile), extents.images, extents.height, extents.width);
 }
 
 Expected<std::unique_ptr<Module>> specialiseModule(const Problem &problem, const Tile &tile,

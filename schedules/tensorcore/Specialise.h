@@ -3,7 +3,7 @@
 /// Pure: no state outlives a call, equal arguments give equal text. What is wrong comes back as an error.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include "schedules/tensorcore/Arguments.h"
+#include "runtime/core/TensorCores.h"
 #include "schedules/tensorcore/Problem.h"
 #include <memory>
 
@@ -25,6 +25,8 @@ struct Kernel {
 /// The kernels in the order of their launches: the GEMM, then the sum of its parts if there are any (always
 /// for a weight gradient, whose sum writes the file's layout).
 std::vector<Kernel> kernelsOf(const Problem &problem, const Tile &tile, const std::string &symbol);
+/// What the grids of a convolution's kernels depend on beside extents.
+rt::TensorCoreGrid gridOf(const Problem &problem, const Tile &tile);
 /// The first extent of a kernel's grid for a result of these extents.
 int64_t blocks(const Kernel &kernel, const Problem &problem, const Tile &tile, const Extents &extents);
 /// Bytes of Arguments::partial; 0 where nothing is split.

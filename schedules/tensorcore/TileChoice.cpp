@@ -42,7 +42,8 @@ double memoryTraffic(const Problem &p, const Extents &e) {
   return input + p.phases * (result + weights);
 }
 
-/// One, and as many as fill one to sixteen rounds of all SMs with a block each, of at least four steps.
+/// One, and as many as fill one to sixteen rounds of all SMs with a block each, as far as each has four steps
+/// left.
 std::vector<int> partsToTry(const Problem &problem, Tile tile, const Extents &extents, const Device &device) {
   tile.parts = 1;
   const int64_t alone = blocks(kernelsOf(problem, tile, "").front(), problem, tile, extents) * problem.phases;
@@ -51,7 +52,7 @@ std::vector<int> partsToTry(const Problem &problem, Tile tile, const Extents &ex
                 device.partialBytes / std::max<int64_t>(1, partialBytesOfPart(problem, extents))});
   std::vector<int> result = {1};
   for (int64_t rounds = 1; rounds <= 16; rounds++)
-    if (const int64_t parts = rounds * device.sms / alone; parts > result.back() && parts <= most)
+    if (const int64_t parts = std::min(rounds * device.sms / alone, most); parts > result.back())
       result.push_back(int(parts));
   return result;
 }

@@ -1,10 +1,12 @@
 /// \file A libcuda.so.1 without a GPU: memory is the host's, launches do nothing but are counted and checked.
 ///
 /// FAKE_CUDA holds what is wrong with it: "version=10020", "devices=0", "capability=75", "memory=1000" (bytes
-/// it gives), "init=100", "module=218", "launch=701", "instantiate=801" (error codes). With "trace=1" it
-/// notes what is done to the device, by itself or in a graph, with addresses as block + offset, for
-/// fake_cuda_take_trace(). At the end it says on stderr what was done.
+/// it gives), "init=100", "module=218", "launch=701", "instantiate=801", "attribute=1" (error codes). With
+/// "trace=1" it notes what is done to the device, by itself or in a graph, with addresses as block + offset,
+/// for fake_cuda_take_trace(), and says on stderr how each kernel on tensor cores is launched. At the end it
+/// says there what was done.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/TensorCoreArguments.h"
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -44,6 +46,7 @@ struct State {
   std::vector<std::pair<char *, std::string>> arriving;
   std::vector<std::pair<const char *, std::string>> sent;
   std::string noted, taken;
+  std::map<void *, unsigned> sharedBytes; ///< that a kernel has asked for
   size_t used = 0;
   int depth = 0, streams = 0, modules = 0, loaded = 0, launches = 0, replays = 0, misuses = 0, made = 0;
   ~State() {
@@ -123,6 +126,38 @@ std::vector<size_t> parametersOf(const char *entry) {
   for (size_t at = 0; (at = list.find(".param .", at)) != std::string::npos; ++at)
     sizes.push_back(size_t(std::atoi(list.c_str() + at + std::strlen(".param .b"))) / 8);
   return sizes;
+}
+
+/// "name" of ".entry name(".
+std::string entryName(const char *entry) {
+  entry += std::strlen(".entry ");
+  return std::string(entry, std::strchr(entry, '('));
+}
+
+/// Bytes of the structure that is a kernel's only argument; 0 if it takes others.
+size_t structureBytes(const char *entry) {
+  const char *parameter = entry ? std::strstr(entry, ".param ") : nullptr;
+  unsigned align = 0, bytes = 0;
+  char name[400];
+  return parameter && std::sscanf(parameter, ".param .align %u .b8 %399[^[][%u]", &align, name, &bytes) == 3
+             ? bytes
+             : 0;
+}
+
+/// What a convolution on tensor cores reads and writes first and last lies in memory that was given away, 16
+/// bytes at aligned places.
+bool ownsTensors(const segc::tensorcore::Arguments &a) {
+  auto octets = [](const segc::tensorcore::View &v, int n, int h, int w) {
+    return (n - 1L) * v.image + (h - 1L) * v.row + (w - 1L) * v.pixel;
+  };
+  auto owned = [&](const void *at, long offset) {
+    const auto address = reinterpret_cast<unsigned long long>(at);
+    return address % 16 == 0 && state.owns(address, size_t(offset) + 16);
+  };
+  // In 16 bits an octet has 16 bytes, in f32 more.
+  const bool phases = a.inHeight >= 1 << 29; // any pixel counts as being there
+  return owned(a.x[0].data, phases ? 0 : 16 * octets(a.x[0], a.images, a.inHeight, a.inWidth)) &&
+         owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) && owned(a.weights, 0);
 }
 
 } // namespace
@@ -323,9 +358,13 @@ int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **
 }
 int cuModuleUnload(void *module) { return --state.loaded, state.check(module != nullptr); }
 int cuModuleGetFunction(void **function, void *module, const char *name) {
-  const char *const found = std::strstr(static_cast<char *>(module), (".entry " + std::string(name)).c_str());
-  *function = const_cast<char *>(found);
+  *function = std::strstr(static_cast<char *>(module), (std::string(".entry ") + name + "(").c_str());
   return state.check(*function != nullptr);
+}
+int cuFuncSetAttribute(void *function, int attribute, int value) {
+  state.sharedBytes[function] = unsigned(value);
+  const int error = int(setting("attribute", 0));
+  return error ? error : state.check(attribute == 8 && value <= 227 * 1024);
 }
 int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsigned tx, unsigned ty,
                    unsigned tz, unsigned shared, void *stream, void **arguments, void **) {
@@ -335,22 +374,39 @@ int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsign
     return state.check(false);
   // The arguments are read now, whenever it is done. Every kernel has a buffer.
   const char *const entry = static_cast<char *>(function);
+  const std::string name = entryName(entry);
+  std::vector<std::string> words = {name};
+  for (unsigned number : {bx, by, bz, tx, ty, tz, shared})
+    words.push_back(std::to_string(number));
+  const unsigned allowed = state.sharedBytes.count(function) ? state.sharedBytes[function] : 49152;
+  const bool fits =
+      bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= allowed;
+  if (const size_t bytes = structureBytes(entry)) {
+    if (setting("trace", 0))
+      std::fprintf(stderr, "%s grid %u %u %u threads %u shared %u bytes %zu\n", name.c_str(), bx, by, bz, tx,
+                   shared, bytes);
+    if (bytes != sizeof(segc::tensorcore::Arguments))
+      return state.check(false);
+    return state.submit([=, a = *static_cast<const segc::tensorcore::Arguments *>(arguments[0])] {
+      ++state.launches;
+      std::vector<std::string> all = words;
+      all.push_back(state.placeOf(reinterpret_cast<unsigned long long>(a.y.data)));
+      all.push_back(state.nameOf(stream));
+      trace("launch", all);
+      return state.check(fits && ownsTensors(a));
+    });
+  }
   const std::vector<size_t> sizes = parametersOf(entry);
   std::vector<unsigned long long> values;
   for (size_t i = 0; i < sizes.size(); ++i)
     std::memcpy(&values.emplace_back(0), arguments[i], sizes[i]);
-  const std::string name(entry, std::strcspn(entry, "("));
   return state.submit([=] {
     ++state.launches;
-    const bool fits =
-        bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= 49152;
-    std::vector<std::string> words = {name};
-    for (unsigned number : {bx, by, bz, tx, ty, tz, shared})
-      words.push_back(std::to_string(number));
+    std::vector<std::string> all = words;
     for (size_t i = 0; i < sizes.size(); ++i)
-      words.push_back(sizes[i] == 8 ? state.placeOf(values[i]) : std::to_string(values[i]));
-    words.push_back(state.nameOf(stream));
-    trace("launch", words);
+      all.push_back(sizes[i] == 8 ? state.placeOf(values[i]) : std::to_string(values[i]));
+    all.push_back(state.nameOf(stream));
+    trace("launch", all);
     return state.check(fits && !values.empty() && state.owns(values[0], 4));
   });
 }

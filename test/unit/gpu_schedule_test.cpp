@@ -5,6 +5,7 @@
 #include "schedules/Compile.h"
 #include "schedules/gpu/Launches.h"
 #include "gtest/gtest.h"
+#include <set>
 
 using namespace segc::schedules;
 
@@ -86,6 +87,71 @@ TEST(GpuSchedule, WeightGradientsHaveTilesThatFitTheirChannels) {
                           {"threads", {{"vector", 1}, {"block", 128}}}, Isa::Cuda)
                 .find("leave a GPU idle"),
             std::string::npos);
+}
+
+TEST(GpuSchedule, TensorCoresTakeF32OnlyWhereTf32IsAllowed) {
+  KernelSpec spec = specOf(kConv);
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(spec, Isa::Cuda)).family, "conv_tile");
+  spec.tf32 = true;
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(spec, Isa::Cuda)).family, "tensor_cores");
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(spec, Isa::Cuda, {"tensor_cores"})).family, "conv_tile");
+  for (const char *problem :
+       {"conv c12 k32 r3x3 s1x1 d1x1 g1 in12 out32 : f32", "conv c16 k32 r3x3 s1x1 d1x1 g2 in16 out32 : f32",
+        "conv c16 k32 r3x3 s1x1 d1x1 g1 in16 out35 : f32",
+        "conv c16 k32 r1x1 s1x1 d1x1 g1 in16 out32 read=scaled : f32",
+        "conv c16 k8 r3x3 s1x1 d1x1 g1 in16 out8 +softmax : f32"}) {
+    KernelSpec other = specOf(problem);
+    other.tf32 = true;
+    EXPECT_NE(std::get<Schedule>(chooseSchedule(other, Isa::Cuda)).family, "tensor_cores") << problem;
+  }
+}
+
+TEST(GpuSchedule, TensorCoresChooseLegalTilesForAnyExtents) {
+  const Family *family = findFamily("tensor_cores");
+  std::set<std::string> tiles;
+  for (const char *problem : {"conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 : f32",
+                              "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out128 +bias +relu : f32",
+                              "conv c2048 k512 r3x3 s2x2 d1x1 g1 in2048 out512 +bias +add(512) : f32",
+                              "conv c512 k1024 r3x3 s1x1 d4x4 g1 in512 out1024 +affine +prelu : f32"})
+    for (int extent : {0, 1, 7, 32, 224, 1024}) {
+      KernelSpec spec = specOf(problem);
+      spec.likelyWidth = spec.likelyHeight = extent;
+      const Schedule schedule = family->choose(spec, Isa::Cuda);
+      EXPECT_EQ(checkSchedule(spec, schedule, Isa::Cuda), "") << problem << " at " << extent;
+      tiles.insert(schedule.print());
+      // The order of the template: k, tap, c.
+      const Packing packing = family->packing(spec, schedule, Isa::Cuda);
+      EXPECT_EQ(packing.extents,
+                (std::vector<int>{1, spec.get("c"), spec.get("r", 1), spec.get("r", 0), spec.get("k")}));
+      EXPECT_TRUE(std::holds_alternative<Schedule>(chooseSchedule(specOf(packing.problem), Isa::Cuda)));
+    }
+  EXPECT_GE(tiles.size(), 8u); // the extents matter
+}
+
+TEST(GpuSchedule, TensorCoresMakeObjectsWithPtxOrForTheEmulatedWarp) {
+  const std::string tile = "tensor_cores k=16 m=64 n=64 parts=2 stages=4 width=0 wm=32 wn=32";
+  auto cuda = compileKernelHere({"net_conv", kConv, tile, Isa::Cuda}, true);
+  ASSERT_TRUE(std::holds_alternative<KernelArtifact>(cuda)) << std::get<std::string>(cuda);
+  const KernelArtifact &artifact = std::get<KernelArtifact>(cuda);
+  for (const char *text : {".entry net_conv(", ".entry net_conv_sum(", "mma.sync", "cp.async"})
+    EXPECT_NE(artifact.device.find(text), std::string::npos) << text;
+  const std::string object(artifact.object.begin(), artifact.object.end());
+  for (const char *text : {"net_conv_argv", "segc_tensorcore_launch", "mma.sync", kConv})
+    EXPECT_NE(object.find(text), std::string::npos) << text;
+  EXPECT_EQ(artifact.scratchBytes, 0u);
+  auto again = compileKernelHere({"net_conv", kConv, tile, Isa::Cuda});
+  EXPECT_EQ(std::get<KernelArtifact>(again).object, artifact.object);
+
+  auto emulated = compileKernelHere({"net_conv", kConv, tile, Isa::OpenCl});
+  ASSERT_TRUE(std::holds_alternative<KernelArtifact>(emulated)) << std::get<std::string>(emulated);
+  const std::vector<uint8_t> &bytes = std::get<KernelArtifact>(emulated).object;
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()).find("mma.sync"), std::string::npos);
+  // Each parameter is legal, their combination is not.
+  auto wrong = compileKernelHere(
+      {"k", kConv, "tensor_cores k=16 m=256 n=256 parts=1 stages=4 width=0 wm=16 wn=16", Isa::Cuda});
+  ASSERT_TRUE(std::holds_alternative<std::string>(wrong));
+  EXPECT_NE(std::get<std::string>(wrong).find("a block has 1 to 8 warps, not 256"), std::string::npos)
+      << std::get<std::string>(wrong);
 }
 
 // OpenCL on a processor would run it; a GPU does not.

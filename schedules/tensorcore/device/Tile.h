@@ -7,7 +7,7 @@
 /// banks.
 // SPDX-License-Identifier: MIT
 #pragma once
-#include "schedules/tensorcore/Arguments.h"
+#include "runtime/core/TensorCoreArguments.h"
 #include "schedules/tensorcore/device/Constants.h"
 #include "schedules/tensorcore/device/Primitives.h"
 

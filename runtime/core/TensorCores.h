@@ -1,0 +1,80 @@
+/// \file Convolutions on tensor cores, and their weight gradients, as their kernel objects describe them, and
+/// who runs them where no GPU is.
+///
+/// An object's entry calls segc_tensorcore_launch(). Plain C++ without the standard library: the compiler,
+/// the executor and the tools include this file.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "runtime/core/TensorCoreArguments.h"
+#include <stdint.h>
+
+namespace segc::rt {
+
+/// What decides the grids of a convolution's kernels, apart from extents.
+struct TensorCoreGrid {
+  int32_t k; ///< channels of the result
+  int32_t phases, parts;
+  int32_t tileM, tileN, tileWidth; ///< of a block; width 0: a run of pixels
+  int32_t pool;                    ///< 1: the kernel that adds the parts takes the four pixels of a window
+  int32_t threads, sharedBytes;    ///< of a block of the first kernel
+  int32_t columns;                 ///< of a weight gradient: taps x input channels; 0: a convolution
+};
+
+/// The kernels of one convolution, or the one of a weight gradient.
+struct TensorCoreKernel {
+  void **state;            ///< of the object: its code, once it is loaded
+  const char *code;        ///< PTX; null: the kernel is for the emulated warp
+  const char *entry, *sum; ///< of the GEMM, and of the kernel that adds its parts (null: there is none)
+  const char *problem, *schedule; ///< docs/kernels.md
+  const char *operands;           ///< of the epilogues in order, a letter each: t tensor, v vector
+  uint64_t codeBytes;
+  TensorCoreGrid grid;
+};
+
+constexpr int32_t kSumThreads = 128; ///< of a block that adds parts
+
+inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// The first extent of the grid of the GEMM; the others are phases and parts.
+inline int64_t gemmBlocks(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
+  if (g.columns)
+    return ceilDiv(g.k, g.tileM) * ceilDiv(g.columns, g.tileN);
+  const int64_t tiles = g.tileWidth
+                            ? images * ceilDiv(height, g.tileM / g.tileWidth) * ceilDiv(width, g.tileWidth)
+                            : ceilDiv(images * height * width, g.tileM);
+  return tiles * ceilDiv(g.k, g.tileN);
+}
+/// The same of the kernel that adds the parts, whose grid has one part.
+inline int64_t sumBlocks(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
+  const int64_t units = g.pool ? images * ceilDiv(height, 2) * ceilDiv(width, 2) : images * height * width;
+  return ceilDiv(units * (g.k / 8), kSumThreads);
+}
+/// Memory for the sums of a convolution's parts. A weight gradient's are its result, which another kernel
+/// adds up.
+inline int64_t partialBytes(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
+  return g.parts == 1 || g.columns ? 0 : int64_t(4) * g.parts * g.phases * images * height * width * g.k;
+}
+
+/// What an emulated launch may touch; ranges do not overlap.
+struct EmulatedRange {
+  void *begin;
+  uint64_t bytes;
+  bool writable;
+};
+
+/// All kernels of a convolution, run on the processor.
+struct EmulatedLaunch {
+  const char *problem, *schedule;
+  const tensorcore::Arguments *arguments;
+  const EmulatedRange *ranges;
+  uint32_t rangeCount;
+  char *error; ///< gets what went wrong
+  uint64_t errorBytes;
+};
+
+/// A function of this name in the program that uses the library (segc's tools have one) runs emulated
+/// launches; false: it failed.
+constexpr char kEmulatedWarp[] = "segc_emulated_warp";
+using EmulatedWarp = bool (*)(const EmulatedLaunch *);
+
+} // namespace segc::rt

@@ -1,0 +1,129 @@
+/// \file Convolutions on tensor cores as a schedule family: what they take, which tile, how their weights
+/// lie.
+///
+/// Halide makes no such kernels: schedules/tensorcore does, and its objects join those of Halide.
+// SPDX-License-Identifier: MIT
+#include "schedules/gpu/TensorCores.h"
+#include "schedules/gpu/Families.h"
+#include "schedules/tensorcore/Object.h"
+#include "schedules/tensorcore/TileChoice.h"
+#include <algorithm>
+
+namespace segc::schedules {
+namespace {
+
+using tensorcore::Problem;
+using tensorcore::Tile;
+
+/// A model whose extents are open is taken for pictures of this size.
+constexpr int kLikelyExtent = 256;
+const std::vector<int> kParts = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
+
+std::string whyNot(const KernelSpec &spec, Isa) {
+  if (spec.op != "conv" && spec.op != "conv_wgrad")
+    return "it computes convolutions and their weight gradients only";
+  auto problem = Problem::of(spec);
+  return problem ? "" : toString(problem.takeError());
+}
+
+bool pays(const KernelSpec &spec, Isa) { return spec.dtype != "f32" || spec.tf32; }
+
+tensorcore::Extents likelyExtents(const KernelSpec &spec) {
+  auto orLikely = [](int extent, int likely) { return extent > 0 ? extent : likely; };
+  auto read = [&](int pixels, int axis) {
+    return (pixels - 1) * spec.get("s", axis) + (spec.get("r", axis) - 1) * spec.get("d", axis) + 1;
+  };
+  const int height = orLikely(spec.likelyHeight, kLikelyExtent),
+            width = orLikely(spec.likelyWidth, kLikelyExtent);
+  return {orLikely(spec.likelyImages, 1), height, width, read(height, 0), read(width, 1)};
+}
+
+std::vector<int> powers(int from, int to) {
+  std::vector<int> values;
+  for (int v = from; v <= to; v *= 2)
+    values.push_back(v);
+  return values;
+}
+
+/// Which of them go together is the matter of tensorcore::check().
+std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
+  const int perRow = spec.dtype == "f32" ? 16 : 32; // 64 bytes
+  return {{"m", "pixels of a block", powers(32, 256)},
+          {"n", "output channels of a block", powers(32, 256)},
+          {"k", "terms of the sum that are multiplied between two barriers", {perRow, 2 * perRow}},
+          {"wm", "pixels of a warp", powers(16, 64)},
+          {"wn", "output channels of a warp", powers(16, 64)},
+          {"stages", "buffers of the pipeline", {2, 3, 4, 5, 6}},
+          {"parts", "of the sum, which a second kernel adds up in order", kParts},
+          {"width", "of a block's rectangle of pixels; 0: a run of pixels", {0, 2, 4, 8, 16, 32}}};
+}
+
+Schedule choose(const KernelSpec &spec, Isa) {
+  const Problem problem = cantFail(Problem::of(spec)); // whyNot() was asked
+  auto likely = tensorcore::chooseTile(problem, likelyExtents(spec));
+  if (!likely) // too many pixels for one launch, as the runtime will say
+    consumeError(likely.takeError());
+  const Tile tile = likely ? likely->tile
+                           : cantFail(tensorcore::chooseTile(problem, {1, kLikelyExtent, kLikelyExtent,
+                                                                       kLikelyExtent, kLikelyExtent}))
+                                 .tile;
+  return {"tensor_cores",
+          {{"m", tile.m},
+           {"n", tile.n},
+           {"k", tile.k},
+           {"wm", tile.warpM},
+           {"wn", tile.warpN},
+           {"stages", tile.stages},
+           {"parts", *std::prev(std::upper_bound(kParts.begin(), kParts.end(), tile.parts))},
+           {"width", tile.width}}};
+}
+
+/// Weights as output channel, tap, input channel: panels of one channel. Their gradient leaves the kernel in
+/// the same order, a panel of all input channels, part after part.
+Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa) {
+  const int c = spec.get("c"), k = spec.get("k"), rh = spec.get("r"), rw = spec.get("r", 1);
+  if (spec.op == "conv_wgrad")
+    return {"unpack_wgrad panel" + std::to_string(c) + " lanes=c : f32",
+            {c, rh * rw, k, 1, schedule.params.at("parts")}};
+  const bool narrow = spec.dtype != "f32"; // pairs of input channels are an axis of their own
+  const std::string dtype = narrow ? spec.dtype : "f32";
+  const int pair = narrow ? 2 : 1;
+  return {"pack_conv panel1 g1 scale0 from=conv step1x1 : " + dtype, {pair, c / pair, rw, rh, k}};
+}
+
+std::variant<KernelArtifact, std::string> compile(const KernelJob &job, const KernelSpec &spec,
+                                                  const Schedule &schedule, bool readable) {
+  auto problem = Problem::of(spec);
+  if (!problem)
+    return toString(problem.takeError());
+  auto artifact = tensorcore::compileObject(job, *problem, tileOf(schedule), readable);
+  if (!artifact)
+    return toString(artifact.takeError());
+  return std::move(*artifact);
+}
+
+} // namespace
+
+Tile tileOf(const Schedule &schedule) {
+  auto get = [&](const char *name) { return schedule.params.at(name); };
+  return {get("m"), get("n"), get("k"), get("wm"), get("wn"), get("stages"), get("parts"), get("width")};
+}
+
+Family tensorCoresFamily() {
+  Family family = {
+      "tensor_cores",
+      "Convolutions and their weight gradients by the matrix instructions of an NVIDIA GPU: bf16, "
+      "f16, or f32 as TF32 where that is asked for.",
+      whyNot,
+      parameters,
+      choose,
+      packing,
+      nullptr};
+  family.onGpu = true;
+  family.pays = pays;
+  family.compile = compile;
+  family.granule = 8;
+  return family;
+}
+
+} // namespace segc::schedules

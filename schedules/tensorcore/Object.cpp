@@ -1,0 +1,153 @@
+/// \file The object as a module of constants and one call, through LLVM's x86 back end.
+// SPDX-License-Identifier: MIT
+#include "schedules/tensorcore/Object.h"
+#include "runtime/core/TensorCores.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+using namespace llvm;
+
+namespace segc::tensorcore {
+namespace {
+
+/// Libraries run on x86-64 whatever their kernels run on.
+Expected<std::unique_ptr<TargetMachine>> hostMachine() {
+  static const bool initialised = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    return true;
+  }();
+  (void)initialised;
+  const Triple triple("x86_64-unknown-linux-gnu");
+  std::string error;
+  const Target *target = TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return createStringError("LLVM was built without the X86 target: " + error);
+  return std::unique_ptr<TargetMachine>(
+      target->createTargetMachine(triple, "x86-64", "", TargetOptions(), Reloc::PIC_));
+}
+
+/// Writes the module that holds the descriptor and the entry.
+class Writer {
+public:
+  Writer(Module &module, const std::string &symbol)
+      : module(module), context(module.getContext()), symbol(symbol), pointer(PointerType::get(context, 0)) {}
+
+  void write(const rt::TensorCoreKernel &kernel) {
+    using Grid = rt::TensorCoreGrid;
+    static_assert(sizeof(Grid) % 4 == 0 && sizeof(rt::TensorCoreKernel) == 8 * 8 + sizeof(Grid),
+                  "the constant below has the structure's layout");
+    auto *state = new GlobalVariable(module, pointer, false, GlobalValue::InternalLinkage,
+                                     ConstantPointerNull::get(pointer), symbol + "_state");
+    std::vector<uint32_t> grid(sizeof(Grid) / 4);
+    std::memcpy(grid.data(), &kernel.grid, sizeof(Grid));
+    Constant *fields[] = {state,
+                          text(kernel.code),
+                          text(kernel.entry),
+                          text(kernel.sum),
+                          text(kernel.problem),
+                          text(kernel.schedule),
+                          text(kernel.operands),
+                          ConstantInt::get(Type::getInt64Ty(context), kernel.codeBytes),
+                          ConstantDataArray::get(context, grid)};
+    Constant *value = ConstantStruct::getAnon(fields);
+    auto *descriptor = new GlobalVariable(module, value->getType(), true, GlobalValue::InternalLinkage, value,
+                                          symbol + "_kernel");
+    auto *integer = Type::getInt32Ty(context);
+    FunctionCallee launch = module.getOrInsertFunction("segc_tensorcore_launch", integer, pointer, pointer);
+    auto *entry = Function::Create(FunctionType::get(integer, {pointer}, false), GlobalValue::ExternalLinkage,
+                                   symbol + "_argv", module);
+    entry->addFnAttr(Attribute::NoUnwind);
+    IRBuilder<> b(BasicBlock::Create(context, "entry", entry));
+    b.CreateRet(b.CreateCall(launch, {descriptor, entry->getArg(0)}));
+  }
+
+private:
+  Constant *text(const char *value) {
+    if (!value)
+      return ConstantPointerNull::get(pointer);
+    Constant *bytes = ConstantDataArray::getString(context, value);
+    return new GlobalVariable(module, bytes->getType(), true, GlobalValue::PrivateLinkage, bytes,
+                              symbol + "_text");
+  }
+
+  Module &module;
+  LLVMContext &context;
+  const std::string &symbol;
+  PointerType *pointer;
+};
+
+Error emit(Module &module, TargetMachine &machine, CodeGenFileType type, SmallVectorImpl<char> &bytes) {
+  raw_svector_ostream stream(bytes);
+  legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
+    return createStringError("LLVM's X86 back end writes no objects");
+  passes.run(module);
+  return Error::success();
+}
+
+} // namespace
+
+Expected<schedules::KernelArtifact> compileObject(const schedules::KernelJob &job, const Problem &problem,
+                                                  const Tile &tile, bool readable) {
+  if (Error error = check(problem, tile))
+    return error;
+  Specialised code;
+  if (job.isa == schedules::Isa::Cuda) {
+    Expected<Specialised> specialised = specialise(problem, tile, job.symbol);
+    if (!specialised)
+      return specialised.takeError();
+    code = std::move(*specialised);
+  }
+  std::string operands;
+  for (const schedules::Epilogue &step : problem.epilogues)
+    operands += step.signature();
+  const std::vector<Kernel> kernels = kernelsOf(problem, tile, job.symbol);
+  const bool emulated = code.ptx.empty();
+  // In a library the parts of a weight gradient are added by the kernel that unpacks it.
+  const bool hasSum = kernels.size() > 1 && problem.kind == Kind::Convolution;
+  rt::TensorCoreKernel kernel = {nullptr,
+                                 emulated ? nullptr : code.ptx.c_str(),
+                                 kernels[0].symbol.c_str(),
+                                 hasSum ? kernels[1].symbol.c_str() : nullptr,
+                                 job.problem.c_str(),
+                                 job.schedule.c_str(),
+                                 operands.c_str(),
+                                 emulated ? 0 : code.ptx.size() + 1,
+                                 gridOf(problem, tile)};
+  LLVMContext context;
+  Module module(job.symbol, context);
+  Writer(module, job.symbol).write(kernel);
+  Expected<std::unique_ptr<TargetMachine>> machine = hostMachine();
+  if (!machine)
+    return machine.takeError();
+  module.setTargetTriple((*machine)->getTargetTriple());
+  module.setDataLayout((*machine)->createDataLayout());
+  module.setPICLevel(PICLevel::BigPIC);
+
+  schedules::KernelArtifact artifact;
+  if (readable) {
+    raw_string_ostream(artifact.llvm) << module;
+    artifact.device = emulated ? "// for the emulated warp\n" : code.ptx;
+    artifact.stmt = "tile " + tile.print() + "\n";
+    SmallVector<char, 0> assembly;
+    std::unique_ptr<Module> copy = CloneModule(module);
+    if (Error error = emit(*copy, **machine, CodeGenFileType::AssemblyFile, assembly))
+      return error;
+    artifact.assembly.assign(assembly.begin(), assembly.end());
+  }
+  SmallVector<char, 0> object;
+  if (Error error = emit(module, **machine, CodeGenFileType::ObjectFile, object))
+    return error;
+  artifact.object.assign(object.begin(), object.end());
+  return artifact;
+}
+
+} // namespace segc::tensorcore
