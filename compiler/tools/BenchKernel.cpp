@@ -24,7 +24,9 @@ using schedules::Family;
 using schedules::KernelSpec;
 using schedules::Schedule;
 
-constexpr double kTolerance = 1e-4; ///< of the maximum: what Winograd's transforms leave
+/// The largest error of the maximum: what Winograd's transforms leave, in f32 or, where it computes in bf16,
+/// there; and half a unit of the last place of what is stored.
+double toleranceOf(const std::string &dtype) { return dtype == "bf16" ? 3e-2 : dtype == "f16" ? 2e-3 : 1e-4; }
 
 /// Launches that one schedule takes: its kernel, and for a weight gradient the kernel that unpacks.
 struct Contestant {
@@ -87,9 +89,10 @@ bool KernelBench::readTarget() {
     return fail("-kernel times kernels of processors: leave out -target"), false;
   if (compile->variants.size() > 1)
     return fail("-kernel times one instruction set: give -mcpu one name"), false;
-  report.isa = compile->variants.front();
   std::string error;
-  if (report.isa < parseVariants("native", error).front()) // best first
+  const schedules::Isa native = parseVariants("native", error, report.spec.dtype).front();
+  report.isa = options.has(options::OPT_mcpu_eq) ? compile->variants.front() : native;
+  if (report.isa < native) // best first
     return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
   if (!compile->winograd)
     without = {"winograd", "wgrad_winograd"};
@@ -187,7 +190,10 @@ bool KernelBench::pack(const Family &family, const Schedule &schedule,
       failure = kernel.error;
       if (!failure.empty())
         return false;
-      entry->second = std::make_unique<BenchTensor>(halide_type_t(halide_type_float, 32), packing.extents);
+      const bool isNarrow = std::get<KernelSpec>(KernelSpec::parse(packing.problem)).dtype == "bf16";
+      entry->second = std::make_unique<BenchTensor>(isNarrow ? halide_type_t(halide_type_bfloat, 16)
+                                                             : halide_type_t(halide_type_float, 32),
+                                                    packing.extents);
       KernelThreads one(1, kernel.scratchBytes);
       if (int status = one.run(kernel.function, {argument, &entry->second->buffer})) {
         failure = "the kernel '" + packing.problem + "' returned error " + std::to_string(status);
@@ -292,10 +298,10 @@ bool KernelBench::prepare() {
       judge.forget();
       result.failure = run(contestants.back(), lanes);
       result.error = result.failure.empty() ? judge.error() : 0;
-      if (!(result.error <= kTolerance))
+      if (const double most = toleranceOf(report.spec.dtype); !(result.error <= most))
         result.failure =
             llvm::formatv("wrong results: the largest error is {0:e} of the maximum, above {1:e}",
-                          result.error, kTolerance)
+                          result.error, most)
                 .str();
     }
     if (!result.failure.empty())

@@ -1,6 +1,7 @@
 /// \file The loops, one function an op; the formulas are those of docs/kernels.md.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/BenchKernelLoops.h"
+#include "runtime/files/Numbers.h"
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -238,6 +239,9 @@ double bufferElement(const halide_buffer_t &buffer, const int *at) {
     std::memcpy(&value, place, sizeof value);
     return static_cast<double>(value);
   };
+  if (buffer.type.bits == 16)
+    return files::decode(buffer.type.code == halide_type_bfloat ? files::DType::BF16 : files::DType::F16,
+                         place);
   return buffer.type.code == halide_type_float ? (buffer.type.bits == 64 ? as(0.0) : as(0.f))
          : buffer.type.bits == 8               ? as(uint8_t(0))
                                                : as(int32_t(0));

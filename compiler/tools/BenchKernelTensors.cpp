@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/BenchKernelTensors.h"
 #include "runtime/core/Phases.h"
+#include "runtime/files/Numbers.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <algorithm>
@@ -21,11 +22,14 @@ constexpr size_t kSlack = 64 * 8;  ///< bytes behind the last element: vectors a
 constexpr int kVectorPadding = 64; ///< elements
 constexpr int kMostBands = 32;     ///< of channel_sums
 
-constexpr halide_type_t kFloat(halide_type_float, 32), kDouble(halide_type_float, 64),
-    kByte(halide_type_uint, 8), kInt(halide_type_int, 32);
+constexpr halide_type_t kFloat(halide_type_float, 32), kHalf(halide_type_float, 16),
+    kBfloat(halide_type_bfloat, 16), kDouble(halide_type_float, 64), kByte(halide_type_uint, 8),
+    kInt(halide_type_int, 32);
 
 /// What is wrong with a problem's fields; the parser only knows which there must be.
 std::string whyNot(const KernelSpec &s) {
+  if (s.dtype != "f32" && (s.op == "conv_wgrad" || s.op == "channel_sums"))
+    return "training is in f32";
   for (const char *name : {"c", "k", "r", "s", "d", "g", "in", "out", "dy"})
     if (s.fields.count(name) && std::min(s.get(name), s.fields.at(name).back()) < 1)
       return std::string("field '") + name + "' must be at least 1";
@@ -104,9 +108,12 @@ std::vector<int> BenchTensor::extents() const {
 
 void BenchTensor::randomise(unsigned seed) {
   std::mt19937 random(seed);
-  auto *values = reinterpret_cast<float *>(buffer.host);
-  const size_t count = (memory.size() - kSlack - kAlignment) / sizeof(float);
-  std::generate(values, values + count, [&] { return static_cast<float>(random() >> 8) * 0x1p-23f - 1.f; });
+  const files::DType dtype = buffer.type == kFloat    ? files::DType::F32
+                             : buffer.type == kBfloat ? files::DType::BF16
+                                                      : files::DType::F16;
+  const size_t count = (memory.size() - kSlack - kAlignment) / size_t(buffer.type.bytes());
+  for (size_t i = 0; i < count; ++i)
+    files::encode(dtype, double(random() >> 8) * 0x1p-23 - 1, buffer.host + i * size_t(buffer.type.bytes()));
 }
 
 void BenchTensor::fill(uint8_t byte) { std::fill(memory.begin(), memory.end(), byte); }
@@ -163,22 +170,28 @@ private:
     }
     BenchTensor &tensor = to.storage.emplace_back(type, std::vector<int>(extents.begin(), extents.end()),
                                                   static_cast<int>(pixel));
-    if (type == kFloat)
+    if (type == kFloat || type == stored())
       tensor.randomise(unsigned(to.storage.size()));
     return &tensor;
   }
+  /// Of an activation's elements; weights and vectors are f32.
+  halide_type_t stored() const { return s.dtype == "bf16" ? kBfloat : s.dtype == "f16" ? kHalf : kFloat; }
   BenchTensor *operand(std::vector<int64_t> extents, int64_t pixel = 0) {
-    BenchTensor *tensor = add(kFloat, std::move(extents), pixel);
+    return operand(stored(), std::move(extents), pixel);
+  }
+  BenchTensor *operand(halide_type_t type, std::vector<int64_t> extents, int64_t pixel = 0) {
+    BenchTensor *tensor = add(type, std::move(extents), pixel);
     if (tensor)
       to.operands.push_back(tensor);
     return tensor;
   }
   void filter(std::vector<int64_t> extents) {
-    if (operand(std::move(extents)))
+    if (operand(kFloat, std::move(extents)))
       to.filters.push_back(to.operands.size() - 1);
   }
   void vector(int channels) {
-    BenchTensor *tensor = operand({(channels + kVectorPadding - 1) / kVectorPadding * kVectorPadding});
+    BenchTensor *tensor =
+        operand(kFloat, {(channels + kVectorPadding - 1) / kVectorPadding * kVectorPadding});
     if (tensor)
       std::fill(reinterpret_cast<float *>(tensor->buffer.host) + channels,
                 reinterpret_cast<float *>(tensor->buffer.host) + tensor->buffer.dim[0].extent, 0.f);
@@ -239,7 +252,7 @@ private:
       return result(kDouble, {c, columns, std::min<int64_t>(e.h, kMostBands), e.n});
     }
     const bool isClass = s.op == "argmax" || s.reduction() == "argmax";
-    result(isClass ? kInt : kFloat, {isClass ? 1 : channels, e.w, e.h, e.n}, s.get("out"));
+    result(isClass ? kInt : stored(), {isClass ? 1 : channels, e.w, e.h, e.n}, s.get("out"));
     if (s.get("idx"))
       result(kByte, {c, e.w, e.h, e.n}, s.get("idx"));
   }
