@@ -154,6 +154,10 @@ std::string whyNotReduced(const KernelSpec &spec) {
 std::string whyNotScaled(const KernelSpec &spec) {
   return spec.word("read") == "scaled" ? "it does not multiply what it reads (read=scaled)" : "";
 }
+std::string whyNotPlain(const KernelSpec &spec) {
+  const std::string why = whyNotReduced(spec);
+  return why.empty() ? whyNotScaled(spec) : why;
+}
 
 std::string checkSchedule(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Family *family = findFamily(schedule.family);
