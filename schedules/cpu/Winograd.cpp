@@ -1,4 +1,5 @@
-/// \file Winograd convolution F(4x4, 3x3) with stride 1: a quarter of the multiplications of the direct sum.
+/// \file Winograd convolution F(m x n, 3x3) with stride 1 for tiles of 2, 4 or 6 results a side: 16, 36 or 64
+/// multiplications for 4, 16 or 36 results.
 ///
 /// The loops are those of WinogradLoops.h. Tiles beyond the image are computed from clamped coordinates and
 /// not stored, so that any extents work and nothing outside the window of W + 2d by H + 2d pixels is read.
@@ -19,6 +20,8 @@ namespace {
 using namespace winograd;
 
 bool isDilated(const KernelSpec &spec) { return spec.get("d") > 1 || spec.get("d", 1) > 1; }
+
+const std::vector<int> kSides = {2, 4, 6}; ///< results along one side of a tile
 
 /// Tiles of a block along an axis; the later ones are for dilations that are no powers of two.
 const std::vector<int> kBlocksX = {4, 8, 12, 20, 24}, kBlocksY = {2, 4, 6, 10};
@@ -63,9 +66,11 @@ std::string whyNot(const KernelSpec &spec, Isa) {
 int vectorsOf(const KernelSpec &spec, Isa isa) { return ceilDiv(spec.get("k"), lanes(isa)); }
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  return {{"bx", "tiles of a block along x", legalBlocks(spec.get("d", 1), kBlocksX)},
+  return {{"tx", "results of a tile along x", kSides},
+          {"ty", "results of a tile along y", kSides},
+          {"bx", "tiles of a block along x", legalBlocks(spec.get("d", 1), kBlocksX)},
           {"by", "tiles of a block along y", legalBlocks(spec.get("d"), kBlocksY)},
-          {"cv", "channel vectors of the micro-tile", {1, 2}},
+          {"cv", "channel vectors of the micro-tile", {1, 2, 4}},
           {"cb", "micro-tiles of channels per block of products", {1, 2, 3, 4}},
           {"kc", "channel blocks of a task at most", kChunks}};
 }
@@ -75,10 +80,12 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 /// images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int k = spec.get("k"), cv = std::min(vectorsOf(spec, isa), 2);
-  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * kTile;
+  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 16;
   const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024 && hasTiles;
   Schedule schedule{"winograd",
-                    {{"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
+                    {{"tx", 4},
+                     {"ty", 4},
+                     {"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
                      {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 4)},
                      {"cv", cv},
                      {"cb", isAvx512(isa) ? 2 : 4},
@@ -91,31 +98,34 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 /// multiplications, of which the transforms take a part, the half of an axis may be in vain; an image within
 /// one tile leaves most of a micro-tile unused.
 bool pays(const KernelSpec &spec, Isa) {
-  const int width = spec.likelyWidth, tile = kTile * spec.get("d", 1);
+  const int width = spec.likelyWidth, tile = 4 * spec.get("d", 1);
   if (width == 0)
     return !isDilated(spec);
-  return width > kTile && 5 * width >= 3 * (width + tile - 1) / tile * tile;
+  return width > 4 && 5 * width >= 3 * (width + tile - 1) / tile * tile;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int panel = schedule.params.at("cv") * lanes(isa);
+  const int panel = schedule.params.at("cv") * lanes(isa), tx = schedule.params.at("tx"),
+            ty = schedule.params.at("ty");
   KernelSpec pack;
   pack.op = "pack_winograd";
-  pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"step", {1, 1}}};
+  pack.fields = {{"panel", {panel}}, {"tile", {ty, tx}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
-  return {pack.print(), {panel, spec.get("c"), kPlanes * kPlanes, panelsOf(spec, schedule, isa)}};
+  return {pack.print(), {panel, spec.get("c"), (tx + 2) * (ty + 2), panelsOf(spec, schedule, isa)}};
 }
 
 /// What a kernel stores for the pixels of one tile.
 struct Stored {
-  int side;                 ///< results along one side of a tile
+  int sideX, sideY;         ///< results of a tile
   std::vector<int> strides; ///< pixel stride of each result
   bool index;               ///< the last one is the position of a maximum
-  explicit Stored(const KernelSpec &spec) : side(kTile), strides{spec.get("out")}, index(false) {
+  Stored(const KernelSpec &spec, const Loops &loops)
+      : sideX(loops.alongX.results()), sideY(loops.alongY.results()), strides{spec.get("out")}, index(false) {
     const std::string pooling = spec.pooling();
     if (pooling.empty())
       return;
-    side = kTile / 2;
+    sideX /= 2;
+    sideY /= 2;
     index = pooling == "pool_index";
     if (pooling == "keep_pool")
       strides.assign(4, spec.get("out"));
@@ -132,10 +142,10 @@ KernelSpec beforePool(KernelSpec spec) {
 }
 
 /// What is stored for result pixel (i, j) of a tile; value(i, j) is a pixel of the convolution.
-template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const Expr &j, const F &value) {
+template <typename F>
+Exprs stored(const KernelSpec &spec, const Stored &results, const Expr &i, const Expr &j, const F &value) {
   if (spec.pooling().empty())
     return {value(i, j)};
-  const Stored results(spec);
   const Exprs window = {value(2 * i, 2 * j), value(2 * i + 1, 2 * j), value(2 * i, 2 * j + 1),
                         value(2 * i + 1, 2 * j + 1)};
   Expr best = reinterpret<int32_t>(window[0]), position = cast<uint8_t>(0);
@@ -182,8 +192,8 @@ void declareResults(Func out, const Loops &l, const Stored &results) {
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const Axis axis{kTile, inputTransform, outputTransform};
-  Loops loops(spec, schedule, isa, axis, axis);
+  Loops loops(spec, schedule, isa, filteringOf(schedule.params.at("tx"), "f32"),
+              filteringOf(schedule.params.at("ty"), "f32"));
   const int channels = spec.get("c"), vector = loops.vector, dx = loops.dx, dy = loops.dy;
   const ImageParam in = activation("x", channels, spec.get("in"));
   const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents);
@@ -191,9 +201,11 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Var &c = loops.c, &x = loops.x, &y = loops.y, &n = loops.n, &co = loops.co;
   const Expr lastX = in.dim(1).extent() - 1, lastY = in.dim(2).extent() - 1;
   // Pixel `p` of tile number `tile` along an axis.
-  auto pixel = [](const Expr &tile, const Expr &p, int dilation) {
-    return (tile / dilation * kTile + p) * dilation + tile % dilation;
+  auto pixel = [](const Filtering &axis, int dilation, const Expr &tile, const Expr &p) {
+    return (tile / dilation * axis.results() + p) * dilation + tile % dilation;
   };
+  auto pixelX = [&](const Expr &tile, const Expr &p) { return pixel(loops.alongX, dx, tile, p); };
+  auto pixelY = [&](const Expr &tile, const Expr &p) { return pixel(loops.alongY, dy, tile, p); };
 
   std::vector<Part> parts;
   if (channels >= vector)
@@ -202,19 +214,19 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     parts.emplace_back(channels - rest, rest, 1, "Rest", "rest");
   for (Part &p : parts) {
     loops.defineInput(p, [&](const Expr &c, const Expr &tx, const Expr &s, const Expr &ty, const Expr &t) {
-      return in(c, min(pixel(tx, s, dx), lastX), min(pixel(ty, t, dy), lastY), n);
+      return in(c, min(pixelX(tx, s), lastX), min(pixelY(ty, t), lastY), n);
     });
     loops.addProducts(p, u(co % loops.cv * vector + loops.lane, p.first + p.r.y * p.lanes + p.r.x,
-                           loops.s + kPlanes * loops.t, co / loops.cv));
+                           loops.s + loops.alongX.planes() * loops.t, co / loops.cv));
   }
   loops.defineResults();
 
   auto valueAt = [&](const Expr &tx, const Expr &ty, const Expr &i, const Expr &j) {
-    return epilogues.apply(loops.pixel(tx, ty, i, j), c, pixel(tx, i, dx), pixel(ty, j, dy), n, false,
+    return epilogues.apply(loops.pixel(tx, ty, i, j), c, pixelX(tx, i), pixelY(ty, j), n, false,
                            loops.isRagged);
   };
-  const Stored results(spec);
-  const int side = results.side;
+  const Stored results(spec, loops);
+  const int sideX = results.sideX, sideY = results.sideY;
   Func out("y");
   if (loops.isDilated()) {
     declarePhases(out, loops, spec);
@@ -222,15 +234,15 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     inside.where(x * dx + loops.phaseX <= lastX - 2 * dx && y * dy + loops.phaseY <= lastY - 2 * dy);
     // The sum with inside.x, which is 0, makes the condition one of this update.
     out(c, loops.phaseX, x, loops.phaseY, y, n) =
-        valueAt(x / side * dx + loops.phaseX, y / side * dy + loops.phaseY, x % side, y % side) +
+        valueAt(x / sideX * dx + loops.phaseX, y / sideY * dy + loops.phaseY, x % sideX, y % sideY) +
         cast<float>(inside.x);
   } else {
     declareResults(out, loops, results);
-    out(c, x, y, n) = Tuple(stored(spec, x % side, y % side, [&](const Expr &i, const Expr &j) {
-      return valueAt(x / side, y / side, i, j);
+    out(c, x, y, n) = Tuple(stored(spec, results, x % sideX, y % sideY, [&](const Expr &i, const Expr &j) {
+      return valueAt(x / sideX, y / sideY, i, j);
     }));
   }
-  loops.schedule(out, parts, side, side);
+  loops.schedule(out, parts, sideX, sideY);
   for (size_t p = 0; p < parts.size(); p++)
     loops.scheduleSum(loops.acc.update(int(p)), parts[p].r.x, parts[p].r.y);
 
@@ -242,12 +254,16 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 } // namespace
 
 Family winogradFamily() {
-  return {
-      "winograd", "Winograd convolution F(4x4, 3x3); 3x3 filters without stride and groups, any dilation.",
-      whyNot,     parameters,
-      choose,     packing,
-      build,      false,
-      pays};
+  return {"winograd",
+          "Winograd convolution on tiles of 2, 4 or 6 results a side; 3x3 filters without stride and groups, "
+          "any dilation.",
+          whyNot,
+          parameters,
+          choose,
+          packing,
+          build,
+          false,
+          pays};
 }
 
 } // namespace segc::schedules

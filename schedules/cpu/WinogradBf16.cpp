@@ -9,7 +9,6 @@
 ///   v (lane, i, j, kv, tx, ty, s, t)    16 input channels of a tile are half a cache line
 ///   m (lane, s, t, tx, ty, co)          products in f32
 // SPDX-License-Identifier: MIT
-#include "schedules/cpu/WinogradBf16.h"
 #include "schedules/Arithmetic.h"
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/ConvTile.h"
@@ -22,7 +21,8 @@ namespace segc::schedules {
 namespace {
 
 using namespace winograd;
-using namespace winograd_bf16;
+
+constexpr int kTileX = 4, kTileY = 2; ///< results of a tile
 
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
@@ -78,19 +78,18 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int panel = schedule.params.at("cv") * lanes(isa);
   KernelSpec pack;
-  pack.op = "pack_winograd_bf16";
-  pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"step", {1, 1}}};
+  pack.op = "pack_winograd";
+  pack.fields = {{"panel", {panel}}, {"tile", {kTileY, kTileX}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
   pack.dtype = "bf16";
-  return {pack.print(), {2 * panel, spec.get("c") / 2, kPlanes, spec.get("k") / panel}};
+  return {pack.print(), {2 * panel, spec.get("c") / 2, (kTileX + 2) * (kTileY + 2), spec.get("k") / panel}};
 }
 
 /// How transformed inputs are stored.
 Expr narrow(Expr value) { return reinterpret(BFloat(16), toBfloat(value)); }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  Loops loops(spec, schedule, isa, {kTileX, inputTransformX, outputTransformX},
-              {kTileY, inputTransformY, outputTransformY});
+  Loops loops(spec, schedule, isa, filteringOf(kTileX, "bf16"), filteringOf(kTileY, "bf16"));
   const int channels = spec.get("c"), vector = loops.vector, cv = loops.cv;
   const ImageParam in = activation("x", channels, spec.get("in"));
   const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents, BFloat(16));
@@ -110,9 +109,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         return in(c, min(tx * kTileX + s, lastX), min(ty * kTileY + t, lastY), n);
       },
       narrow);
-  loops.addProducts(
-      parts[0], cast<float>(u(2 * (co % cv * vector + loops.lane) + channel % 2,
-                              vectors * (vector / 2) + channel / 2, loops.s + kPlanesX * loops.t, co / cv)));
+  loops.addProducts(parts[0], cast<float>(u(2 * (co % cv * vector + loops.lane) + channel % 2,
+                                            vectors * (vector / 2) + channel / 2,
+                                            loops.s + loops.alongX.planes() * loops.t, co / cv)));
   loops.defineResults();
   out(c, x, y, n) = epilogues.apply(loops.pixel(x / kTileX, y / kTileY, x % kTileX, y % kTileY), c, x, y, n);
 

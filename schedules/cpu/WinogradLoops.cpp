@@ -40,10 +40,10 @@ int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 
 } // namespace
 
-Loops::Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Axis alongX, Axis alongY)
-    : alongX(alongX), alongY(alongY), vector(lanes(isa)), k(spec.get("k")), dx(spec.get("d", 1)),
-      dy(spec.get("d")), cv(schedule.params.at("cv")), bx(schedule.params.at("bx")),
-      by(schedule.params.at("by")), mx(4), my(isAvx512(isa) ? 2 : 1),
+Loops::Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY)
+    : alongX(std::move(alongX)), alongY(std::move(alongY)), vector(lanes(isa)), k(spec.get("k")),
+      dx(spec.get("d", 1)), dy(spec.get("d")), cv(schedule.params.at("cv")), bx(schedule.params.at("bx")),
+      by(schedule.params.at("by")), mx(cv > 2 ? 2 : 4), my(isAvx512(isa) ? 2 : 1),
       block(blockVectors(spec, schedule, isa)), chunk(blocksOfTask(spec, schedule, isa)),
       isRagged(k % (panelsOf(spec, schedule, isa) * cv * vector) != 0) {}
 
@@ -81,6 +81,7 @@ void Loops::schedule(Func out, std::vector<Part> &parts, int sideX, int sideY) {
   scheduleStore(out, sideX, sideY);
   for (Part &p : parts)
     scheduleInput(out, p);
+  rowsOut.reorder(lane, t, s, tx, ty, co, n); // column by column, as values of a column share sums
   for (Func f : {tile, rowsOut})
     f.compute_at(out, co)
         .store_in(MemoryType::Stack)
@@ -88,11 +89,11 @@ void Loops::schedule(Func out, std::vector<Part> &parts, int sideX, int sideY) {
         .bound_extent(ty, 1)
         .bound_extent(co, 1)
         .bound_extent(n, 1)
-        .bound_extent(t, alongY.results)
+        .bound_extent(t, alongY.results())
         .vectorize(lane, vector)
         .unroll(s)
         .unroll(t);
-  tile.bound_extent(s, alongX.results);
+  tile.bound_extent(s, alongX.results());
   rowsOut.bound_extent(s, alongX.planes());
   scheduleProducts(out);
 }
@@ -131,13 +132,14 @@ void Loops::scheduleStore(Func out, int sideX, int sideY) const {
 }
 
 void Loops::scheduleInput(Func out, Part &p) const {
+  // Only the micro-tiles that the image has are computed, in memory for all of the block.
   p.v.compute_at(out, Var("task"))
       .store_in(MemoryType::Heap)
       .bound(i, 0, mx)
       .bound(j, 0, my)
       .bound_extent(kv, p.vectors)
-      .bound_extent(tx, bx / mx)
-      .bound_extent(ty, by / my)
+      .bound_storage(tx, bx / mx)
+      .bound_storage(ty, by / my)
       .bound_extent(s, alongX.planes())
       .bound_extent(t, alongY.planes())
       .bound_extent(n, 1)
@@ -146,6 +148,7 @@ void Loops::scheduleInput(Func out, Part &p) const {
       .vectorize(lane, p.lanes)
       .unroll(s)
       .unroll(t);
+  p.columns.reorder(lane, t, s, tx, ty, kv, n);
   p.columns.compute_at(p.v, kv)
       .store_in(MemoryType::Stack)
       .bound_extent(s, alongX.planes())
@@ -166,13 +169,13 @@ void Loops::scheduleProducts(Func out) {
       .store_in(MemoryType::Heap)
       .bound_extent(s, alongX.planes())
       .bound_extent(t, alongY.planes())
-      .bound_extent(tx, bx)
-      .bound_extent(ty, by)
+      .bound_storage(tx, bx)
+      .bound_storage(ty, by)
       .bound_extent(co, block)
       .bound_extent(n, 1)
       .split(co, co, ci, cv)
-      .split(tx, tx, txi, mx)
-      .split(ty, ty, tyi, my)
+      .split(tx, tx, txi, mx, TailStrategy::RoundUp)
+      .split(ty, ty, tyi, my, TailStrategy::RoundUp)
       .reorder(lane, ci, txi, tyi, tx, ty, co, s, t, n)
       .vectorize(lane, vector)
       .unroll(ci)

@@ -17,27 +17,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Build.h"
+#include "schedules/cpu/WinogradTransforms.h"
 #include <functional>
 
 namespace segc::schedules::winograd {
-
-using Exprs = std::vector<Halide::Expr>;
-
-/// element(0), element(1), …
-template <typename F> Exprs listOf(int count, const F &element) {
-  Exprs e;
-  for (int i = 0; i < count; i++)
-    e.push_back(element(i));
-  return e;
-}
-
-/// One axis of a tile: its results, its transformed values, and the transforms B^T d and A^T q.
-struct Axis {
-  int results;
-  int planes() const { return results + 2; }
-  Exprs (*input)(const Exprs &d);
-  Exprs (*output)(const Exprs &q);
-};
 
 extern const std::vector<int> kChunks; ///< legal values of kc: channel blocks of a task at most
 
@@ -61,9 +44,9 @@ struct Part {
 
 /// A kernel's stages and their loops. The family gives inputs, weights and what is stored.
 struct Loops {
-  Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Axis alongX, Axis alongY);
+  Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY);
 
-  const Axis alongX, alongY;
+  const Filtering alongX, alongY;
   const int vector, k, dx, dy, cv, bx, by;
   const int mx, my;    ///< tiles of a micro-tile
   const int block;     ///< channel vectors of a block
