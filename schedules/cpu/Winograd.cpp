@@ -75,33 +75,72 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
           {"kc", "channel blocks of a task at most", kChunks}};
 }
 
+/// A candidate of the rule: results of a tile and vectors of channels of a micro-tile.
+struct Tiling {
+  int tx, ty, cv;
+};
+
+/// Multiplications for each pair of an input and an output channel in an image as high as wide: whole
+/// micro-tiles cover it, of d phases along each axis.
+int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
+  auto along = [&](int results, int dilation, int tiles) {
+    const int perPhase = ceilDiv(spec.likelyWidth, results * dilation);
+    return int64_t(ceilDiv(perPhase * dilation, tiles)) * tiles * (results + 2);
+  };
+  return along(t.tx, spec.get("d", 1), tilesX(t.cv)) * along(t.ty, spec.get("d"), tilesY(isa));
+}
+
+/// Filters of 1.5 MB and more that an image of few tiles reads from memory in each run: F(2x4) takes a
+/// quarter more time for them than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB for 1.5 % of
+/// its time).
+bool readsFilters(const KernelSpec &spec) {
+  return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth <= 16;
+}
+
+/// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has
+/// 1.78 a result against 2.25, but its filters are 7 times as large as 3x3 ones, and with more than 256
+/// channels neither they nor the transformed inputs stay in a cache. Images of a few pixels suit smaller
+/// tiles.
+Tiling chooseTiling(const KernelSpec &spec, Isa isa) {
+  const int vectors = vectorsOf(spec, isa), narrow = std::min(vectors, 2), wide = vectors % 4 ? narrow : 4;
+  const Tiling low{2, 4, narrow};
+  Tiling best{4, 4, narrow};
+  if (!spec.likelyWidth)
+    return best;
+  for (const Tiling &t : {Tiling{4, 4, wide}, {6, 6, wide}, low})
+    if (100 * products(spec, t, isa) < 95 * products(spec, best, isa) &&
+        (t.tx < 6 || spec.get("c") * spec.get("k") <= 1 << 16))
+      best = t;
+  return readsFilters(spec) && 3 * products(spec, low, isa) <= 4 * products(spec, best, isa) ? low : best;
+}
+
 /// Blocks of 16 tiles keep v and m in the L2 cache; where the transformed weights no longer fit it as well,
 /// 32 tiles halve the passes over them (256 channels at 64x64: 10.4 against 8.9 ms on one thread), except in
 /// images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int k = spec.get("k"), cv = std::min(vectorsOf(spec, isa), 2);
-  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 16;
-  const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024 && hasTiles;
+  const int k = spec.get("k");
+  const Tiling t = chooseTiling(spec, isa);
+  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * t.tx;
+  const bool wide = t.tx < 6 && spec.get("c") * k >= 1 << 15 && (k < 1024 || t.tx == 2) && hasTiles;
   Schedule schedule{"winograd",
-                    {{"tx", 4},
-                     {"ty", 4},
+                    {{"tx", t.tx},
+                     {"ty", t.ty},
                      {"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
                      {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 4)},
-                     {"cv", cv},
-                     {"cb", isAvx512(isa) ? 2 : 4},
+                     {"cv", t.cv},
+                     {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
                      {"kc", 1}}};
   chooseChunk(spec, schedule, isa);
   return schedule;
 }
 
-/// Tiles of a phase reach beyond small images, and all of their results are computed. At four times fewer
-/// multiplications, of which the transforms take a part, the half of an axis may be in vain; an image within
-/// one tile leaves most of a micro-tile unused.
-bool pays(const KernelSpec &spec, Isa) {
-  const int width = spec.likelyWidth, tile = 4 * spec.get("d", 1);
+/// The direct sum has nine multiplications a result. Of the fewer ones the transforms take a part, and an
+/// image within one tile leaves most of a micro-tile unused.
+bool pays(const KernelSpec &spec, Isa isa) {
+  const int64_t width = spec.likelyWidth;
   if (width == 0)
     return !isDilated(spec);
-  return width > 4 && 5 * width >= 3 * (width + tile - 1) / tile * tile;
+  return width > 4 && products(spec, chooseTiling(spec, isa), isa) <= 6 * width * width;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

@@ -43,8 +43,8 @@ int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 Loops::Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY)
     : alongX(std::move(alongX)), alongY(std::move(alongY)), vector(lanes(isa)), k(spec.get("k")),
       dx(spec.get("d", 1)), dy(spec.get("d")), cv(schedule.params.at("cv")), bx(schedule.params.at("bx")),
-      by(schedule.params.at("by")), mx(cv > 2 ? 2 : 4), my(isAvx512(isa) ? 2 : 1),
-      block(blockVectors(spec, schedule, isa)), chunk(blocksOfTask(spec, schedule, isa)),
+      by(schedule.params.at("by")), mx(tilesX(cv)), my(tilesY(isa)), block(blockVectors(spec, schedule, isa)),
+      chunk(blocksOfTask(spec, schedule, isa)),
       isRagged(k % (panelsOf(spec, schedule, isa) * cv * vector) != 0) {}
 
 void Loops::defineInput(Part &p, const Input &input, Narrow narrow) const {

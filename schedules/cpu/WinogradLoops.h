@@ -24,6 +24,11 @@ namespace segc::schedules::winograd {
 
 extern const std::vector<int> kChunks; ///< legal values of kc: channel blocks of a task at most
 
+/// Tiles of a micro-tile: with cv vectors of channels 8 x 2 sums for 32 registers, 4 x 2 for 16, or half as
+/// many tiles by four vectors.
+inline int tilesX(int cv) { return cv > 2 ? 2 : 4; }
+inline int tilesY(Isa isa) { return isAvx512(isa) ? 2 : 1; }
+
 /// Panels of cv vectors of output channels, the last one partly used.
 int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa);
 /// Channel vectors whose products are kept at a time: cv * cb, fewer where that does not divide the panels.
