@@ -90,9 +90,9 @@ int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
   return along(t.tx, spec.get("d", 1), tilesX(t.cv)) * along(t.ty, spec.get("d"), tilesY(isa));
 }
 
-/// Filters of 1.5 MB and more that an image of few tiles reads from memory in each run: F(2x4) takes a
-/// quarter more time for them than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB for 1.5 % of
-/// its time).
+/// Transformed filters of 38 MB and more for an image of few tiles come from memory in each run. F(4x2) takes
+/// a quarter more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB
+/// less for 1.5 % of its time).
 bool readsFilters(const KernelSpec &spec) {
   return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth <= 16;
 }
@@ -114,22 +114,24 @@ Tiling chooseTiling(const KernelSpec &spec, Isa isa) {
   return readsFilters(spec) && 3 * products(spec, low, isa) <= 4 * products(spec, best, isa) ? low : best;
 }
 
-/// Blocks of 16 tiles keep v and m in the L2 cache; where the transformed weights no longer fit it as well,
-/// 32 tiles halve the passes over them (256 channels at 64x64: 10.4 against 8.9 ms on one thread), except in
-/// images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers.
+/// Blocks of 16 tiles, or of 8 of 6x6 results, keep v and m in the L2 cache; where the transformed weights no
+/// longer fit it as well, 32 tiles halve the passes over them (256 channels at 64x64: 10.4 against 8.9 ms on
+/// one thread), except in images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and
+/// in the deepest layers.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int k = spec.get("k");
   const Tiling t = chooseTiling(spec, isa);
   const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * t.tx;
   const bool wide = t.tx < 6 && spec.get("c") * k >= 1 << 15 && (k < 1024 || t.tx == 2) && hasTiles;
-  Schedule schedule{"winograd",
-                    {{"tx", t.tx},
-                     {"ty", t.ty},
-                     {"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
-                     {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 4)},
-                     {"cv", t.cv},
-                     {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
-                     {"kc", 1}}};
+  Schedule schedule{
+      "winograd",
+      {{"tx", t.tx},
+       {"ty", t.ty},
+       {"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
+       {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), t.tx == 6 && isAvx512(isa) ? 2 : 4)},
+       {"cv", t.cv},
+       {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
+       {"kc", 1}}};
   chooseChunk(spec, schedule, isa);
   return schedule;
 }

@@ -5,10 +5,8 @@
 /// (m) and transforms the products back into results, with the epilogues on registers.
 ///
 ///   u (p, ci, plane, q)                 weights: panel q of cv vectors of output channels
-///   v (lane, i, j, kv, tx, ty, s, t)    one line per (tile, vector of input channels); the mx x my tiles of
-///   a micro-tile
-///                                       lie side by side, then the channels: the product reads one
-///                                       sequential stream
+///   v (lane, i, j, kv, tx, ty, s, t)    a line per (tile, vector of input channels): the mx x my tiles of
+///                                       a micro-tile, then the channels, which the product reads in order
 ///   m (lane, s, t, tx, ty, co)          products, a tile's planes together for the output transform
 ///
 /// A convolution of dilation d is d * d plain ones, each of the pixels of one phase, which the kernel stores

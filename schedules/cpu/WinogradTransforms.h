@@ -45,10 +45,10 @@ private:
 };
 
 /// F(m, 3) for sums of f32 or products of bf16. For f32 m = 2, 4, 6 take the points 1, then 2, then 1/2,
-/// whose factors are exact; F(6x6, 3x3) has twice the rounding error of F(4x4, 3x3), 1.3e-5 against 6e-6 of
-/// the maximum with 256 channels. Values rounded to bf16 want factors near 1: with 3/4 and 3/2 F(4, 3) has
-/// half the error that it has with 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the Accuracy
-/// of Winograd Convolution for Deep Neural Networks").
+/// whose factors are exact; with 256 channels F(6x6, 3x3) is off by up to 1.6e-5 of the maximum, F(4x4, 3x3)
+/// by 1.0e-5. Values rounded to bf16 want factors near 1: with 3/4 and 3/2 F(4, 3) has half the error that it
+/// has with 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the Accuracy of Winograd Convolution
+/// for Deep Neural Networks").
 Filtering filteringOf(int results, const std::string &dtype);
 
 // The gradient of y with respect to g in F(4, 3): dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
