@@ -91,8 +91,8 @@ int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
 }
 
 /// Transformed filters of 38 MB and more for an image of few tiles come from memory in each run. F(4x2) takes
-/// a quarter more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB
-/// less for 1.5 % of its time).
+/// a sixth more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB less
+/// for 1.1 % of its time).
 bool readsFilters(const KernelSpec &spec) {
   return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth <= 16;
 }
