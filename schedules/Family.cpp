@@ -162,6 +162,10 @@ std::string whyNotReduced(const KernelSpec &spec) {
 std::string whyNotScaled(const KernelSpec &spec) {
   return spec.word("read") == "scaled" ? "it does not multiply what it reads (read=scaled)" : "";
 }
+std::string whyNotPlain(const KernelSpec &spec) {
+  const std::string why = whyNotReduced(spec);
+  return why.empty() ? whyNotScaled(spec) : why;
+}
 
 std::string whyNoGroups(const KernelSpec &spec) {
   return spec.get("c") % spec.get("g") || spec.get("k") % spec.get("g")

@@ -111,8 +111,7 @@ const std::vector<Op> &ops() {
       {"pack_vector", {}},
       {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"step", 2}}},
       {"pack_depthwise", {{"scale"}, from, {"step", 2}}},
-      {"pack_winograd", {{"panel"}, {"scale"}, from, {"step", 2}}},
-      {"pack_winograd_bf16", {{"panel"}, {"scale"}, from, {"step", 2}}},
+      {"pack_winograd", {{"panel"}, {"tile", 2}, {"scale"}, from, {"step", 2}}},
   };
   return table;
 }

@@ -13,7 +13,7 @@ namespace {
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
-  if (const std::string why = whyNotReduced(spec) + whyNotScaled(spec); !why.empty())
+  if (const std::string why = whyNotPlain(spec); !why.empty())
     return why;
   const int c = spec.get("c");
   return spec.get("g") == c && spec.get("k") == c

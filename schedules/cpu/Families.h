@@ -9,6 +9,8 @@ namespace segc::schedules {
 std::string whyNotReduced(const KernelSpec &spec);
 /// Why a family that reads its operand as it is refuses a convolution that scales it; empty for others.
 std::string whyNotScaled(const KernelSpec &spec);
+/// The first of the two reasons; empty if there is none.
+std::string whyNotPlain(const KernelSpec &spec);
 /// Why no family computes a convolution whose groups do not divide its channels; empty for others.
 std::string whyNoGroups(const KernelSpec &spec);
 

@@ -7,7 +7,6 @@
 #include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
-#include "schedules/cpu/WinogradBf16.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -121,15 +120,14 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
   return finish(out, w, scale);
 }
 
-/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes along x * t: the filters of Winograd's F(4x4,
-/// 3x3), or of F(2x4, 3x3) in bf16, y(2 p + ci % 2, ci / 2, plane, q); each computed in double precision.
+/// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes along x * t: the filters of Winograd's F(tile,
+/// 3x3), or in bf16 pairs of them, y(2 p + ci % 2, ci / 2, plane, q); each computed in double precision.
 KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
-  const bool small = spec.op == "pack_winograd_bf16";
-  const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa),
-            columns = small ? winograd_bf16::kPlanesX : winograd::kPlanes,
-            planes = small ? winograd_bf16::kPlanes : winograd::kPlanes * winograd::kPlanes;
-  auto alongX = small ? winograd_bf16::filterTransformX : winograd::filterTransform;
-  auto alongY = small ? winograd_bf16::filterTransformY : winograd::filterTransform;
+  const bool small = spec.dtype == "bf16";
+  const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa);
+  const winograd::Filtering alongX = winograd::filteringOf(spec.get("tile", 1), spec.dtype),
+                            alongY = winograd::filteringOf(spec.get("tile"), spec.dtype);
+  const int columns = alongX.planes(), planes = columns * alongY.planes();
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
@@ -139,11 +137,11 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   taps(p, rx, ry, ci, q) = cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
                                                deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK));
   rows(p, s, ry, ci, q) =
-      mux(s, alongX({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
+      mux(s, alongX.filter({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
   const Expr column = plane % columns;
   filters(p, ci, plane, q) = cast<float>(
       mux(plane / columns,
-          alongY({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
+          alongY.filter({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
   const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
   out(p, ci, plane, q) = small ? narrow(value) : value;
   OutputImageParam result = out.output_buffer();
@@ -183,17 +181,21 @@ Family packConvFamily() {
       return "weights of f16 are for GPUs only";
     if (spec.op == "pack_conv")
       return "";
-    if ((spec.dtype == "bf16") != (spec.op == "pack_winograd_bf16"))
-      return "only panels and the filters of F(2x4, 3x3) are bf16, these always";
-    if (spec.op.rfind("pack_winograd", 0) == 0)
+    if (spec.op == "pack_winograd") {
+      for (int side : {spec.get("tile"), spec.get("tile", 1)})
+        if (side != 2 && side != 4 && side != 6)
+          return "tiles have 2, 4 or 6 results a side";
       return spec.get("panel") % lanes(isa) ? "the panel is no whole number of vectors" : "";
+    }
+    if (spec.dtype == "bf16")
+      return "only panels and Winograd's filters are packed in bf16";
     return spec.op == "pack_depthwise" ? "" : "it packs the weights of convolutions only";
   };
   family.parameters = [](const KernelSpec &, Isa) { return std::vector<Parameter>{}; };
   family.choose = [](const KernelSpec &, Isa) { return Schedule{"pack", {}}; };
   family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
   family.build = [](const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-    if (spec.op.rfind("pack_winograd", 0) == 0)
+    if (spec.op == "pack_winograd")
       return buildWinograd(spec, schedule, isa);
     return spec.op == "pack_conv" ? buildConv(spec, schedule, isa) : buildDepthwise(spec, schedule, isa);
   };

@@ -25,6 +25,7 @@ using namespace wgrad;
 using namespace winograd;
 
 constexpr int kTaps = 3;
+constexpr int kTile = 4, kPlanes = kTile + 2; ///< results and transformed values along one side of a tile
 
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv_wgrad")
@@ -139,12 +140,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Pieces pieces(tiles, parts, most);
 
   Var l("l"), vk("vk"), vc("vc"), c("c"), e("e"), s("s"), t("t"), piece("piece"), part("part"), tap("tap");
-  auto list = [](int count, auto element) {
-    Exprs values;
-    for (int i = 0; i < count; i++)
-      values.push_back(element(i));
-    return values;
-  };
+  const Filtering filtering = filteringOf(kTile, "f32");
   const Expr number = bandStart(tiles, part, parts) + piece * pieces.length + e,
              tile = min(number, tiles - 1);
   const Expr left = tile % tilesX * kTile, top = tile / tilesX % tilesY * kTile, n = tile / (tilesX * tilesY);
@@ -156,16 +152,16 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   };
   Func vColumns("vColumns"), v("v"), zColumns("zColumns"), z("z"), acc("acc"), m("m"), rows("rows"),
       out("packed");
-  vColumns(l, vc, e, s, t, piece, part) =
-      mux(t, inputTransform(list(kPlanes, [&](int i) {
-            return x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
-          })));
+  vColumns(l, vc, e, s, t, piece, part) = mux(t, filtering.input(listOf(kPlanes, [&](int i) {
+    return x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
+  })));
   v(l, vc, e, s, t, piece, part) =
-      mux(s, inputTransform(list(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
+      mux(s, filtering.input(listOf(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
   zColumns(l, vk, e, s, t, piece, part) =
-      mux(t, resultGradientTransform(list(kTile, [&](int i) { return gradient(left + s, top + i); })));
-  z(l, vk, e, s, t, piece, part) = mux(
-      s, resultGradientTransform(list(kTile, [&](int i) { return zColumns(l, vk, e, i, t, piece, part); })));
+      mux(t, resultGradientTransform(listOf(kTile, [&](int i) { return gradient(left + s, top + i); })));
+  z(l, vk, e, s, t, piece, part) = mux(s, resultGradientTransform(listOf(kTile, [&](int i) {
+                                         return zColumns(l, vk, e, i, t, piece, part);
+                                       })));
 
   RDom sum(0, pieces.length, "sum"), all(0, pieces.count, "all");
   acc(l, vk, c, s, t, piece, part) = 0.f;
@@ -174,8 +170,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   m(l, vk, c, s, t, part) = 0.f;
   m(l, vk, c, s, t, part) += acc(l, vk, c, s, t, all, part);
   rows(l, vk, c, s, t, part) =
-      mux(t, filterGradientTransform(list(kPlanes, [&](int i) { return m(l, vk, c, s, i, part); })));
-  out(l, tap, c, vk, part) = mux(tap % kTaps, filterGradientTransform(list(kPlanes, [&](int i) {
+      mux(t, filterGradientTransform(listOf(kPlanes, [&](int i) { return m(l, vk, c, s, i, part); })));
+  out(l, tap, c, vk, part) = mux(tap % kTaps, filterGradientTransform(listOf(kPlanes, [&](int i) {
                                    return rows(l, vk, c, i, tap / kTaps, part);
                                  })));
 

@@ -1,28 +1,15 @@
-/// \file Winograd convolution F(4x4, 3x3) with stride 1: a quarter of the multiplications of the direct sum.
+/// \file Winograd convolution F(m x n, 3x3) with stride 1 for tiles of 2, 4 or 6 results a side: 16, 36 or 64
+/// multiplications for 4, 16 or 36 results.
 ///
-/// A task is a block of tiles and a chunk of output channels. It transforms the block's input once (v), then
-/// for each block of channels multiplies 36 planes of [channels x input channels] [input channels x tiles]
-/// (m) and transforms the products back into results, with the epilogues on registers.
-///
-///   u (p, ci, plane, q)                 weights: panel q of cv vectors of output channels
-///   v (lane, i, j, kv, tx, ty, s, t)    one line per (tile, vector of input channels); the mx x my tiles of
-///   a micro-tile
-///                                       lie side by side, then the channels: the product reads one
-///                                       sequential stream
-///   m (lane, s, t, tx, ty, co)          products, a tile's 36 planes together for the output transform
-///
-/// A convolution of dilation d is d * d plain ones, each of the pixels of one phase, which the kernel stores
-/// as axes of their own: y (c, phase, x, phase, y, n). Along x tile number T is tile T / d of phase T % d, so
-/// that the tiles of a block are neighbours in the image's rows.
-///
-/// Tiles beyond the image are computed from clamped coordinates and not stored, so that any extents work and
-/// nothing outside the window of W + 2d by H + 2d pixels is read. Channels that fill no whole vector are a
-/// narrower vector of v of their own; output channels beyond the last one have weights of zero and are not
-/// stored.
+/// The loops are those of WinogradLoops.h. Tiles beyond the image are computed from clamped coordinates and
+/// not stored, so that any extents work and nothing outside the window of W + 2d by H + 2d pixels is read.
+/// Channels that fill no whole vector are a narrower vector of v of their own; output channels beyond the
+/// last one have weights of zero and are not stored.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Maximum.h"
+#include "schedules/cpu/WinogradLoops.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -34,6 +21,8 @@ using namespace winograd;
 
 bool isDilated(const KernelSpec &spec) { return spec.get("d") > 1 || spec.get("d", 1) > 1; }
 
+const std::vector<int> kSides = {2, 4, 6}; ///< results along one side of a tile
+
 /// Tiles of a block along an axis; the later ones are for dilations that are no powers of two.
 const std::vector<int> kBlocksX = {4, 8, 12, 20, 24}, kBlocksY = {2, 4, 6, 10};
 
@@ -41,7 +30,7 @@ const std::vector<int> kBlocksX = {4, 8, 12, 20, 24}, kBlocksY = {2, 4, 6, 10};
 std::vector<int> legalBlocks(int dilation, const std::vector<int> &blocks) {
   std::vector<int> legal;
   for (int tiles : blocks)
-    if (dilation == 1 ? tiles <= 8 && tiles != 6 : dilation % tiles == 0 || tiles % dilation == 0)
+    if (dilation % tiles == 0 || tiles % dilation == 0)
       legal.push_back(tiles);
   return legal;
 }
@@ -58,8 +47,7 @@ int blockUpTo(const std::vector<int> &legal, int most) {
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
-  const std::string reduction = spec.pooling().empty() ? whyNotReduced(spec) : "";
-  if (const std::string why = reduction + whyNotScaled(spec); !why.empty())
+  if (const std::string why = spec.pooling().empty() ? whyNotPlain(spec) : whyNotScaled(spec); !why.empty())
     return why;
   const bool plain = spec.get("r") == 3 && spec.get("r", 1) == 3 && spec.get("s") == 1 &&
                      spec.get("s", 1) == 1 && spec.get("g") == 1;
@@ -77,81 +65,108 @@ std::string whyNot(const KernelSpec &spec, Isa) {
 /// Vectors of output channels, the last one partly used.
 int vectorsOf(const KernelSpec &spec, Isa isa) { return ceilDiv(spec.get("k"), lanes(isa)); }
 
-/// Panels of cv vectors, the last one partly used.
-int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  return ceilDiv(vectorsOf(spec, isa), schedule.params.at("cv"));
-}
-
-const std::vector<int> kChunks = {1, 2, 3, 4, 6, 8, 12, 16, 32};
-
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  return {{"bx", "tiles of a block along x", legalBlocks(spec.get("d", 1), kBlocksX)},
+  return {{"tx", "results of a tile along x", kSides},
+          {"ty", "results of a tile along y", kSides},
+          {"bx", "tiles of a block along x", legalBlocks(spec.get("d", 1), kBlocksX)},
           {"by", "tiles of a block along y", legalBlocks(spec.get("d"), kBlocksY)},
-          {"cv", "channel vectors of the micro-tile", {1, 2}},
+          {"cv", "channel vectors of the micro-tile", {1, 2, 4}},
           {"cb", "micro-tiles of channels per block of products", {1, 2, 3, 4}},
           {"kc", "channel blocks of a task at most", kChunks}};
 }
 
-/// Channel vectors whose products are kept at a time: cv * cb, fewer where that does not divide the channels.
-int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  int blocks = schedule.params.at("cb");
-  while (panelsOf(spec, schedule, isa) % blocks)
-    blocks--;
-  return blocks * schedule.params.at("cv");
+/// A candidate of the rule: results of a tile and vectors of channels of a micro-tile.
+struct Tiling {
+  int tx, ty, cv;
+};
+
+/// Multiplications for each pair of an input and an output channel in an image as high as wide: whole
+/// micro-tiles cover it, of d phases along each axis.
+int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
+  auto along = [&](int results, int dilation, int tiles) {
+    const int perPhase = ceilDiv(spec.likelyWidth, results * dilation);
+    return int64_t(ceilDiv(perPhase * dilation, tiles)) * tiles * (results + 2);
+  };
+  return along(t.tx, spec.get("d", 1), tilesX(t.cv)) * along(t.ty, spec.get("d"), tilesY(isa));
 }
 
-/// Blocks of 16 tiles keep v and m in the L2 cache; where the transformed weights no longer fit it as well,
-/// 32 tiles halve the passes over them (256 channels at 64x64: 10.4 against 8.9 ms on one thread), except in
-/// images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers.
-/// Chunks of 256 output channels make enough tasks of small images, while the input is transformed again only
-/// once a chunk (4 % of its products).
+/// Transformed filters of 38 MB and more for an image of few tiles come from memory in each run. F(4x2) takes
+/// a sixth more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB less
+/// for 1.1 % of its time).
+bool readsFilters(const KernelSpec &spec) {
+  return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth <= 16;
+}
+
+/// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has
+/// 1.78 a result against 2.25, but its filters are 7 times as large as 3x3 ones, and with more than 256
+/// channels neither they nor the transformed inputs stay in a cache. Images of a few pixels suit smaller
+/// tiles.
+Tiling chooseTiling(const KernelSpec &spec, Isa isa) {
+  const int vectors = vectorsOf(spec, isa), narrow = std::min(vectors, 2), wide = vectors % 4 ? narrow : 4;
+  const Tiling low{2, 4, narrow};
+  Tiling best{4, 4, narrow};
+  if (!spec.likelyWidth)
+    return best;
+  for (const Tiling &t : {Tiling{4, 4, wide}, {6, 6, wide}, low})
+    if (100 * products(spec, t, isa) < 95 * products(spec, best, isa) &&
+        (t.tx < 6 || spec.get("c") * spec.get("k") <= 1 << 16))
+      best = t;
+  return readsFilters(spec) && 3 * products(spec, low, isa) <= 4 * products(spec, best, isa) ? low : best;
+}
+
+/// Blocks of 16 tiles, or of 8 of 6x6 results, keep v and m in the L2 cache; where the transformed weights no
+/// longer fit it as well, 32 tiles halve the passes over them (256 channels at 64x64: 10.4 against 8.9 ms on
+/// one thread), except in images that have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and
+/// in the deepest layers.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int k = spec.get("k"), cv = std::min(vectorsOf(spec, isa), 2);
-  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * kTile;
-  const bool wide = spec.get("c") * k >= 1 << 15 && k < 1024 && hasTiles;
-  Schedule schedule{"winograd",
-                    {{"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
-                     {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 4)},
-                     {"cv", cv},
-                     {"cb", isAvx512(isa) ? 2 : 4},
-                     {"kc", 1}}};
-  const int block = blockVectors(spec, schedule, isa);
-  const int most = std::max(256 / lanes(isa) / block, 1);
-  for (int kc : kChunks)
-    if (kc <= most)
-      schedule.params["kc"] = kc;
+  const int k = spec.get("k");
+  const Tiling t = chooseTiling(spec, isa);
+  const bool hasTiles = spec.likelyWidth == 0 || spec.likelyWidth > 4 * t.tx;
+  const bool wide = t.tx < 6 && spec.get("c") * k >= 1 << 15 && (k < 1024 || t.tx == 2) && hasTiles;
+  Schedule schedule{
+      "winograd",
+      {{"tx", t.tx},
+       {"ty", t.ty},
+       {"bx", blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), wide ? 8 : 4)},
+       {"by", blockUpTo(legalBlocks(spec.get("d"), kBlocksY), t.tx == 6 && isAvx512(isa) ? 2 : 4)},
+       {"cv", t.cv},
+       {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
+       {"kc", 1}}};
+  chooseChunk(spec, schedule, isa);
   return schedule;
 }
 
-/// Tiles of a phase reach beyond small images, and all of their results are computed. At four times fewer
-/// multiplications, of which the transforms take a part, the half of an axis may be in vain; an image within
-/// one tile leaves most of a micro-tile unused.
-bool pays(const KernelSpec &spec, Isa) {
-  const int width = spec.likelyWidth, tile = kTile * spec.get("d", 1);
+/// The direct sum has nine multiplications a result. Of the fewer ones the transforms take a part, and an
+/// image within one tile leaves most of a micro-tile unused.
+bool pays(const KernelSpec &spec, Isa isa) {
+  const int64_t width = spec.likelyWidth;
   if (width == 0)
     return !isDilated(spec);
-  return width > kTile && 5 * width >= 3 * (width + tile - 1) / tile * tile;
+  return width > 4 && products(spec, chooseTiling(spec, isa), isa) <= 6 * width * width;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int panel = schedule.params.at("cv") * lanes(isa);
+  const int panel = schedule.params.at("cv") * lanes(isa), tx = schedule.params.at("tx"),
+            ty = schedule.params.at("ty");
   KernelSpec pack;
   pack.op = "pack_winograd";
-  pack.fields = {{"panel", {panel}}, {"scale", {0}}, {"step", {1, 1}}};
+  pack.fields = {{"panel", {panel}}, {"tile", {ty, tx}}, {"scale", {0}}, {"step", {1, 1}}};
   pack.words = {{"from", "conv"}};
-  return {pack.print(), {panel, spec.get("c"), kPlanes * kPlanes, panelsOf(spec, schedule, isa)}};
+  return {pack.print(), {panel, spec.get("c"), (tx + 2) * (ty + 2), panelsOf(spec, schedule, isa)}};
 }
 
 /// What a kernel stores for the pixels of one tile.
 struct Stored {
-  int side;                 ///< results along one side of a tile
+  int sideX, sideY;         ///< results of a tile
   std::vector<int> strides; ///< pixel stride of each result
   bool index;               ///< the last one is the position of a maximum
-  explicit Stored(const KernelSpec &spec) : side(kTile), strides{spec.get("out")}, index(false) {
+  Stored(const KernelSpec &spec, const Loops &loops)
+      : sideX(loops.alongX.results()), sideY(loops.alongY.results()), strides{spec.get("out")}, index(false) {
     const std::string pooling = spec.pooling();
     if (pooling.empty())
       return;
-    side = kTile / 2;
+    sideX /= 2;
+    sideY /= 2;
     index = pooling == "pool_index";
     if (pooling == "keep_pool")
       strides.assign(4, spec.get("out"));
@@ -168,10 +183,10 @@ KernelSpec beforePool(KernelSpec spec) {
 }
 
 /// What is stored for result pixel (i, j) of a tile; value(i, j) is a pixel of the convolution.
-template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const Expr &j, const F &value) {
+template <typename F>
+Exprs stored(const KernelSpec &spec, const Stored &results, const Expr &i, const Expr &j, const F &value) {
   if (spec.pooling().empty())
     return {value(i, j)};
-  const Stored results(spec);
   const Exprs window = {value(2 * i, 2 * j), value(2 * i + 1, 2 * j), value(2 * i, 2 * j + 1),
                         value(2 * i + 1, 2 * j + 1)};
   Expr best = reinterpret<int32_t>(window[0]), position = cast<uint8_t>(0);
@@ -187,227 +202,90 @@ template <typename F> Exprs stored(const KernelSpec &spec, const Expr &i, const 
                                   : Exprs{window[0], window[1], window[2], window[3], maximum};
 }
 
+// The values of results depend on extents, which exist only once the Func has a definition: they follow as an
+// update of the undefined ones declared here.
+
 /// A result whose phases are axes: pixel (x, y) of the image is (x % d, x / d, y % d, y / d).
-void declarePhases(Func out, const std::vector<Var> &axes, const KernelSpec &spec) {
-  out(axes) = undef<float>();
+void declarePhases(Func out, const Loops &l, const KernelSpec &spec) {
+  out(l.c, l.phaseX, l.x, l.phaseY, l.y, l.n) = undef<float>();
   OutputImageParam buffer = out.output_buffer();
-  const int dx = spec.get("d", 1), dy = spec.get("d"), pixel = spec.get("out");
-  buffer.dim(0).set_bounds(0, spec.get("k")).set_stride(1);
-  buffer.dim(1).set_bounds(0, dx).set_stride(pixel);
-  buffer.dim(2).set_min(0).set_stride(pixel * dx);
-  buffer.dim(3).set_bounds(0, dy);
+  const int pixel = spec.get("out");
+  buffer.dim(0).set_bounds(0, l.k).set_stride(1);
+  buffer.dim(1).set_bounds(0, l.dx).set_stride(pixel);
+  buffer.dim(2).set_min(0).set_stride(pixel * l.dx);
+  buffer.dim(3).set_bounds(0, l.dy);
   buffer.dim(4).set_min(0);
   buffer.dim(5).set_min(0);
 }
 
-KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  const int vector = lanes(isa), channels = spec.get("c"), k = spec.get("k"), cv = schedule.params.at("cv");
-  const int bx = schedule.params.at("bx"), by = schedule.params.at("by");
-  const int mx = 4, my = isAvx512(isa) ? 2 : 1; // 8 x 2 vectors of sums with 32 registers, 4 x 2 with 16
-  const int block = blockVectors(spec, schedule, isa), blocks = panelsOf(spec, schedule, isa) * cv / block;
-  int chunk = schedule.params.at("kc");
-  while (blocks % chunk)
-    chunk--;
-  const Stored results(spec);
-  const bool isRagged = k % (blocks * block * vector) != 0;
-
-  const int dx = spec.get("d", 1), dy = spec.get("d");
-
-  const ImageParam in = activation("x", channels, spec.get("in"));
-  const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents);
-  const Epilogues epilogues(beforePool(spec), k);
-  Var c("c"), x("x"), y("y"), n("n"), lane("lane"), co("co"), s("s"), t("t"), tx("tx"), ty("ty"), i("i"),
-      j("j"), kv("kv"), phaseX("phaseX"), phaseY("phaseY");
-  Func acc("acc"), m("m"), rowsOut("rowsOut"), tile("tile"), out("y");
-  auto six = [](auto element) {
-    Exprs e;
-    for (int i = 0; i < kPlanes; i++)
-      e.push_back(element(i));
-    return e;
-  };
-  // Some values depend on the result's extents, which exist only once the Func has a definition: all of them
-  // follow as an update.
+/// All other results; their extents are the first one's.
+void declareResults(Func out, const Loops &l, const Stored &results) {
   Exprs undefined(results.strides.size(), undef<float>());
   if (results.index)
     undefined.back() = undef<uint8_t>();
-  const int side = results.side;
-  if (isDilated(spec))
-    declarePhases(out, {c, phaseX, x, phaseY, y, n}, spec);
-  else {
-    out(c, x, y, n) = Tuple(undefined);
-    const std::vector<OutputImageParam> buffers = out.output_buffers();
-    describeActivation(buffers[0], k, results.strides[0]);
-    for (size_t b = 1; b < buffers.size(); b++) { // their extents are the first one's
-      buffers[b].dim(0).set_stride(1);
-      buffers[b].dim(1).set_stride(results.strides[b]);
-    }
+  out(l.c, l.x, l.y, l.n) = Tuple(undefined);
+  const std::vector<OutputImageParam> buffers = out.output_buffers();
+  describeActivation(buffers[0], l.k, results.strides[0]);
+  for (size_t b = 1; b < buffers.size(); b++) {
+    buffers[b].dim(0).set_stride(1);
+    buffers[b].dim(1).set_stride(results.strides[b]);
   }
+}
+
+KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  Loops loops(spec, schedule, isa, filteringOf(schedule.params.at("tx"), "f32"),
+              filteringOf(schedule.params.at("ty"), "f32"));
+  const int channels = spec.get("c"), vector = loops.vector, dx = loops.dx, dy = loops.dy;
+  const ImageParam in = activation("x", channels, spec.get("in"));
+  const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents);
+  const Epilogues epilogues(beforePool(spec), loops.k);
+  const Var &c = loops.c, &x = loops.x, &y = loops.y, &n = loops.n, &co = loops.co;
   const Expr lastX = in.dim(1).extent() - 1, lastY = in.dim(2).extent() - 1;
   // Pixel `p` of tile number `tile` along an axis.
-  auto pixel = [](const Expr &tile, const Expr &p, int dilation) {
-    return (tile / dilation * kTile + p) * dilation + tile % dilation;
+  auto pixel = [](const Filtering &axis, int dilation, const Expr &tile, const Expr &p) {
+    return (tile / dilation * axis.results() + p) * dilation + tile % dilation;
   };
+  auto pixelX = [&](const Expr &tile, const Expr &p) { return pixel(loops.alongX, dx, tile, p); };
+  auto pixelY = [&](const Expr &tile, const Expr &p) { return pixel(loops.alongY, dy, tile, p); };
 
-  struct Part {
-    int first, lanes, vectors;
-    Func columns, v;
-    RDom r;
-  };
   std::vector<Part> parts;
   if (channels >= vector)
-    parts.push_back({0, vector, channels / vector, Func("columns"), Func("v"),
-                     RDom(0, vector, 0, channels / vector, "r")});
+    parts.emplace_back(0, vector, channels / vector, "", "r");
   if (const int rest = channels % vector)
-    parts.push_back(
-        {channels - rest, rest, 1, Func("columnsRest"), Func("vRest"), RDom(0, rest, 0, 1, "rest")});
-  acc(lane, s, t, tx, ty, co, n) = 0.f;
+    parts.emplace_back(channels - rest, rest, 1, "Rest", "rest");
   for (Part &p : parts) {
-    p.columns(lane, tx, ty, kv, s, t, n) =
-        mux(t, inputTransform(six([&](int i) {
-              return in(p.first + kv * p.lanes + lane, min(pixel(tx, s, dx), lastX),
-                        min(pixel(ty, i, dy), lastY), n);
-            })));
-    p.v(lane, i, j, kv, tx, ty, s, t, n) = mux(
-        s,
-        inputTransform(six([&](int i2) { return p.columns(lane, tx * mx + i, ty * my + j, kv, i2, t, n); })));
-    acc(lane, s, t, tx, ty, co, n) +=
-        u(co % cv * vector + lane, p.first + p.r.y * p.lanes + p.r.x, s + kPlanes * t, co / cv) *
-        p.v(p.r.x, tx % mx, ty % my, p.r.y, tx / mx, ty / my, s, t, n);
+    loops.defineInput(p, [&](const Expr &c, const Expr &tx, const Expr &s, const Expr &ty, const Expr &t) {
+      return in(c, min(pixelX(tx, s), lastX), min(pixelY(ty, t), lastY), n);
+    });
+    loops.addProducts(p, u(co % loops.cv * vector + loops.lane, p.first + p.r.y * p.lanes + p.r.x,
+                           loops.s + loops.alongX.planes() * loops.t, co / loops.cv));
   }
-  m(lane, s, t, tx, ty, co, n) =
-      acc(lane, s, t, tx, ty, co, n); // a copy, so that sums start and stay in registers
-  rowsOut(lane, s, t, tx, ty, co, n) =
-      mux(t, outputTransform(six([&](int i) { return m(lane, s, i, tx, ty, co, n); })));
-  tile(lane, s, t, tx, ty, co, n) =
-      mux(s, outputTransform(six([&](int i) { return rowsOut(lane, i, t, tx, ty, co, n); })));
-  auto valueAt = [&](const Expr &tileX, const Expr &tileY, const Expr &i, const Expr &j) {
-    return epilogues.apply(tile(c % vector, i, j, tileX, tileY, c / vector, n), c, pixel(tileX, i, dx),
-                           pixel(tileY, j, dy), n, false, isRagged);
+  loops.defineResults();
+
+  auto valueAt = [&](const Expr &tx, const Expr &ty, const Expr &i, const Expr &j) {
+    return epilogues.apply(loops.pixel(tx, ty, i, j), c, pixelX(tx, i), pixelY(ty, j), n, false,
+                           loops.isRagged);
   };
-  if (isDilated(spec)) {
+  const Stored results(spec, loops);
+  const int sideX = results.sideX, sideY = results.sideY;
+  Func out("y");
+  if (loops.isDilated()) {
+    declarePhases(out, loops, spec);
     RDom inside(0, 1, "inside"); // the phases that the last row and column of pixels do not have
-    inside.where(x * dx + phaseX <= lastX - 2 * dx && y * dy + phaseY <= lastY - 2 * dy);
-    out(c, phaseX, x, phaseY, y, n) =
-        valueAt(x / kTile * dx + phaseX, y / kTile * dy + phaseY, x % kTile, y % kTile) +
+    inside.where(x * dx + loops.phaseX <= lastX - 2 * dx && y * dy + loops.phaseY <= lastY - 2 * dy);
+    // The sum with inside.x, which is 0, makes the condition one of this update.
+    out(c, loops.phaseX, x, loops.phaseY, y, n) =
+        valueAt(x / sideX * dx + loops.phaseX, y / sideY * dy + loops.phaseY, x % sideX, y % sideY) +
         cast<float>(inside.x);
   } else {
-    out(c, x, y, n) = Tuple(stored(spec, x % side, y % side, [&](const Expr &i, const Expr &j) {
-      return valueAt(x / side, y / side, i, j);
+    declareResults(out, loops, results);
+    out(c, x, y, n) = Tuple(stored(spec, results, x % sideX, y % sideY, [&](const Expr &i, const Expr &j) {
+      return valueAt(x / sideX, y / sideY, i, j);
     }));
   }
-
-  // Loops: task (chunk of channels, image, block of tiles) > block of channels > tile > vector of channels >
-  // pixels. A block of tiles has some phases of one tile, or all phases of some.
-  Var cb("cb"), kb("kb"), ci("ci"), xi("xi"), yi("yi"), xb("xb"), yb("yb"), txi("txi"), tyi("tyi"),
-      task("task");
-  const TailStrategy guard = TailStrategy::GuardWithIf, whole = isRagged ? guard : TailStrategy::RoundUp;
-  const bool partX = dx > bx, partY = dy > by;
-  Stage store = out.bound(c, 0, k).update();
-  store.split(c, co, lane, vector, isRagged ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
-      .split(co, cb, co, block, whole)
-      .split(cb, kb, cb, chunk, whole)
-      .split(x, tx, xi, side, guard)
-      .split(y, ty, yi, side, guard);
-  partX ? store.split(phaseX, xb, phaseX, bx) : store.split(tx, xb, tx, bx / dx, guard);
-  partY ? store.split(phaseY, yb, phaseY, by) : store.split(ty, yb, ty, by / dy, guard);
-  std::vector<VarOrRVar> loops = {lane, xi, yi, co};
-  std::vector<Var> tasks;
-  auto place = [&](bool part, const Var &phase, const Var &tiles, const Var &blockOfTiles) {
-    if (isDilated(spec))
-      loops.push_back(phase);
-    tasks.push_back(blockOfTiles);
-    part ? tasks.push_back(tiles) : loops.push_back(tiles);
-  };
-  place(partX, phaseX, tx, xb);
-  place(partY, phaseY, ty, yb);
-  tasks.insert(tasks.end(), {n, kb});
-  loops.push_back(cb);
-  loops.insert(loops.end(), tasks.begin(), tasks.end());
-  store.reorder(loops).vectorize(lane).unroll(xi).unroll(yi);
-  for (size_t l = 1; l < tasks.size(); l++)
-    store.fuse(l == 1 ? tasks[0] : task, tasks[l], task);
-  store.parallel(task);
-
-  for (Part &p : parts) {
-    p.v.compute_at(out, task)
-        .store_in(MemoryType::Heap)
-        .bound(i, 0, mx)
-        .bound(j, 0, my)
-        .bound_extent(kv, p.vectors)
-        .bound_extent(tx, bx / mx)
-        .bound_extent(ty, by / my)
-        .bound_extent(s, kPlanes)
-        .bound_extent(t, kPlanes)
-        .bound_extent(n, 1)
-        .bound_storage(kv, p.vectors + 1) // planes a power of two apart would share cache sets
-        .reorder(lane, s, t, kv, i, j, tx, ty, n)
-        .vectorize(lane, p.lanes)
-        .unroll(s)
-        .unroll(t);
-    p.columns.compute_at(p.v, kv)
-        .store_in(MemoryType::Stack)
-        .bound_extent(s, kPlanes)
-        .bound_extent(t, kPlanes)
-        .bound_extent(n, 1);
-    p.columns.bound_extent(tx, 1)
-        .bound_extent(ty, 1)
-        .bound_extent(kv, 1)
-        .vectorize(lane, p.lanes)
-        .unroll(s)
-        .unroll(t);
-  }
-
-  for (Func f : {tile, rowsOut})
-    f.compute_at(out, co)
-        .store_in(MemoryType::Stack)
-        .bound_extent(tx, 1)
-        .bound_extent(ty, 1)
-        .bound_extent(co, 1)
-        .bound_extent(n, 1)
-        .bound_extent(t, kTile)
-        .vectorize(lane, vector)
-        .unroll(s)
-        .unroll(t);
-  tile.bound_extent(s, kTile);
-  rowsOut.bound_extent(s, kPlanes);
-
-  m.compute_at(out, cb)
-      .hoist_storage(out, task)
-      .store_in(MemoryType::Heap)
-      .bound_extent(s, kPlanes)
-      .bound_extent(t, kPlanes)
-      .bound_extent(tx, bx)
-      .bound_extent(ty, by)
-      .bound_extent(co, block)
-      .bound_extent(n, 1)
-      .split(co, co, ci, cv)
-      .split(tx, tx, txi, mx)
-      .split(ty, ty, tyi, my)
-      .reorder(lane, ci, txi, tyi, tx, ty, co, s, t, n)
-      .vectorize(lane, vector)
-      .unroll(ci)
-      .unroll(txi)
-      .unroll(tyi);
-  acc.compute_at(m, tx)
-      .store_in(MemoryType::Register)
-      .bound_extent(s, 1)
-      .bound_extent(t, 1)
-      .bound_extent(tx, mx)
-      .bound_extent(ty, my)
-      .bound_extent(co, cv)
-      .bound_extent(n, 1)
-      .reorder(lane, co, tx, ty, s, t, n)
-      .vectorize(lane, vector)
-      .unroll(co)
-      .unroll(tx)
-      .unroll(ty);
+  loops.schedule(out, parts, sideX, sideY);
   for (size_t p = 0; p < parts.size(); p++)
-    acc.update(int(p))
-        .reorder(lane, co, tx, ty, parts[p].r.x, parts[p].r.y, s, t, n)
-        .vectorize(lane, vector)
-        .unroll(co)
-        .unroll(tx)
-        .unroll(ty);
+    loops.scheduleSum(loops.acc.update(int(p)), parts[p].r.x, parts[p].r.y);
 
   KernelBuild kernel{{in, u}, Pipeline(out)};
   kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
@@ -417,12 +295,17 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 } // namespace
 
 Family winogradFamily() {
-  return {
-      "winograd", "Winograd convolution F(4x4, 3x3); 3x3 filters without stride and groups, any dilation.",
-      whyNot,     parameters,
-      choose,     packing,
-      build,      false,
-      pays,       true};
+  return {"winograd",
+          "Winograd convolution on tiles of 2, 4 or 6 results a side; 3x3 filters without stride and groups, "
+          "any dilation.",
+          whyNot,
+          parameters,
+          choose,
+          packing,
+          build,
+          false,
+          pays,
+          true};
 }
 
 } // namespace segc::schedules

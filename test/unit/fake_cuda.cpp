@@ -375,7 +375,7 @@ int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsign
   // The arguments are read now, whenever it is done. Every kernel has a buffer.
   const char *const entry = static_cast<char *>(function);
   const std::string name = entryName(entry);
-  std::vector<std::string> words = {name};
+  std::vector<std::string> words = {".entry " + name};
   for (unsigned number : {bx, by, bz, tx, ty, tz, shared})
     words.push_back(std::to_string(number));
   const unsigned allowed = state.sharedBytes.count(function) ? state.sharedBytes[function] : 49152;

@@ -2,6 +2,7 @@
 /// this machine.
 // SPDX-License-Identifier: MIT
 #include "test/unit/schedule_conv_support.h"
+#include <array>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -97,8 +98,12 @@ TEST(Depthwise, RandomShapesAndPoints) {
   }
 }
 
-/// Rounding grows with the transforms' constants: about 4e-6 of the largest value at 64 channels.
-constexpr double kWinogradTolerance = 1e-4;
+/// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
+/// rounding grows with the transforms' constants.
+double winogradTolerance(const Schedule &point) {
+  const int side = std::max(point.params.at("tx"), point.params.at("ty"));
+  return side == 2 ? 5e-6 : side == 4 ? 3e-5 : 1e-4;
+}
 
 TEST(Winograd, RandomShapesAndPoints) {
   std::mt19937 random(4);
@@ -111,10 +116,34 @@ TEST(Winograd, RandomShapesAndPoints) {
       spec.fields["d"] = {pick(random, {1, 2, 3, 8, 16}), pick(random, {1, 2, 4, 6})};
     spec.fields["in"] = {c + int(random() % 7)};
     spec.fields["out"] = {k + int(random() % 7)};
-    if (canRun(isa))
-      checkConv(spec, i < 3 ? winograd->choose(spec, isa) : randomPoint(*winograd, spec, isa, random), isa,
-                random, kWinogradTolerance);
+    if (!canRun(isa))
+      continue;
+    Schedule point = i < 3 ? winograd->choose(spec, isa) : randomPoint(*winograd, spec, isa, random);
+    if (i >= 3) { // all nine tiles, and every tx on every instruction set
+      point.params["tx"] = 2 + 2 * (i / 3 % 3);
+      point.params["ty"] = 2 + 2 * ((i / 3 + i + i / 9) % 3);
+    }
+    checkConv(spec, point, isa, random, winogradTolerance(point));
   }
+}
+
+/// Results along y and x of the tiles that the rule takes.
+TEST(Winograd, TilesByWidthAndChannels) {
+  auto tile = [](int channels, int width, Isa isa) {
+    KernelSpec spec = convSpec(channels, channels, 3, 1, 1, 1, "");
+    spec.likelyWidth = width;
+    const Schedule point = findFamily("winograd")->choose(spec, isa);
+    return std::pair(point.params.at("ty"), point.params.at("tx"));
+  };
+  for (Isa isa : kIsas) {
+    SCOPED_TRACE(name(isa));
+    EXPECT_EQ(tile(64, 0, isa), std::pair(4, 4)) << "nothing known";
+    EXPECT_EQ(tile(64, 256, isa), std::pair(6, 6)) << "large";
+    EXPECT_EQ(tile(512, 256, isa), std::pair(4, 4)) << "filters beyond the caches";
+    EXPECT_EQ(tile(1024, 16, isa), std::pair(4, 2)) << "filters read from memory";
+    EXPECT_EQ(tile(256, 16, isa), std::pair(4, 4));
+  }
+  EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
 }
 
 /// The values an epilogue gets: finite ones over its whole range of interest, then infinities and NaN.
@@ -181,6 +210,51 @@ TEST(PackConv, FilterLayoutsPhasesAndScale) {
       });
       EXPECT_EQ(wrong, 0);
     }
+}
+
+/// G of F(m, 3): the row of point p is (1, p, p^2) over the product of its differences to the other points.
+std::vector<std::array<double, 3>> filterMatrix(int m) {
+  const std::vector<double> all = {0, 1, -1, 2, -2, 0.5, -0.5}, points(all.begin(), all.begin() + m + 1);
+  std::vector<std::array<double, 3>> rows;
+  for (double p : points) {
+    double product = 1;
+    for (double other : points)
+      product *= other == p ? 1 : p - other;
+    rows.push_back({1 / product, p / product, p * p / product});
+  }
+  rows.push_back({0, 0, 1});
+  return rows;
+}
+
+TEST(PackConv, WinogradFilters) {
+  std::mt19937 random(6);
+  for (auto [ty, tx] : {std::pair(2, 4), {4, 6}, {6, 2}}) {
+    const int panel = 8, c = 3, k = 11, planesX = tx + 2, planesY = ty + 2;
+    const KernelSpec spec = parseSpec("pack_winograd panel8 tile" + std::to_string(ty) + "x" +
+                                      std::to_string(tx) + " scale0 from=conv step1x1 : f32");
+    SCOPED_TRACE(spec.print());
+    JitKernel kernel(spec, {"pack", {}}, Isa::Portable);
+    ASSERT_EQ(kernel.error, "");
+    Buffer<float> w(3, 3, c, k), y(panel, c, planesX * planesY, 2);
+    w.for_each_value([&](float &v) { v = float(random() % 1000) / 1000; });
+    y.fill(NAN);
+    kernel.run({w}, y);
+    const auto gx = filterMatrix(tx), gy = filterMatrix(ty);
+    double worst = 0;
+    y.for_each_element([&](int p, int ci, int plane, int q) {
+      double want = 0;
+      for (int i = 0; i < 9 && q * panel + p < k; i++)
+        want += gy[plane / planesX][i / 3] * gx[plane % planesX][i % 3] * w(i % 3, i / 3, ci, q * panel + p);
+      const double off = std::fabs(y(p, ci, plane, q) - want);
+      worst = off <= worst ? worst : off;
+    });
+    EXPECT_LE(worst, 1e-6);
+  }
+  const Family *pack = findFamily("pack");
+  EXPECT_NE(pack->whyNot(parseSpec("pack_winograd panel8 tile3x4 scale0 from=conv step1x1 : f32"), Isa::Avx2),
+            "");
+  EXPECT_NE(pack->whyNot(parseSpec("pack_winograd panel9 tile4x4 scale0 from=conv step1x1 : f32"), Isa::Avx2),
+            "");
 }
 
 } // namespace

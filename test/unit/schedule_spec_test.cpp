@@ -96,7 +96,7 @@ TEST(Compile, SameBytesWhateverCameBefore) {
 /// tiles x 32.
 TEST(Compile, ScratchOfWinogradIsAConstant) {
   auto result = compileKernel({"kernel0", "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +relu : f32",
-                               "winograd bx=4 by=4 cb=1 cv=2 kc=1", Isa::Avx512});
+                               "winograd bx=4 by=4 cb=1 cv=2 kc=1 tx=4 ty=4", Isa::Avx512});
   ASSERT_EQ(result.index(), 0u) << std::get<std::string>(result);
   const uint64_t least = 4 * 36 * 16 * (64 + 32), scratch = std::get<KernelArtifact>(result).scratchBytes;
   EXPECT_GE(scratch, least);
