@@ -149,7 +149,11 @@ int cuDeviceGet(int *device, int number) { return *device = number, 0; }
 int cuDeviceGetName(char *name, int size, int) { return std::snprintf(name, size_t(size), "Fake GPU"), 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {
   const int capability = int(setting("capability", 90));
-  return *value = attribute == 75 ? capability / 10 : capability % 10, 0;
+  // Clocks in kHz, processors, bits of the memory's bus: those of an H200.
+  static const std::map<int, int> known = {{13, 1980000}, {16, 132}, {36, 3201000}, {37, 6144}};
+  const auto found = known.find(attribute);
+  *value = found != known.end() ? found->second : attribute == 75 ? capability / 10 : capability % 10;
+  return 0;
 }
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &state, 0; }
 int cuCtxPushCurrent_v2(void *context) { return ++state.depth, context == &state ? 0 : kInvalidContext; }
