@@ -198,6 +198,20 @@ int segc_model_set_workspace(segc_model_model *model, void *memory, size_t bytes
   return use.status ? use.status : setWorkspace(*model, memory, bytes);
 }
 
+int segc_model_set_device_tensors(segc_model_model *model, int inputs, int outputs) {
+  Use use(model);
+  if (use.status)
+    return use.status;
+  if (int status = checkInfers(model))
+    return status;
+  return setDeviceTensors(*model, {inputs != 0, outputs != 0});
+}
+
+int segc_model_set_stream(segc_model_model *model, void *stream) {
+  Use use(model);
+  return use.status ? use.status : setStream(*model, stream);
+}
+
 int segc_model_num_inputs(const segc_model_model *model) {
   const Header *table = inferTable(model);
   return table ? int(table->inputs.count) : 0;

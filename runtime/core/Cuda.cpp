@@ -6,6 +6,8 @@
 #include "runtime/core/Error.h"
 #include <HalideRuntime.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
 namespace segc::rt {
 namespace {
@@ -26,6 +28,8 @@ struct Calls {
   int (*memAlloc)(Address *, size_t);
   int (*memFree)(Address);
   int (*memGetInfo)(size_t *, size_t *);
+  int (*memHostAlloc)(void **, size_t, unsigned flags);
+  int (*memFreeHost)(void *);
   int (*memcpyHtoDAsync)(Address, const void *, size_t, Handle);
   int (*memcpyDtoHAsync)(void *, Address, size_t, Handle);
   int (*memcpyDtoDAsync)(Address, Address, size_t, Handle);
@@ -33,6 +37,8 @@ struct Calls {
   int (*streamCreate)(Handle *, unsigned);
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
+  int (*streamGetCtx)(Handle, Handle *context);
+  int (*pointerGetAttribute)(void *value, int attribute, Address);
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
   int (*moduleGetFunction)(Handle *, Handle, const char *);
@@ -40,20 +46,33 @@ struct Calls {
   int (*launchKernel)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, Handle,
                       void **, void **);
   int (*getErrorString)(int, const char **);
+  // Graphs; a driver of CUDA 11.3 or older lacks them.
+  int (*streamBeginCapture)(Handle, int mode);
+  int (*streamEndCapture)(Handle, Handle *graph);
+  int (*graphInstantiateWithFlags)(Handle *executable, Handle graph, unsigned long long flags);
+  int (*graphLaunch)(Handle executable, Handle stream);
+  int (*graphExecDestroy)(Handle);
+  int (*graphDestroy)(Handle);
 };
 
+/// CU_POINTER_ATTRIBUTE_..., and the value of the first for memory of a device.
+constexpr int kMemoryType = 2, kIsManaged = 8, kDeviceOrdinal = 9, kRangeStart = 11, kRangeSize = 12;
+constexpr unsigned kDeviceMemory = 2;
 constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
 constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
 constexpr int kLeastCapability = 80;
 constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; above it the kernel has to ask
 constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kNonBlocking = 1;         ///< the stream does not wait for the default one
+constexpr int kThreadLocal = 1;              ///< other threads may do what a capture forbids
 constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
 
 /// What all handles of the library share; made once, under the mutex.
 struct Shared {
   Calls calls;
   Handle context;
+  int device;
+  bool hasGraphs;
 };
 Shared shared;
 bool isOpen = false;
@@ -86,6 +105,8 @@ int findCalls(Calls &calls) {
                 {"cuMemAlloc_v2", &calls.memAlloc},
                 {"cuMemFree_v2", &calls.memFree},
                 {"cuMemGetInfo_v2", &calls.memGetInfo},
+                {"cuMemHostAlloc", &calls.memHostAlloc},
+                {"cuMemFreeHost", &calls.memFreeHost},
                 {"cuMemcpyHtoDAsync_v2", &calls.memcpyHtoDAsync},
                 {"cuMemcpyDtoHAsync_v2", &calls.memcpyDtoHAsync},
                 {"cuMemcpyDtoDAsync_v2", &calls.memcpyDtoDAsync},
@@ -93,6 +114,8 @@ int findCalls(Calls &calls) {
                 {"cuStreamCreate", &calls.streamCreate},
                 {"cuStreamDestroy_v2", &calls.streamDestroy},
                 {"cuStreamSynchronize", &calls.streamSynchronize},
+                {"cuStreamGetCtx", &calls.streamGetCtx},
+                {"cuPointerGetAttribute", &calls.pointerGetAttribute},
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
                 {"cuModuleUnload", &calls.moduleUnload},
                 {"cuModuleGetFunction", &calls.moduleGetFunction},
@@ -105,6 +128,18 @@ int findCalls(Calls &calls) {
                   "NVIDIA's driver is too old: its libcuda.so.1 has no %s; CUDA 11.0 "
                   "(driver 450) or newer is needed",
                   call.name);
+  const struct {
+    const char *name;
+    void *place;
+  } optional[] = {{"cuStreamBeginCapture_v2", &calls.streamBeginCapture},
+                  {"cuStreamEndCapture", &calls.streamEndCapture},
+                  {"cuGraphInstantiateWithFlags", &calls.graphInstantiateWithFlags},
+                  {"cuGraphLaunch", &calls.graphLaunch},
+                  {"cuGraphExecDestroy", &calls.graphExecDestroy},
+                  {"cuGraphDestroy", &calls.graphDestroy}};
+  shared.hasGraphs = true;
+  for (const auto &call : optional)
+    shared.hasGraphs &= (*static_cast<void **>(call.place) = findDriverCall(library, call.name)) != nullptr;
   return SEGC_MODEL_OK;
 }
 
@@ -141,10 +176,9 @@ int chooseDevice(const Calls &calls, int &device) {
 int openShared() {
   if (int status = findCalls(shared.calls))
     return status;
-  int device = 0;
-  if (int status = chooseDevice(shared.calls, device))
+  if (int status = chooseDevice(shared.calls, shared.device))
     return status;
-  if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, device))
+  if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, shared.device))
     return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
                 "the GPU cannot be used: %s", textOf(error));
   isOpen = true;
@@ -175,14 +209,18 @@ int open(Device &device) {
   pthread_mutex_unlock(&openMutex);
   if (status)
     return status;
+  const char *const graphs = getenv("SEGC_CUDA_GRAPHS");
+  device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
   InContext context;
-  return check(shared.calls.streamCreate(&device.stream, kNonBlocking), "making a stream");
+  const int made = check(shared.calls.streamCreate(&device.ownStream, kNonBlocking), "making a stream");
+  device.stream = device.ownStream;
+  return made;
 }
 
 void close(Device &device) {
   InContext context;
-  if (device.stream)
-    shared.calls.streamDestroy(device.stream);
+  if (device.ownStream)
+    shared.calls.streamDestroy(device.ownStream);
 }
 
 int allocate(Device &, uint64_t bytes, const char *what, char **memory) {
@@ -204,6 +242,21 @@ void release(Device &, char *memory) {
   shared.calls.memFree(reinterpret_cast<Address>(memory));
 }
 
+int allocateHost(Device &, uint64_t bytes, char **memory) {
+  InContext context;
+  void *block = nullptr;
+  const int error = shared.calls.memHostAlloc(&block, bytes, 0);
+  *memory = static_cast<char *>(block);
+  return error ? fail(statusOf(error), "the driver pins no %llu bytes of the host's memory: %s",
+                      (unsigned long long)bytes, textOf(error))
+               : SEGC_MODEL_OK;
+}
+
+void releaseHost(Device &, char *memory) {
+  InContext context;
+  shared.calls.memFreeHost(memory);
+}
+
 int finish(Device &device) {
   InContext context;
   return check(shared.calls.streamSynchronize(device.stream), "the GPU");
@@ -216,19 +269,19 @@ int post(Device &device, char *to, const void *from, uint64_t bytes) {
 }
 
 int upload(Device &device, char *to, const void *from, uint64_t bytes) {
-  if (int status = post(device, to, from, bytes))
-    return status;
+  const int status = post(device, to, from, bytes);
+  return status ? status : finish(device);
+}
+
+int fetch(Device &device, void *to, const char *from, uint64_t bytes) {
   InContext context;
-  return check(shared.calls.streamSynchronize(device.stream), "copying to the GPU");
+  return check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
+               "copying from the GPU");
 }
 
 int download(Device &device, void *to, const char *from, uint64_t bytes) {
-  InContext context;
-  if (int status =
-          check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
-                "copying from the GPU"))
-    return status;
-  return check(shared.calls.streamSynchronize(device.stream), "copying from the GPU");
+  const int status = fetch(device, to, from, bytes);
+  return status ? status : finish(device);
 }
 
 int copy(Device &device, char *to, const char *from, uint64_t bytes) {
@@ -245,6 +298,50 @@ int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows
   return check(
       shared.calls.memsetD2D8Async(reinterpret_cast<Address>(to), pitch, 0, width, rows, device.stream),
       "writing zeros");
+}
+
+int setStream(Device &device, void *stream) {
+  InContext context;
+  Handle owner = nullptr;
+  if (stream && (shared.calls.streamGetCtx(stream, &owner) || owner != shared.context))
+    return fail(SEGC_MODEL_INVALID_ARGUMENT,
+                "the stream is none of the primary context of device %d, on which the model runs",
+                shared.device);
+  device.stream = stream ? stream : device.ownStream;
+  return SEGC_MODEL_OK;
+}
+
+/// Memory that CUDA does not know is the host's; managed memory is everybody's.
+int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const char *what,
+               const char *name) {
+  InContext context;
+  const Address at = reinterpret_cast<Address>(data);
+  const auto ask = [&](auto &value, int attribute) {
+    return !shared.calls.pointerGetAttribute(&value, attribute, at);
+  };
+  unsigned type = 0, managed = 0;
+  int device = shared.device;
+  Address start = 0;
+  size_t size = 0;
+  const bool isDevices = ask(type, kMemoryType) && type == kDeviceMemory;
+  if (isDevices && ask(managed, kIsManaged) && managed)
+    return SEGC_MODEL_OK;
+  if (isDevices != onDevice)
+    return fail(SEGC_MODEL_INVALID_TENSOR,
+                onDevice
+                    ? "%s '%s' lies in the host's memory; segc_model_set_device_tensors said the GPU's"
+                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors (of run() "
+                      "only), or copy it",
+                what, name);
+  if (!onDevice)
+    return SEGC_MODEL_OK;
+  if (ask(device, kDeviceOrdinal) && device != shared.device)
+    return fail(SEGC_MODEL_INVALID_TENSOR, "%s '%s' lies on device %d, the model runs on %d", what, name,
+                device, shared.device);
+  if (ask(start, kRangeStart) && ask(size, kRangeSize) && at + bytes > start + size)
+    return fail(SEGC_MODEL_INVALID_TENSOR, "%s '%s' takes %llu bytes, its memory ends after %llu", what, name,
+                (unsigned long long)bytes, (unsigned long long)(start + size - at));
+  return SEGC_MODEL_OK;
 }
 
 bool load(Device &device, const char *code, uint64_t, Module &module) {
@@ -291,9 +388,38 @@ bool launch(Device &device, Module &module, const Launch &what) {
                               textOf(error), error);
 }
 
+bool record(Device &device) {
+  InContext context;
+  return !shared.calls.streamBeginCapture(device.stream, kThreadLocal);
+}
+
+/// A capture that something forbidden has invalidated ends with an error and without a graph.
+void *keep(Device &device, bool wanted) {
+  InContext context;
+  Handle graph = nullptr, executable = nullptr;
+  shared.calls.streamEndCapture(device.stream, &graph);
+  if (graph && wanted && shared.calls.graphInstantiateWithFlags(&executable, graph, 0))
+    executable = nullptr;
+  if (graph)
+    shared.calls.graphDestroy(graph);
+  return executable;
+}
+
+int replay(Device &device, void *recorded) {
+  InContext context;
+  return check(shared.calls.graphLaunch(recorded, device.stream), "starting the kernels as a graph");
+}
+
+void forget(void *recorded) {
+  InContext context;
+  shared.calls.graphExecDestroy(recorded);
+}
+
 } // namespace
 
-const Driver kCudaDriver = {"cuda", open, close, allocate, release, upload, download,
-                            post,   copy, zero,  finish,   load,    unload, launch};
+const Driver kCudaDriver = {"cuda",      open,   close,     allocate,   release, allocateHost,
+                            releaseHost, upload, download,  post,       fetch,   copy,
+                            zero,        finish, setStream, checkPlace, load,    unload,
+                            launch,      record, keep,      replay,     forget};
 
 } // namespace segc::rt

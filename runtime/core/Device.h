@@ -34,11 +34,13 @@ struct Launch {
 /// What one handle has of a device. Created zeroed.
 struct Device {
   const Driver *driver;
-  void *stream; ///< work goes there in order
-  bool loading; ///< launches only load their code, and see to it that what they need is there
+  void *stream; ///< work goes there in order: the handle's own, or the caller's
+  void *ownStream;
+  bool loading;  ///< launches only load their code, and see to it that what they need is there
+  bool records;  ///< lists of work can be kept and replayed
   char *partial; ///< sums of the parts of a convolution on tensor cores, of any one at a time
   uint64_t partialBytes;
-  int status;   ///< of the last load or launch that failed, and why it did
+  int status; ///< of the last load or launch that failed, and why it did
   char text[400];
 };
 
@@ -51,20 +53,38 @@ struct Driver {
   /// Memory aligned to 256 bytes; `what` is for the text of a failure.
   int (*allocate)(Device &device, uint64_t bytes, const char *what, char **memory);
   void (*release)(Device &device, char *memory);
+  /// Memory of the host that the device copies to and from by itself (pinned), aligned to 64 bytes at least.
+  int (*allocateHost)(Device &device, uint64_t bytes, char **memory);
+  void (*releaseHost)(Device &device, char *memory);
   /// Both return when the host's memory may change.
   int (*upload)(Device &device, char *to, const void *from, uint64_t bytes);
   int (*download)(Device &device, void *to, const char *from, uint64_t bytes);
-  /// As upload, but returns at once: the host's memory stays as it is until the stream is waited for.
+  /// The same, but both return at once, if the host's memory is pinned; it is the driver's until the stream
+  /// was waited for.
   int (*post)(Device &device, char *to, const void *from, uint64_t bytes);
+  int (*fetch)(Device &device, void *to, const char *from, uint64_t bytes);
   /// From one place of the device to another.
   int (*copy)(Device &device, char *to, const char *from, uint64_t bytes);
   /// Zeros in `width` bytes at each of `rows` places that are `pitch` bytes apart.
   int (*zero)(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows);
   /// Waits for everything in the stream.
   int (*finish)(Device &device);
+  /// Null where the caller's tensors lie in the host's memory only. The caller's stream, or with null the
+  /// handle's own again.
+  int (*setStream)(Device &device, void *stream);
+  /// Whether these bytes of a caller's tensor lie where he says, on this device or in the host's memory.
+  /// `what` and `name` are for the text.
+  int (*checkPlace)(Device &device, const void *data, uint64_t bytes, bool onDevice, const char *what,
+                    const char *name);
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
   void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);
+  /// Where `records` is set: from record() on, what this thread sends to the stream is noted, not done.
+  /// keep() ends that; what was noted is replayed as one, or null if it is not wanted or the driver cannot.
+  bool (*record)(Device &device);
+  void *(*keep)(Device &device, bool wanted);
+  int (*replay)(Device &device, void *recorded);
+  void (*forget)(void *recorded);
 };
 
 /// Opens and closes a handle's device, whose driver is known. The code that a library has loaded is unloaded

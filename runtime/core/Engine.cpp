@@ -95,9 +95,16 @@ int Engine::checkTensors(const segc_model_tensor *inputs, const segc_model_tenso
     for (uint32_t k = 0; k < desc(i).rank; ++k)
       shape[k] = layout.sizes[desc(i).sizes[k]];
     const bool in = i < ins;
-    if (int status = checkTensor(in ? "input" : "output", *table, desc(i), shape,
-                                 in ? inputs[i] : outputs[i - ins], spans[i]))
+    const segc_model_tensor &tensor = in ? inputs[i] : outputs[i - ins];
+    const char *const what = in ? "input" : "output";
+    if (int status = checkTensor(what, *table, desc(i), shape, tensor, spans[i]))
       return status;
+    Device *const device = program.device;
+    if (device && device->driver->checkPlace)
+      if (int status =
+              device->driver->checkPlace(*device, tensor.data, spans[i].end - spans[i].begin,
+                                         in ? there.inputs : there.outputs, what, text(*table, desc(i).name)))
+        return status;
   }
   const auto name = [&](uint32_t i) { return text(*table, desc(i).name); };
   for (uint32_t i = 0; i < ins + outs; ++i) {
@@ -117,14 +124,15 @@ int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *output
     if (int status = prepare())
       return status;
   if (Device *device = program.device) {
-    int status = staging.upload(*device, *table, inputs, outputs);
+    int status = staging.upload(*device, *table, inputs, outputs, there);
     if (!status) {
       program.bindTensors(layout.sizes, staging.tensors, staging.tensors + table->inputs.count);
       status = program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
     }
     if (!status)
-      return staging.download(*device, *table, outputs);
-    device->driver->finish(*device); // the inputs may still be on their way
+      return staging.download(*device, *table, outputs, there);
+    device->driver->finish(*device); // what was sent may still be on its way
+    staging.isSending = false;
     return status;
   }
   program.bindTensors(layout.sizes, inputs, outputs);

@@ -20,6 +20,7 @@ struct Engine {
   Span *spans;     ///< room to note where the caller's tensors lie
   bool stale;      ///< the weights are newer than `prepared`
   Staging staging; ///< of a model that runs on a device
+  Places there;    ///< where the caller's tensors are, by his word
 
   /// Everything that needs neither weights nor a shape; a status of the C interface.
   int allocate(const Header &header, const KernelFn *kernels, Lane *lane0, Device *device);
@@ -41,7 +42,7 @@ struct Engine {
   /// Checks every tensor of a call, then that no output meets another tensor or the workspace.
   int checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs, const Span &workspace);
   /// Runs what checkTensors() has accepted, after @prepare where that is due. On a device it waits for what
-  /// it reads back: without outputs the caller has to wait before the inputs may change.
+  /// it reads back.
   int run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
           const Observer &observer, const Inspector &inspector);
 };

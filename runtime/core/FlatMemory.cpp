@@ -20,24 +20,32 @@ int noMemory(uint64_t bytes) {
 }
 
 /// Zeros where kernels find them, and in `host` where this code does. The host's copy takes pages only when
-/// it is used.
-int allocateBoth(segc_model_model &model, uint64_t bytes, char **kernels, char **host) {
+/// it is used, or is pinned.
+int allocateBoth(segc_model_model &model, uint64_t bytes, bool pinned, char **kernels, char **host) {
   Device *const device = model.crew.device;
   if (!device) {
     *kernels = *host = allocateTouched(bytes);
     return *host ? SEGC_MODEL_OK : noMemory(bytes);
   }
-  if (!(*host = static_cast<char *>(calloc(1, bytes))))
+  if (pinned) {
+    if (int status = device->driver->allocateHost(*device, bytes, host))
+      return status;
+    memset(*host, 0, bytes);
+  } else if (!(*host = static_cast<char *>(calloc(1, bytes)))) {
     return noMemory(bytes);
+  }
   if (int status = device->driver->allocate(*device, bytes, "training state", kernels))
     return status;
   return device->driver->zero(*device, *kernels, bytes, bytes, 1);
 }
 
-void freeBoth(segc_model_model &model, void *kernels, void *host) {
+void freeBoth(segc_model_model &model, void *kernels, bool pinned, void *host) {
   if (kernels && kernels != host)
     model.device.driver->release(model.device, static_cast<char *>(kernels));
-  free(host);
+  if (pinned && host && model.crew.device)
+    model.device.driver->releaseHost(model.device, static_cast<char *>(host));
+  else
+    free(host);
 }
 
 char *addressOf(const Training &training, FlatBuffer which, uint64_t first = 0) {
@@ -77,7 +85,7 @@ int allocateFlat(segc_model_model &model, FlatBuffer which) {
   Training &training = *model.training;
   const uint64_t bytes = flatBytes(training, which) + kFlatSlack * sizeof(float);
   char *kernels = nullptr, *host = nullptr;
-  const int status = allocateBoth(model, bytes, &kernels, &host);
+  const int status = allocateBoth(model, bytes, false, &kernels, &host);
   training.memory.flat[uint32_t(which)] = reinterpret_cast<float *>(kernels);
   training.host.flat[uint32_t(which)] = reinterpret_cast<float *>(host);
   return status;
@@ -89,7 +97,7 @@ int allocateVectors(segc_model_model &model, uint32_t segments) {
   const uint64_t loss = alignUp((1 + uint64_t(training.desc->lossCount) + kFlatSlack) * sizeof(float)),
                  hyper = alignUp(uint64_t(segments + 1) * kHyperFloats * sizeof(float)),
                  partial = alignUp(kPartialSums * sizeof(double));
-  const int status = allocateBoth(model, loss + hyper + partial + alignUp(2 * sizeof(int32_t)),
+  const int status = allocateBoth(model, loss + hyper + partial + alignUp(2 * sizeof(int32_t)), true,
                                   &training.vectors, &training.hostVectors);
   const auto divide = [&](TrainMemory &memory, char *block) {
     memory.loss = reinterpret_cast<float *>(block);
@@ -107,8 +115,8 @@ int allocateVectors(segc_model_model &model, uint32_t segments) {
 void freeTrainMemory(segc_model_model &model) {
   Training &training = *model.training;
   for (uint32_t i = 0; i < kFlatBuffers; ++i)
-    freeBoth(model, training.memory.flat[i], training.host.flat[i]);
-  freeBoth(model, training.vectors, training.hostVectors);
+    freeBoth(model, training.memory.flat[i], false, training.host.flat[i]);
+  freeBoth(model, training.vectors, true, training.hostVectors);
 }
 
 int lendFlat(segc_model_model &model, FlatBuffer which, float **data) {

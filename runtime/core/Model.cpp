@@ -229,6 +229,8 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
 void destroyModel(segc_model_model *model) {
   if (model->retained)
     segc_pool_v1_release();
+  if (model->crew.device) // an update may still read what it was sent
+    model->device.driver->finish(model->device);
   freeWorkspace(*model);
   model->infer.free();
   model->train.free();
@@ -325,6 +327,34 @@ int setWorkspace(segc_model_model &model, void *memory, size_t bytes) {
   }
   bind(model);
   return SEGC_MODEL_OK;
+}
+
+namespace {
+
+/// What was sent before is done with, whatever changes.
+int settleDevice(segc_model_model &model, const char *what) {
+  Device *const device = model.crew.device;
+  if (!device || !device->driver->setStream)
+    return fail(SEGC_MODEL_UNSUPPORTED, "%s: this library is for %s; -target cuda makes one that can", what,
+                device ? "OpenCL" : "processors");
+  const int status = device->driver->finish(*device);
+  model.infer.staging.isSending = false;
+  return status;
+}
+
+} // namespace
+
+int setDeviceTensors(segc_model_model &model, Places there) {
+  if (int status = settleDevice(model, "tensors on a device"))
+    return status;
+  model.infer.there = there;
+  return SEGC_MODEL_OK;
+}
+
+int setStream(segc_model_model &model, void *stream) {
+  if (int status = settleDevice(model, "a stream of the caller"))
+    return status;
+  return model.device.driver->setStream(model.device, stream);
 }
 
 Span workspaceSpan(const segc_model_model &model) {

@@ -57,6 +57,8 @@ int returnFlat(segc_model_model &model);
 int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes);
 int setThreads(segc_model_model &model, int threads);
 int setWorkspace(segc_model_model &model, void *memory, size_t bytes);
+int setDeviceTensors(segc_model_model &model, Places there);
+int setStream(segc_model_model &model, void *stream);
 int runModel(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs);
 
 /// The bytes of the workspace.

@@ -7,6 +7,7 @@
 #include "runtime/core/Error.h"
 #include <HalideRuntime.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 namespace segc::rt {
 namespace {
@@ -186,6 +187,21 @@ int download(Device &device, void *to, const char *from, uint64_t bytes) {
 int post(Device &device, char *to, const void *from, uint64_t bytes) {
   return copyBytes(device, false, to, from, bytes, "to");
 }
+int fetch(Device &device, void *to, const char *from, uint64_t bytes) {
+  return copyBytes(device, false, to, from, bytes, "from");
+}
+
+/// OpenCL pins nothing by itself, and on a processor there is nothing to pin for.
+int allocateHost(Device &, uint64_t bytes, char **memory) {
+  constexpr size_t kAlignment = 64;
+  void *block = nullptr;
+  if (posix_memalign(&block, kAlignment, bytes))
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes on their way to the device",
+                (unsigned long long)bytes);
+  *memory = static_cast<char *>(block);
+  return SEGC_MODEL_OK;
+}
+void releaseHost(Device &, char *memory) { free(memory); }
 int copy(Device &device, char *to, const char *from, uint64_t bytes) {
   return copyBytes(device, false, to, from, bytes, "on");
 }
@@ -279,7 +295,8 @@ bool launch(Device &device, Module &module, const Launch &what) {
 
 } // namespace
 
-const Driver kOpenClDriver = {"opencl", open, close, allocate, release, upload, download,
-                              post,     copy, zero,  finish,   load,    unload, launch};
+const Driver kOpenClDriver = {"opencl", open,   close,  allocate, release, allocateHost, releaseHost, upload,
+                              download, post,   fetch,  copy,     zero,    finish,       nullptr,     nullptr,
+                              load,     unload, launch, nullptr,  nullptr, nullptr,      nullptr};
 
 } // namespace segc::rt

@@ -206,9 +206,21 @@ int Program::allocate(const Header &header, const KernelFn *functions, Lane *lan
   return SEGC_MODEL_OK;
 }
 
-void Program::free() { ::free(buffers); }
+void Program::free() {
+  for (uint32_t list = 0; list < kStepLists; ++list)
+    forget(StepList(list));
+  ::free(buffers);
+}
+
+void Program::forget(StepList list) {
+  auto &of = kept[uint32_t(list)];
+  if (of.recorded)
+    device->driver->forget(of.recorded);
+  of = {};
+}
 
 void Program::bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory) {
+  forget(list);
   const Section &steps = section(*table, list);
   const StepDesc *step = elements<StepDesc>(*table, steps);
   const ViewDesc *views = elements<ViewDesc>(*table, table->views);
@@ -227,9 +239,13 @@ void Program::bindStatic(StepList list, const int64_t *sizes, const uint64_t *of
 void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
                           const segc_model_tensor *outputs) {
   const ViewDesc *views = elements<ViewDesc>(*table, table->views);
+  bool isSame = true;
   for (uint32_t i = 0; i < externalCount; ++i) {
     const ViewDesc &view = views[external[i]];
     halide_buffer_t &buffer = buffers[external[i]];
+    const uint8_t *const host = buffer.host;
+    halide_dimension_t dims[4];
+    memcpy(dims, buffer.dim, sizeof dims);
     const segc_model_tensor &tensor = (view.space == Space::Input ? inputs : outputs)[view.index];
     int64_t strides[4]; // c, x, y, n; of an extent of 1 the caller's stride may be anything
     const int from[4] = {tensor.rank == 4 ? 1 : -1, tensor.rank - 1, tensor.rank - 2, 0};
@@ -238,7 +254,10 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
     setExtents(view, sizes, tensor.shape[from[1]], tensor.shape[from[2]], buffer.dim);
     const int64_t at = place(view, sizes, strides, 0, buffer.dim);
     buffer.host = static_cast<uint8_t *>(tensor.data) + at * bytesOf(view.dtype);
+    isSame = isSame && host == buffer.host && !memcmp(dims, buffer.dim, sizeof dims);
   }
+  if (!isSame)
+    forget(StepList::Run);
 }
 
 /// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls
@@ -282,6 +301,28 @@ int Program::load(StepList list) {
 
 int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
                  const Observer &observer, const Inspector &inspector) {
+  // Those who watch see each step by itself; one step is no less than a list of one.
+  if (!device || !device->records || observer.function || inspector.function ||
+      section(*table, list).count < 2)
+    return runSteps(list, sizes, offsets, arena, observer, inspector);
+  auto &of = kept[uint32_t(list)];
+  const Driver &driver = *device->driver;
+  if (of.recorded)
+    return driver.replay(*device, of.recorded);
+  const bool recording = of.hasRun && driver.record(*device);
+  int status = runSteps(list, sizes, offsets, arena, observer, inspector);
+  of.hasRun = !status;
+  if (!recording)
+    return status;
+  of.recorded = driver.keep(*device, !status);
+  if (of.recorded)
+    return driver.replay(*device, of.recorded);
+  device->records = false; // what this driver cannot record it will not record later
+  return runSteps(list, sizes, offsets, arena, observer, inspector);
+}
+
+int Program::runSteps(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
+                      const Observer &observer, const Inspector &inspector) {
   const Section &steps = section(*table, list);
   const StepDesc *step = elements<StepDesc>(*table, steps);
   const uint32_t first = firstStep(*table, list);

@@ -51,6 +51,11 @@ struct Program {
   uint32_t *external = nullptr;       ///< views of inputs and outputs, which run() patches
   uint32_t externalCount = 0;
   Device *device = nullptr; ///< where the kernels run; null: here
+  /// What a device keeps of each list for the memory that it is bound to.
+  struct {
+    bool hasRun;    ///< with this memory
+    void *recorded; ///< its steps, to be replayed as one
+  } kept[kStepLists] = {};
 
   /// Allocates descriptors and argument vectors; a status of the C interface.
   int allocate(const Header &table, const KernelFn *kernels, Lane *lane0);
@@ -60,13 +65,18 @@ struct Program {
   void bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory);
   /// Writes pointers and strides of the views of the caller's tensors, which checkTensor() has accepted.
   void bindTensors(const int64_t *sizes, const segc_model_tensor *inputs, const segc_model_tensor *outputs);
-  /// Runs the steps of a list in order. Returns a status of the C interface.
+  /// Runs the steps of a list in order. Returns a status of the C interface. A device that can do so records
+  /// them when they run for the second time with the same memory and replays that from then on; the first run
+  /// makes the driver load what it loads late, and memory that changes with each run costs no recording.
   int run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena, const Observer &observer,
           const Inspector &inspector);
   /// Loads the code of all kernels of a list, for which the views need not be bound to memory.
   int load(StepList list);
 
 private:
+  int runSteps(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
+               const Observer &observer, const Inspector &inspector);
+  void forget(StepList list);
   int launch(const StepDesc &step, void **vector);
   int border(const BufferDesc &buffer, const int64_t *sizes, char *base);
 };

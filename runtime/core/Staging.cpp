@@ -1,5 +1,5 @@
-/// \file Copies between the caller's tensors and the device, straight where they are dense, else through a
-/// block of host memory.
+/// \file Copies between the caller's tensors and the device through pinned memory of the host, where each
+/// tensor has a place: all copies are under way at once, and a run waits once.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Staging.h"
 #include "runtime/core/Error.h"
@@ -67,7 +67,7 @@ int Staging::allocate(Device &device, const Header &table, const int64_t *sizes)
   const uint32_t count = table.inputs.count + table.outputs.count;
   tensors = static_cast<segc_model_tensor *>(calloc(count + 1, sizeof(segc_model_tensor)));
   offsets = static_cast<uint64_t *>(calloc(count + 1, sizeof(uint64_t)));
-  uint64_t all = 0, largest = 1;
+  uint64_t all = 0;
   for (uint32_t i = 0; i < count && offsets; ++i) {
     const TensorDesc &desc = descOf(table, i);
     uint64_t bytes = bytesOf(desc.dtype);
@@ -75,25 +75,31 @@ int Staging::allocate(Device &device, const Header &table, const int64_t *sizes)
       bytes *= uint64_t(sizes[desc.sizes[k]]);
     offsets[i] = all;
     all += (bytes + kDeviceAlignment - 1) / kDeviceAlignment * kDeviceAlignment;
-    largest = bytes > largest ? bytes : largest;
   }
-  bounce = static_cast<char *>(malloc(largest)); // takes pages only when it is used
-  if (!tensors || !offsets || !bounce)
+  if (!tensors || !offsets)
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for inputs and outputs on their way to the device");
-  return device.driver->allocate(device, all ? all : 1, "inputs and outputs", &memory);
+  const int status = device.driver->allocate(device, all ? all : 1, "inputs and outputs", &memory);
+  return status ? status : device.driver->allocateHost(device, all ? all : 1, &bounce);
 }
 
 void Staging::free(Device &device) {
+  if (isSending)
+    device.driver->finish(device);
   if (memory)
     device.driver->release(device, memory);
+  if (bounce)
+    device.driver->releaseHost(device, bounce);
   ::free(tensors);
   ::free(offsets);
-  ::free(bounce);
   *this = {};
 }
 
 int Staging::upload(Device &device, const Header &table, const segc_model_tensor *inputs,
-                    const segc_model_tensor *outputs) {
+                    const segc_model_tensor *outputs, Places there) {
+  if (isSending)
+    if (int status = device.driver->finish(device))
+      return status;
+  isSending = !there.inputs;
   const uint32_t ins = table.inputs.count;
   for (uint32_t i = 0; i < ins + table.outputs.count; ++i) {
     const segc_model_tensor &from = i < ins ? inputs[i] : outputs[i - ins];
@@ -101,6 +107,8 @@ int Staging::upload(Device &device, const Header &table, const segc_model_tensor
     const uint32_t size = bytesOf(descOf(table, i).dtype);
     segc_model_tensor &to = tensors[i];
     to = from;
+    if (i < ins ? there.inputs : there.outputs)
+      continue;
     to.data = memory + offsets[i];
     int64_t stride = 1;
     for (int k = 0; k < order.count; ++k) {
@@ -109,28 +117,28 @@ int Staging::upload(Device &device, const Header &table, const segc_model_tensor
     }
     if (i >= ins)
       continue;
-    if (!order.isDense)
-      copyElements(from, order, size, bounce, true);
-    // The block takes the next tensor when it is on the device.
-    const auto send = order.isDense ? device.driver->post : device.driver->upload;
-    const void *source = order.isDense ? from.data : bounce;
-    if (int status = send(device, static_cast<char *>(to.data), source, order.elements * size))
+    copyElements(from, order, size, bounce + offsets[i], true);
+    if (int status = device.driver->post(device, static_cast<char *>(to.data), bounce + offsets[i],
+                                         order.elements * size))
       return status;
   }
   return SEGC_MODEL_OK;
 }
 
-int Staging::download(Device &device, const Header &table, const segc_model_tensor *outputs) {
-  const uint32_t ins = table.inputs.count;
-  for (uint32_t i = 0; i < table.outputs.count; ++i) {
-    const segc_model_tensor &to = outputs[i];
-    const Order order(to);
-    const uint32_t size = bytesOf(descOf(table, ins + i).dtype);
-    if (int status = device.driver->download(device, order.isDense ? to.data : bounce,
-                                             memory + offsets[ins + i], order.elements * size))
+int Staging::download(Device &device, const Header &table, const segc_model_tensor *outputs, Places there) {
+  const uint32_t ins = table.inputs.count, outs = table.outputs.count;
+  if (!outs || (there.outputs && device.stream != device.ownStream))
+    return SEGC_MODEL_OK;
+  for (uint32_t i = ins; i < ins + outs && !there.outputs; ++i)
+    if (int status = device.driver->fetch(device, bounce + offsets[i], memory + offsets[i],
+                                          Order(outputs[i - ins]).elements * bytesOf(descOf(table, i).dtype)))
       return status;
-    if (!order.isDense)
-      copyElements(to, order, size, bounce, false);
+  if (int status = device.driver->finish(device))
+    return status;
+  isSending = false;
+  for (uint32_t i = ins; i < ins + outs && !there.outputs; ++i) {
+    const segc_model_tensor &to = outputs[i - ins];
+    copyElements(to, Order(to), bytesOf(descOf(table, i).dtype), bounce + offsets[i], false);
   }
   return SEGC_MODEL_OK;
 }

@@ -223,6 +223,7 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
                          (1 + training.desc->lossCount) * sizeof(float));
   if (failed)
     return failed;
+  engine.staging.isSending = false;
   training.hasLoss = true;
   if (training.accumulate)
     if (int status = runList(model, StepList::Accumulate))

@@ -114,6 +114,12 @@ TEST_F(Misuse, NullsCountsAndIndices) {
   EXPECT_EQ(segc_model_set_threads(nullptr, 1), invalid);
   EXPECT_EQ(segc_model_set_threads(model, -1), invalid);
   EXPECT_EQ(segc_model_set_workspace(nullptr, nullptr, 0), invalid);
+  EXPECT_EQ(segc_model_set_device_tensors(nullptr, 1, 1), invalid);
+  EXPECT_EQ(segc_model_set_stream(nullptr, nullptr), invalid);
+  EXPECT_EQ(segc_model_set_device_tensors(model, 1, 1), SEGC_MODEL_UNSUPPORTED);
+  EXPECT_STREQ(segc_model_last_error(),
+               "tensors on a device: this library is for processors; -target cuda makes one that can");
+  EXPECT_EQ(segc_model_set_stream(model, nullptr), SEGC_MODEL_UNSUPPORTED);
   EXPECT_EQ(segc_model_workspace_bytes(nullptr, shape, 1, &bytes), invalid);
   EXPECT_EQ(segc_model_workspace_bytes(model, shape, 1, nullptr), invalid);
   EXPECT_EQ(segc_model_workspace_bytes(model, shape, -1, &bytes), invalid);
