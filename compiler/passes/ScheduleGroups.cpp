@@ -54,7 +54,7 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
       return group.emitOpError(*why);
     auto &point = std::get<schedules::Schedule>(choice);
     group.setSchedule(point.print());
-    noteTensorCores(group, kernel->spec, target, point, passedOver);
+    noteTensorCores(group, kernel->spec, target, point);
     const schedules::Family *family = schedules::findFamily(point.family);
     std::vector<schedules::KernelSpec> parts = schedules::weightParts(kernel->spec);
     size_t part = 0;
@@ -77,12 +77,12 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
   }
 
   /// Where tensor cores are asked for: why a convolution is not on them, for -opt-report.
-  static void noteTensorCores(hg::GroupOp group, const schedules::KernelSpec &spec, schedules::Isa target,
-                              const schedules::Schedule &chosen, ArrayRef<std::string> passedOver) {
+  void noteTensorCores(hg::GroupOp group, const schedules::KernelSpec &spec, schedules::Isa target,
+                       const schedules::Schedule &chosen) {
     const schedules::Family *family = schedules::findFamily("tensor_cores");
     if (!schedules::isGpu(target) || !StringRef(spec.op).starts_with("conv") ||
         chosen.family == family->name || !family->pays(spec, target) ||
-        (target == schedules::Isa::OpenCl && llvm::is_contained(passedOver, family->name)))
+        llvm::is_contained(without, family->name))
       return;
     std::string why = family->whyNot(spec, target);
     group->setAttr(

@@ -152,11 +152,15 @@ public:
 private:
   Json describe(Value value, int64_t &bytes) {
     RankedTensorType type = cast<plan::ViewType>(value.getType()).getTensor();
-    if (type.hasStaticShape())
-      bytes += plan::tensorBytes(type);
     Json row;
     Operation *op = value.getDefiningOp();
-    if (auto view = dyn_cast<plan::ViewOp>(op)) {
+    auto view = dyn_cast<plan::ViewOp>(op);
+    if (view && type.hasStaticShape()) // activations are stored in the buffer's type
+      bytes += type.getNumElements() *
+               plan::elementBytes(lives[bufferIndex.lookup(view.getBuffer())].alloc.getElement());
+    else if (type.hasStaticShape())
+      bytes += plan::tensorBytes(type);
+    if (view) {
       row["buffer"] = bufferIndex.lookup(view.getBuffer());
       row["channel"] = static_cast<int64_t>(view.getChannel());
       row["channels"] = type.getRank() == 4 ? type.getDimSize(1) : 1;

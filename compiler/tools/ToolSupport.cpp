@@ -60,7 +60,9 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
            suggestion(precision, {"f32", "bf16", "f16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
-  return training ? "-precision " + precision + " is for inference: training runs in f32" : "";
+  return training ? "-precision " + precision +
+                        " is for inference: training runs in f32, or tf32 with -target cuda"
+                  : "";
 }
 
 /// What kernels are compiled for; empty or what is wrong with the flags.

@@ -63,8 +63,8 @@ constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0
 constexpr int kLeastCapability = 80;
 constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; above it the kernel has to ask
 constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-constexpr unsigned kNonBlocking = 1;                   ///< the stream does not wait for the default one
-constexpr int kThreadLocal = 1;                        ///< other threads may do what a capture forbids
+constexpr unsigned kNonBlocking = 1;         ///< the stream does not wait for the default one
+constexpr int kThreadLocal = 1;              ///< other threads may do what a capture forbids
 constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
 
 /// What all handles of the library share; made once, under the mutex.

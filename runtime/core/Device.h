@@ -36,11 +36,11 @@ struct Device {
   const Driver *driver;
   void *stream; ///< work goes there in order: the handle's own, or the caller's
   void *ownStream;
-  bool loading; ///< launches only load their code, and see to it that what they need is there
-  bool records; ///< lists of work can be kept and replayed
+  bool loading;  ///< launches only load their code, and see to it that what they need is there
+  bool records;  ///< lists of work can be kept and replayed
   char *partial; ///< sums of the parts of a convolution on tensor cores, of any one at a time
   uint64_t partialBytes;
-  int status;   ///< of the last load or launch that failed, and why it did
+  int status; ///< of the last load or launch that failed, and why it did
   char text[400];
 };
 

@@ -4,7 +4,7 @@
 // RUN: sed 's/^module {/module attributes {hourglass.training = {}} {/' %s > %t.mlir
 // RUN: not segc-opt %t.mlir --pass-pipeline='builtin.module(hg-set-precision{precision=bf16})' 2>&1 | FileCheck %s --check-prefix=TRAINING
 
-// UNKNOWN: error: unknown precision 'f8': f32, bf16 or f16
+// UNKNOWN: error: unknown precision 'f8': f32, bf16, f16 or tf32
 // TRAINING: error: training runs in f32: -precision bf16 goes with -mode infer
 
 // What is stored is bf16: buffers, views, packed weights. What ops mean stays f32, and so do vectors and the caller's

@@ -3,8 +3,8 @@
 /// FAKE_CUDA holds what is wrong with it: "version=10020", "devices=0", "capability=75", "memory=1000" (bytes
 /// it gives), "init=100", "module=218", "launch=701", "instantiate=801", "attribute=1" (error codes). With
 /// "trace=1" it notes what is done to the device, by itself or in a graph, with addresses as block + offset,
-/// for fake_cuda_take_trace(), and says on stderr how each kernel on tensor cores is launched. At the end it
-/// says there what was done.
+/// for fake_cuda_take_trace(); with "cores=1" it says on stderr how each kernel on tensor cores is launched.
+/// At the end it says there what was done.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/TensorCoreArguments.h"
 #include <cstdio>
@@ -109,25 +109,6 @@ struct State {
   }
 } state;
 
-void trace(const char *what, const std::vector<std::string> &words) {
-  if (!setting("trace", 0))
-    return;
-  state.noted += what;
-  for (const std::string &word : words)
-    state.noted += " " + word;
-  state.noted += "\n";
-}
-
-/// The bytes of each of an entry's parameters, read off its PTX: ".entry name(\n.param .u64 .ptr … name_0,
-/// …)".
-std::vector<size_t> parametersOf(const char *entry) {
-  std::vector<size_t> sizes;
-  const std::string list(entry, std::strcspn(entry, ")"));
-  for (size_t at = 0; (at = list.find(".param .", at)) != std::string::npos; ++at)
-    sizes.push_back(size_t(std::atoi(list.c_str() + at + std::strlen(".param .b"))) / 8);
-  return sizes;
-}
-
 /// "name" of ".entry name(".
 std::string entryName(const char *entry) {
   entry += std::strlen(".entry ");
@@ -160,6 +141,25 @@ bool ownsTensors(const segc::tensorcore::Arguments &a) {
          owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) && owned(a.weights, 0);
 }
 
+void trace(const char *what, const std::vector<std::string> &words) {
+  if (!setting("trace", 0))
+    return;
+  state.noted += what;
+  for (const std::string &word : words)
+    state.noted += " " + word;
+  state.noted += "\n";
+}
+
+/// The bytes of each of an entry's parameters, read off its PTX: ".entry name(\n.param .u64 .ptr … name_0,
+/// …)".
+std::vector<size_t> parametersOf(const char *entry) {
+  std::vector<size_t> sizes;
+  const std::string list(entry, std::strcspn(entry, ")"));
+  for (size_t at = 0; (at = list.find(".param .", at)) != std::string::npos; ++at)
+    sizes.push_back(size_t(std::atoi(list.c_str() + at + std::strlen(".param .b"))) / 8);
+  return sizes;
+}
+
 } // namespace
 
 extern "C" {
@@ -184,7 +184,11 @@ int cuDeviceGet(int *device, int number) { return *device = number, 0; }
 int cuDeviceGetName(char *name, int size, int) { return std::snprintf(name, size_t(size), "Fake GPU"), 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int) {
   const int capability = int(setting("capability", 90));
-  return *value = attribute == 75 ? capability / 10 : capability % 10, 0;
+  // Clocks in kHz, processors, bits of the memory's bus: those of an H200.
+  static const std::map<int, int> known = {{13, 1980000}, {16, 132}, {36, 3201000}, {37, 6144}};
+  const auto found = known.find(attribute);
+  *value = found != known.end() ? found->second : attribute == 75 ? capability / 10 : capability % 10;
+  return 0;
 }
 int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &state, 0; }
 int cuCtxPushCurrent_v2(void *context) { return ++state.depth, context == &state ? 0 : kInvalidContext; }
@@ -372,41 +376,36 @@ int cuLaunchKernel(void *function, unsigned bx, unsigned by, unsigned bz, unsign
     return error;
   if (!function)
     return state.check(false);
-  // The arguments are read now, whenever it is done. Every kernel has a buffer.
-  const char *const entry = static_cast<char *>(function);
-  const std::string name = entryName(entry);
-  std::vector<std::string> words = {".entry " + name};
-  for (unsigned number : {bx, by, bz, tx, ty, tz, shared})
-    words.push_back(std::to_string(number));
   const unsigned allowed = state.sharedBytes.count(function) ? state.sharedBytes[function] : 49152;
   const bool fits =
       bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 && shared <= allowed;
-  if (const size_t bytes = structureBytes(entry)) {
-    if (setting("trace", 0))
-      std::fprintf(stderr, "%s grid %u %u %u threads %u shared %u bytes %zu\n", name.c_str(), bx, by, bz, tx,
-                   shared, bytes);
-    if (bytes != sizeof(segc::tensorcore::Arguments))
-      return state.check(false);
-    return state.submit([=, a = *static_cast<const segc::tensorcore::Arguments *>(arguments[0])] {
+  if (const size_t bytes = structureBytes(static_cast<char *>(function))) {
+    const auto a = *static_cast<const segc::tensorcore::Arguments *>(arguments[0]);
+    const std::string name = entryName(static_cast<char *>(function));
+    return state.submit([=] {
       ++state.launches;
-      std::vector<std::string> all = words;
-      all.push_back(state.placeOf(reinterpret_cast<unsigned long long>(a.y.data)));
-      all.push_back(state.nameOf(stream));
-      trace("launch", all);
-      return state.check(fits && ownsTensors(a));
+      if (setting("cores", 0))
+        std::fprintf(stderr, "%s grid %u %u %u threads %u shared %u bytes %zu\n", name.c_str(), bx, by, bz,
+                     tx, shared, bytes);
+      return state.check(fits && bytes == sizeof a && ownsTensors(a));
     });
   }
+  // The arguments are read now, whenever it is done. Every kernel has a buffer.
+  const char *const entry = static_cast<char *>(function);
   const std::vector<size_t> sizes = parametersOf(entry);
   std::vector<unsigned long long> values;
   for (size_t i = 0; i < sizes.size(); ++i)
     std::memcpy(&values.emplace_back(0), arguments[i], sizes[i]);
+  const std::string name(entry, std::strcspn(entry, "("));
   return state.submit([=] {
     ++state.launches;
-    std::vector<std::string> all = words;
+    std::vector<std::string> words = {name};
+    for (unsigned number : {bx, by, bz, tx, ty, tz, shared})
+      words.push_back(std::to_string(number));
     for (size_t i = 0; i < sizes.size(); ++i)
-      all.push_back(sizes[i] == 8 ? state.placeOf(values[i]) : std::to_string(values[i]));
-    all.push_back(state.nameOf(stream));
-    trace("launch", all);
+      words.push_back(sizes[i] == 8 ? state.placeOf(values[i]) : std::to_string(values[i]));
+    words.push_back(state.nameOf(stream));
+    trace("launch", words);
     return state.check(fits && !values.empty() && state.owns(values[0], 4));
   });
 }
