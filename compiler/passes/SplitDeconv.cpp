@@ -44,14 +44,19 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
         return signalPassFailure();
   }
 
-  /// out - s * in along an axis; the same for all sizes unless `like` says otherwise.
+  /// out - s * in along an axis; the same for all sizes unless `like` says otherwise, which with stride 1 it
+  /// cannot.
   FailureOr<int64_t> excess(hg::DeconvOp op, unsigned axis) {
     hg::WindowMap map = op.window(axis);
-    if (!op.getLike())
-      return map.reach() - map.before - map.after + op.getOutputPadding()[axis] - map.stride;
+    if (map.stride == 1 && op.getSame())
+      return 0;
+    if (map.stride == 1 || !op.getLike())
+      return map.reach() - map.before - map.after - map.stride +
+             (op.getLike() ? 0 : op.getOutputPadding()[axis]);
     auto in = cast<RankedTensorType>(op.getX().getType()), out = cast<RankedTensorType>(op.getY().getType());
     if (in.isDynamicDim(2 + axis) || out.isDynamicDim(2 + axis))
-      return op.emitOpError("with a like operand needs known extents");
+      return op.emitOpError("the gradient of what a strided convolution reads depends on its extents: give "
+                            "the inputs numbers instead of \"?\" for height and width");
     return out.getDimSize(2 + axis) - map.stride * in.getDimSize(2 + axis);
   }
 
@@ -66,10 +71,12 @@ struct SplitDeconvPass : impl::SplitDeconvBase<SplitDeconvPass> {
       if (failed(value))
         return failure();
       c[axis] = *value;
-      if (op.getSame()) { // a convolution's padding: known here, since its extents are
+      if (op.getSame()) { // a convolution's padding: the same for all sizes, or known here as its extents are
         hg::SizeTable table;
         maps[axis].before =
-            *table.constantValue(maps[axis].padBefore(table, table.constant(out.getDimSize(2 + axis))));
+            maps[axis].stride == 1
+                ? maps[axis].usualBefore()
+                : *table.constantValue(maps[axis].padBefore(table, table.constant(out.getDimSize(2 + axis))));
         maps[axis].same = false;
       }
       // A result of fewer pixels than phases: make it larger, crop afterwards.

@@ -60,3 +60,14 @@ func.func @tiny(%x: tensor<1x3x1x1xf32>) -> tensor<1x4x1x1xf32> {
   %y = hourglass.deconv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>, stride = array<i64: 2, 2>, padding = array<i64: 1, 1, 1, 1>} : (tensor<1x3x1x1xf32>, tensor<3x4x3x3xf32>) -> tensor<1x4x1x1xf32>
   return %y : tensor<1x4x1x1xf32>
 }
+
+// With stride 1 the extents that a gradient restores follow from its operand's, known or not.
+// CHECK-LABEL: func @gradient
+// CHECK: hourglass.conv %{{.*}} padding = array<i64: 1, 1, 1, 1>
+// CHECK-NOT: hourglass.deconv
+// CHECK: return
+func.func @gradient(%dy: tensor<1x4x?x?xf32>, %x: tensor<1x3x?x?xf32>) -> tensor<1x3x?x?xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<4x3x3x3xf32>
+  %dx = hourglass.deconv %dy, %w, %x {operandSegmentSizes = array<i32: 1, 1, 0, 1>, same} : (tensor<1x4x?x?xf32>, tensor<4x3x3x3xf32>, tensor<1x3x?x?xf32>) -> tensor<1x3x?x?xf32>
+  return %dx : tensor<1x3x?x?xf32>
+}
