@@ -68,7 +68,8 @@ namespace {
 struct WholeOptions : PassPipelineOptions<WholeOptions> {
   Option<std::string> isa{*this, "isa", llvm::cl::desc("avx512bf16, avx512, avx2 or portable"),
                           llvm::cl::init("avx512")};
-  Option<std::string> precision{*this, "precision", llvm::cl::desc("f32, bf16 or f16"), llvm::cl::init("f32")};
+  Option<std::string> precision{*this, "precision", llvm::cl::desc("f32, bf16, f16 or tf32"),
+                                llvm::cl::init("f32")};
   Option<unsigned> recompute{*this, "recompute", llvm::cl::desc("convolutions computed again"),
                              llvm::cl::init(0)};
 };

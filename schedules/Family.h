@@ -16,8 +16,8 @@
 
 namespace segc::schedules {
 
-struct KernelBuild;                  // schedules/Build.h: the Halide side
-struct KernelJob;                    // schedules/Compile.h
+struct KernelBuild; // schedules/Build.h: the Halide side
+struct KernelJob;   // schedules/Compile.h
 struct KernelArtifact;
 
 /// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is Avx512
@@ -65,8 +65,8 @@ struct Family {
   /// Whether the rule takes the family where it applies; left out: always.
   std::function<bool(const KernelSpec &, Isa)> pays = nullptr;
   bool storesPhases = false; ///< a dilated convolution's result has its phases as axes, see storedPhases()
-  /// Of a family without `build`, whose kernels Halide does not make: the object, or what is wrong. `readable`
-  /// as for compileKernel().
+  /// Of a family without `build`, whose kernels Halide does not make: the object, or what is wrong.
+  /// `readable` as for compileKernel().
   std::function<std::variant<KernelArtifact, std::string>(const KernelJob &, const KernelSpec &,
                                                           const Schedule &, bool readable)>
       compile = nullptr;

@@ -83,7 +83,7 @@ def SetPrecision : Pass<"hg-set-precision", "::mlir::ModuleOp"> {
     What ops mean does not change: types stay f32. The attribute decides the dtype of kernels (hg-schedule,
     plan-memory) and the element type of the plan's buffers (plan-memory).
   }];
-  let options = [Option<"precision", "precision", "std::string", "\"f32\"", "f32, bf16 or f16">];
+  let options = [Option<"precision", "precision", "std::string", "\"f32\"", "f32, bf16, f16 or tf32">];
 }
 
 def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {

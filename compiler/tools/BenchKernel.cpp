@@ -95,7 +95,7 @@ bool KernelBench::readTarget() {
   if (report.isa < native) // best first
     return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
   if (!compile->winograd)
-    without = {"winograd", "wgrad_winograd"};
+    without = {"winograd", "winograd_bf16", "wgrad_winograd"};
   jobs.executable = compile->executable;
   jobs.workers = compile->workers;
   jobs.cacheDirectory = compile->cacheDirectory;
