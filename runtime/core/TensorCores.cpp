@@ -177,9 +177,32 @@ bool launchOne(Device &device, const TensorCoreKernel &kernel, bool adds, Argume
   return device.driver->launch(device, *static_cast<Module *>(*kernel.state), launch);
 }
 
+/// Kernels count pixels and octets in 31 bits (schedules/tensorcore/Problem.h).
+bool isCountable(const Operands &operands) {
+  constexpr double kMost = 0x1p31;
+  const halide_buffer_t &y = operands.pixels();
+  if (8. * y.dim[1].extent * y.dim[2].extent * y.dim[3].extent >= kMost)
+    return false;
+  for (uint32_t i = 0; i < operands.count; ++i) {
+    const halide_buffer_t &buffer = *operands.all[i];
+    double last = 0;
+    for (int d = 1; buffer.dimensions == 4 && d < 4; ++d)
+      last += double(buffer.dim[d].extent - 1) * buffer.dim[d].stride;
+    if (last / 8 * (buffer.type.bits / 16.) >= kMost)
+      return false;
+  }
+  return true;
+}
+
 bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
   const Operands operands = operandsOf(kernel, args);
   const halide_buffer_t &y = operands.pixels();
+  if (device.loading && !isCountable(operands)) // when a shape is set
+    return failLaunch(
+        device, SEGC_MODEL_INVALID_SHAPE,
+        "%d images of %d x %d pixels are too many for one launch on tensor cores: split the batch "
+        "or the pictures",
+        y.dim[3].extent, y.dim[2].extent, y.dim[1].extent);
   const uint64_t partial =
       uint64_t(partialBytes(kernel.grid, y.dim[3].extent, y.dim[2].extent, y.dim[1].extent));
   if (!reserve(device, partial))
