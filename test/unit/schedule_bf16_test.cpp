@@ -390,11 +390,11 @@ TEST(Bf16, WinogradByDotProducts) {
   EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");
 }
 
-TEST(F16, WeightsAreNotPackedInIt) {
+TEST(F16, WeightsArePackedInItForGpusOnly) {
   KernelSpec pack = parseSpec("pack_conv panel16 g1 scale0 from=conv step1x1 : f16");
   const auto choice = chooseSchedule(pack, Isa::Avx512);
   ASSERT_EQ(choice.index(), 1u);
-  EXPECT_NE(std::get<1>(choice).find("weights are packed as f32 or bf16"), std::string::npos);
+  EXPECT_NE(std::get<1>(choice).find("weights of f16 are for GPUs only"), std::string::npos);
 }
 
 } // namespace
