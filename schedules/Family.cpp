@@ -222,7 +222,8 @@ std::vector<KernelSpec> weightParts(const KernelSpec &spec) {
 }
 
 double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
-  const double outputs = double(n) * double(h) * double(w);
+  // A kernel that pools has the extents of its maxima.
+  const double outputs = double(n) * double(h) * double(w) * (spec.pooling().empty() ? 1 : 4);
   if (spec.op == "separable")
     return 2 * outputs * spec.get("c") * (double(spec.get("r")) * spec.get("r", 1) + spec.get("k"));
   const double window = double(spec.get("r")) * spec.get("r", 1);

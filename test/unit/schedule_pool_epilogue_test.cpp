@@ -144,5 +144,10 @@ TEST(PoolEpilogue, OthersRefuseIt) {
           << family.name << " " << pooling;
 }
 
+TEST(PoolEpilogue, TheWorkIsThatOfAllPixels) {
+  const std::string conv = "conv c16 k16 r3x3 s1x1 d1x1 g1 in16 out16 +bias";
+  EXPECT_EQ(flops(parseSpec(conv + " +pool : f32"), 1, 4, 6), flops(parseSpec(conv + " : f32"), 1, 8, 12));
+}
+
 } // namespace
 } // namespace segc::schedules
