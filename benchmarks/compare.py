@@ -151,6 +151,16 @@ def row(net, entry, peak, segc):
             f"| {entry.stat[0] / 1024:.0f} | {load} | {error} | {ratio} | {entry.quiet_turns} of {entry.turns} |")
 
 
+def print_remarks(found, what, best, segc):
+    """Who was left out, what errors are relative to (`what`, if anything), and the ratio to the fastest correct peer."""
+    for entry in found:
+        if entry.failure:
+            print(f"- left out: {' '.join(entry.failure.split())}")
+    print(f"- errors are relative to the maximum of {what}" if what else "- no reference: no errors, and no correct peer")
+    if best and not segc.failure:
+        print(f"- the fastest correct peer, {best.name}, takes {best.times[0] / segc.times[0]:.2f} times as long as segc")
+
+
 def show(net, threads, found, what, peak):
     segc, best = found[0], fastest(found)
     print(f"\n### {net.spec}, {threads} thread{'s' if threads > 1 else ''}: {net.flops / 1e9:.1f} GFLOP"
@@ -160,12 +170,7 @@ def show(net, threads, found, what, peak):
     for entry in found:
         if not entry.failure:
             print(row(net, entry, peak, segc))
-    for entry in found:
-        if entry.failure:
-            print(f"- left out: {' '.join(entry.failure.split())}")
-    print(f"- errors are relative to the maximum of {what}" if what else "- no reference: no errors, and no correct peer")
-    if best and not segc.failure:
-        print(f"- the fastest correct peer, {best.name}, takes {best.times[0] / segc.times[0]:.2f} times as long as segc")
+    print_remarks(found, what, best, segc)
     if not segc.failure and segc.errors and not segc.is_correct():
         print("- **segc's result is wrong**")
     if not segc.failure and (segc.stat[1] or segc.stat[2] != segc.stat[3]):

@@ -15,7 +15,7 @@ import shutil
 import statistics
 import sys
 
-from compare import Entry, fastest, judge, take_turns
+from compare import Entry, fastest, judge, print_remarks, take_turns
 from nets import OUT, ROOT, Broken, Net
 
 NETS = ["unet@256", "unet@512", "unet@1024", "unet-small@512", "segnet@512"]
@@ -63,12 +63,7 @@ def show(net, precision, found, what):
         ratio = f"{least / segc.times[0]:.2f}" if not segc.failure else "-"
         print(f"| {entry.name} | {least:.3f} / {median:.3f} | {net.flops / least / 1e9:.1f} | {entry.stat[0] / 1024:.0f} "
               f"| {entry.load_s:.2f} | {error} | {ratio} |")
-    for entry in found:
-        if entry.failure:
-            print(f"- left out: {' '.join(entry.failure.split())}")
-    print(f"- errors are relative to the maximum of {what}" if what else "- no reference: no errors, and no correct peer")
-    if best and not segc.failure:
-        print(f"- the fastest correct peer, {best.name}, takes {best.times[0] / segc.times[0]:.2f} times as long as segc")
+    print_remarks(found, what, best, segc)
     sys.stdout.flush()
 
 
