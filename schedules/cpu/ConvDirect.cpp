@@ -25,16 +25,14 @@ std::string whyNot(const KernelSpec &spec, Isa) {
   return whyNoGroups(spec);
 }
 
-const std::vector<int> kPixels = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   return {{"cv", "channel vectors of the register tile", legalConvVectors(spec, isa)},
-          {"px", "pixels of the register tile", kPixels},
+          {"px", "pixels of the register tile", kTilePixels},
           {"rows", "image rows of a task", {1, 2, 4, 8, 16}}};
 }
 
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const RegisterTile tile = chooseRegisterTile(spec, isa, kPixels);
+  const RegisterTile tile = chooseRegisterTile(spec, isa);
   return {"direct", {{"cv", tile.vectors}, {"px", tile.pixels}, {"rows", isScaled(spec) ? 1 : 4}}};
 }
 

@@ -42,13 +42,13 @@ std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa) {
 /// lanes beyond the last channel, and pixels that the last tile of a row computes again (672 to 112 channels,
 /// rows of 32 pixels: 77 % with 4 x 6, 87 % with 2 x 8, 99 % with 1 x 8). The more pixels, the fewer weights
 /// come from the L2 cache.
-RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa, const std::vector<int> &pixels) {
+RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa) {
   const int vectors = ceilDiv(groupChannels(spec), convLanes(spec, isa)), width = spec.likelyWidth;
   const int registers = isAvx512(isa) ? 32 : 16, best = isAvx512(isa) ? 16 : 12;
   RegisterTile chosen{1, 1};
   double least = HUGE_VAL;
   for (int cv : legalConvVectors(spec, isa))
-    for (int px : pixels) {
+    for (int px : kTilePixels) {
       const int sums = cv * px;
       if (sums + cv >= registers || (width && px > width))
         continue;

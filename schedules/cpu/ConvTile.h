@@ -24,8 +24,10 @@ std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa);
 struct RegisterTile {
   int vectors, pixels;
 };
-/// The rule for a convolution's register tile, of `pixels` (ascending) and what legalConvVectors() allows.
-RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa, const std::vector<int> &pixels);
+/// Pixels that a tile may have where its loop is free to choose.
+inline const std::vector<int> kTilePixels = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+/// The rule for a convolution's register tile, of these and what legalConvVectors() allows.
+RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa);
 /// Are operands bf16 in memory and their dot products one instruction? Pairs of input channels must not
 /// straddle groups.
 bool hasDots(const KernelSpec &spec, Isa isa);

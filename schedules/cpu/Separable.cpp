@@ -25,17 +25,15 @@ std::string whyNot(const KernelSpec &spec, Isa) {
   return whyNotReduced(spec);
 }
 
-const std::vector<int> kPixels = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   return {{"cv", "channel vectors of the register tile", legalConvVectors(pointwisePart(spec), isa)},
-          {"px", "pixels of the register tile", kPixels},
+          {"px", "pixels of the register tile", kTilePixels},
           {"blocks", "register tiles along x of one depthwise tile", {1, 2, 4}},
           {"rows", "image rows of a task", {1, 2, 4, 8}}};
 }
 
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const RegisterTile tile = chooseRegisterTile(pointwisePart(spec), isa, kPixels);
+  const RegisterTile tile = chooseRegisterTile(pointwisePart(spec), isa);
   return {"separable", {{"cv", tile.vectors}, {"px", tile.pixels}, {"blocks", 1}, {"rows", 4}}};
 }
 
