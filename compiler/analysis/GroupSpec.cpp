@@ -393,6 +393,18 @@ private:
 
 } // namespace
 
+void setLikelyExtents(schedules::KernelSpec &spec, RankedTensorType result) {
+  if (result.getRank() != 4)
+    return;
+  auto likely = [&](unsigned axis, int pixels) {
+    return result.isDynamicDim(axis) ? 0 : static_cast<int>(result.getDimSize(axis)) * pixels;
+  };
+  int pixels = spec.pooling().empty() ? 1 : 2;
+  spec.likelyImages = likely(0, 1);
+  spec.likelyHeight = likely(2, pixels);
+  spec.likelyWidth = likely(3, pixels);
+}
+
 std::string precisionName(Operation *op) {
   auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
   return module && module->hasAttr(kTf32) ? "tf32" : precisionOf(op);

@@ -32,6 +32,9 @@ constexpr llvm::StringLiteral kPrecision = "hourglass.precision";
 constexpr llvm::StringLiteral kTf32 = "hourglass.tf32";
 /// Its value at the op's module: the dtype of kernels on activations; f32 where there is none.
 std::string precisionOf(mlir::Operation *op);
+/// Tells a spec's rules the extents of its result as the model describes it, where they are known; of a
+/// kernel that pools, `result` has those of the maxima.
+void setLikelyExtents(schedules::KernelSpec &spec, mlir::RankedTensorType result);
 /// What -precision says: precisionOf(), or tf32.
 std::string precisionName(mlir::Operation *op);
 /// The element type of an activation's buffer: `element` itself but for f32.

@@ -4,6 +4,7 @@
 /// after another each would leave most of a GPU idle. What differs are the views of input and result, which
 /// the kernel takes as offsets (runtime/core/TensorCores.cpp).
 // SPDX-License-Identifier: MIT
+#include "compiler/analysis/GroupSpec.h"
 #include "compiler/passes/Passes.h"
 #include "mlir/IR/OperationSupport.h"
 #include "schedules/Family.h"
@@ -79,11 +80,7 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
     const size_t count = phases.size(), operands = first.getReads().size() - 2;
     auto spec = std::get<schedules::KernelSpec>(schedules::KernelSpec::parse(first.getProblem().str()));
     spec.words["phases"] = std::to_string(count);
-    auto pixels = cast<plan::ViewType>(first.getWrites()[0].getType()).getTensor();
-    auto likely = [&](unsigned axis) {
-      return pixels.isDynamicDim(axis) ? 0 : static_cast<int>(pixels.getDimSize(axis));
-    };
-    spec.likelyImages = likely(0), spec.likelyHeight = likely(2), spec.likelyWidth = likely(3);
+    setLikelyExtents(spec, cast<plan::ViewType>(first.getWrites()[0].getType()).getTensor());
     const schedules::Family *family = schedules::findFamily("tensor_cores");
     if (!family->whyNot(spec, target).empty()) // tensors in the epilogue, too many phases
       return;

@@ -35,16 +35,7 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
       return failure();
     Value pixelsOf = isa<hg::ConvWeightGradOp>(kernel->anchor) ? group.getInputs()[kernel->reads[1].operand]
                                                                : Value(group.getOutputs()[0]);
-    auto result = cast<RankedTensorType>(pixelsOf.getType());
-    if (result.getRank() == 4) {
-      auto likely = [&](unsigned axis, int pixels) {
-        return result.isDynamicDim(axis) ? 0 : static_cast<int>(result.getDimSize(axis)) * pixels;
-      };
-      int pixels = kernel->spec.pooling().empty() ? 1 : 2;
-      kernel->spec.likelyImages = likely(0, 1);
-      kernel->spec.likelyHeight = likely(2, pixels);
-      kernel->spec.likelyWidth = likely(3, pixels);
-    }
+    setLikelyExtents(kernel->spec, cast<RankedTensorType>(pixelsOf.getType()));
     std::vector<std::string> passedOver(without.begin(), without.end());
     for (const schedules::Family &family : schedules::families())
       if (readsOddSlice(group, family.granule))
