@@ -67,17 +67,17 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),   winogradBf16Family(), winogradFamily(),      directConvFamily(),
-      headFamily(),        separableFamily(),    packConvFamily(),      poolFamily(),
-      unpoolFamily(),      takeFamily(),         upsampleFamily(),      gatherFamily(),
-      pointwiseFamily(),   reduceSumFamily(),    softmaxFamily(),       softmaxGradFamily(),
-      argmaxFamily(),      relayoutFamily(),     padFamily(),           padTransposeFamily(),
-      convertFamily(),     prepareFamily(),      wgradWinogradFamily(), wgradDirectFamily(),
-      unpackWgradFamily(), channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(),
-      lossSumsFamily(),    finishLossFamily(),   lossGradFamily(),      optimizerFamily(),
-      binMeansFamily(),    axisSumsFamily(),     tensorCoresFamily(),   convTileFamily(),
-      wgradTileFamily(),   unpackTileFamily(),   sharesFamily(),        finishSharesFamily(),
-      threadsFamily(),
+      depthwiseFamily(),    winogradBf16Family(), winogradFamily(),    directConvFamily(),
+      headFamily(),         separableFamily(),    packConvFamily(),    poolFamily(),
+      unpoolFamily(),       takeFamily(),         upsampleFamily(),    planesFamily(),
+      gatherFamily(),       pointwiseFamily(),    reduceSumFamily(),   softmaxFamily(),
+      softmaxGradFamily(),  argmaxFamily(),       relayoutFamily(),    padFamily(),
+      padTransposeFamily(), convertFamily(),      prepareFamily(),     wgradWinogradFamily(),
+      wgradDirectFamily(),  unpackWgradFamily(),  channelSumsFamily(), finishSumsFamily(),
+      finishGroupsFamily(), lossSumsFamily(),     finishLossFamily(),  lossGradFamily(),
+      optimizerFamily(),    binMeansFamily(),     axisSumsFamily(),    tensorCoresFamily(),
+      convTileFamily(),     wgradTileFamily(),    unpackTileFamily(),  sharesFamily(),
+      finishSharesFamily(), threadsFamily(),
   };
   return all;
 }
@@ -230,10 +230,11 @@ double flops(const KernelSpec &spec, int64_t n, int64_t h, int64_t w) {
   if (spec.op == "conv" || spec.op == "conv_wgrad")
     return 2 * outputs * spec.get("k") * window * spec.get("c") / spec.get("g") * spec.number("phases", 1);
   const double elements = outputs * std::max(spec.get("c"), 1);
-  return spec.op == "maxpool" || spec.op == "avgpool"               ? elements * window
-         : spec.op == "upsample" && spec.word("mode") == "bilinear" ? 8 * elements
-         : spec.op == "upsample" && spec.word("mode") == "bicubic"  ? 40 * elements
-                                                                    : elements;
+  const bool isResizing = spec.op == "upsample" || spec.op == "export_upsample";
+  return spec.op == "maxpool" || spec.op == "avgpool"    ? elements * window
+         : isResizing && spec.word("mode") == "bilinear" ? 8 * elements
+         : isResizing && spec.word("mode") == "bicubic"  ? 40 * elements
+                                                         : elements;
 }
 
 } // namespace segc::schedules

@@ -106,6 +106,7 @@ const std::vector<Op> &ops() {
       {"sum_squares", {}},
       {"import", {{"c"}, {"out"}, {"from", 0, types}}},
       {"export", {{"c"}, {"in"}, {"to", 0, types}}},
+      {"export_upsample", {{"c"}, {"in"}, {"mode", 0, {"nearest", "bilinear", "bicubic"}}, {"align"}}},
       {"norm_scale", {{"gamma"}, eps}},
       {"norm_shift", {{"beta"}, {"bias"}}},
       {"pack_vector", {}},

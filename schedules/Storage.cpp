@@ -137,7 +137,7 @@ KernelBuild buildKernel(const KernelSpec &spec, const Schedule &schedule, Isa is
     for (const ImageParam &input : kernel.inputs)
       if (isActivation(input))
         names.insert(input.name());
-  if (spec.op != "export")
+  if (spec.op != "export" && spec.op != "export_upsample")
     for (const Func &output : kernel.pipeline.outputs())
       for (const OutputImageParam &buffer : output.output_buffers())
         names.insert(buffer.name());

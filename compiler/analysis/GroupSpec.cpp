@@ -187,7 +187,9 @@ private:
       return success(succeeded(readPixels(x, "in")) && succeeded(readPixels(take.getIndex(), "idx")));
     }
     if (auto upsample = dyn_cast<hg::UpsampleOp>(op)) {
-      kernel.spec.op = "upsample";
+      kernel.spec.op = group.getExported() ? "export_upsample" : "upsample";
+      if (group.getExported())
+        kernel.spec.fields.erase("out"); // the caller's strides
       kernel.spec.words["mode"] = upsample.getMode().str();
       set("align", upsample.getAlignCorners());
       return readPixels(x, "in");
@@ -424,6 +426,11 @@ Type storedType(Operation *op, Type element) {
 }
 
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }
+
+bool writesCallersMemory(hg::GroupOp group) {
+  auto type = cast<RankedTensorType>(group.getOutputs()[0].getType());
+  return group.getExported() || type.getElementType().isInteger(32);
+}
 
 void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride) {
   std::string pooling = spec.pooling();

@@ -43,6 +43,9 @@ mlir::Type storedType(mlir::Operation *op, mlir::Type element);
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 
+/// Is the result stored straight into the caller's memory? That of an argmax and of an exported group is.
+bool writesCallersMemory(hg::GroupOp group);
+
 /// Notes the pixel stride of result `i` where the spec has a field for it; kernels without one take any
 /// stride.
 void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride);

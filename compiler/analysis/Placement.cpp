@@ -210,8 +210,8 @@ void Placement::placeRest() {
     }
     auto group = dyn_cast<hg::GroupOp>(op);
     for (Value result : op.getResults()) {
-      if (places.count(result) || !hasPixels(result))
-        continue; // an argmax is written to the caller's memory
+      if (places.count(result) || !hasPixels(result) || (group && writesCallersMemory(group)))
+        continue;
       if (group && result == group.getOutputs()[0])
         for (Value operand : group.getInputs())
           if (!places.count(result) && takesOver(group, operand, position[&op])) {

@@ -153,15 +153,13 @@ private:
     bordered[place.buffer] = true;
   }
 
-  /// Views of the result: its place, or for an argmax the caller's memory.
+  /// Views of the result: its place, or for what is stored straight away the caller's memory.
   LogicalResult launch(hg::GroupOp group) {
-    // Only an argmax has pixels and no place.
-    bool isArgmax = cast<RankedTensorType>(group.getOutputs()[0].getType()).getElementType().isInteger(32);
-    if (!isArgmax)
+    if (!writesCallersMemory(group))
       return launchInto(group, Value());
     for (OpOperand &use : group.getOutputs()[0].getUses()) {
       if (!isa<func::ReturnOp>(use.getOwner()))
-        return use.getOwner()->emitOpError("cannot read an argmax");
+        return use.getOwner()->emitOpError("cannot read what is stored in the caller's memory");
       if (failed(launchInto(group, outputView(use.getOperandNumber()))))
         return failure();
     }

@@ -30,6 +30,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
   }
 
   LogicalResult schedule(hg::GroupOp group, schedules::Isa target) {
+    if (!schedules::isGpu(target) && isLastResizing(group))
+      group.setExported(true);
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
@@ -65,6 +67,15 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     return isa<hg::ConvWeightGradOp>(kernel->anchor)
                ? packResult(group, family->packing(kernel->spec, point, target))
                : success();
+  }
+
+  /// Is the result of a resizing by itself a tensor of the caller's, and nothing else?
+  static bool isLastResizing(hg::GroupOp group) {
+    auto upsample = dyn_cast<hg::UpsampleOp>(group.getBody().front().front());
+    if (!upsample || !isa<hg::YieldOp>(upsample->getNextNode()) || upsample.getMode() == "zeros" ||
+        !group.getOutputs()[0].hasOneUse())
+      return false;
+    return isa<func::ReturnOp>(*group.getOutputs()[0].user_begin());
   }
 
   /// Where tensor cores are asked for: why a convolution is not on them, for -opt-report.

@@ -50,6 +50,7 @@ constexpr const char *kProblems[] = {
     "embed c16 k64 in16 out64 offset8 : f32",
     "import c3 out3 from=u8 : f32",
     "export c64 in64 to=f16 : f32",
+    "export_upsample c16 in16 mode=bilinear align0 : f32",
     "norm_scale gamma1 eps=1e-05 : f32",
     "norm_shift beta1 bias1 : f32",
     "pack_vector : f32",

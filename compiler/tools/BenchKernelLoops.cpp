@@ -255,10 +255,10 @@ struct KernelLoop::Op {
 
 const KernelLoop::Op *KernelLoop::find(const std::string &name) {
   static const Op ops[] = {
-      {"conv", 2, conv},        {"separable", 4, separable},     {"conv_wgrad", 2, convWgrad},
-      {"maxpool", 1, maxpool},  {"avgpool", 1, avgpool},         {"upsample", 1, upsample},
-      {"pointwise", 1, copied}, {"softmax", 1, copied},          {"log_softmax", 1, copied},
-      {"argmax", 1, copied},    {"channel_sums", 1, channelSums}};
+      {"conv", 2, conv},        {"separable", 4, separable},      {"conv_wgrad", 2, convWgrad},
+      {"maxpool", 1, maxpool},  {"avgpool", 1, avgpool},          {"upsample", 1, upsample},
+      {"pointwise", 1, copied}, {"softmax", 1, copied},           {"log_softmax", 1, copied},
+      {"argmax", 1, copied},    {"channel_sums", 1, channelSums}, {"export_upsample", 1, upsample}};
   for (const Op &op : ops)
     if (name == op.name)
       return &op;
@@ -269,7 +269,7 @@ std::string KernelLoop::whyNot(const KernelSpec &spec) {
   if (!find(spec.op))
     return "there is no plain loop for '" + spec.op +
            "' to check a kernel against; there are loops for conv, separable, conv_wgrad, maxpool, avgpool, "
-           "upsample, pointwise, softmax, log_softmax, argmax and channel_sums";
+           "upsample, export_upsample, pointwise, softmax, log_softmax, argmax and channel_sums";
   for (const Epilogue &step : spec.epilogues)
     if (!steps().count(step.op) && !isReduction(step.op))
       return "there is no plain loop for the epilogue '+" + step.op + "': leave it out";
@@ -338,7 +338,7 @@ double KernelLoop::work() const {
     steps = double(operands[1]->dim[1].extent) * operands[1]->dim[2].extent * operands[1]->dim[3].extent;
   if (spec.op == "channel_sums")
     steps = double(operands[0]->dim[1].extent) * operands[0]->dim[2].extent / results[0]->dim[2].extent;
-  if (spec.op == "upsample")
+  if (spec.op == "upsample" || spec.op == "export_upsample")
     steps = 16;
   return steps * (isReduction(spec.op) || !spec.reduction().empty() ? scores() : 1);
 }

@@ -123,6 +123,12 @@ void BenchTensor::repeat(bool perImage) {
     dims[d].stride = 0;
 }
 
+void BenchTensor::makePlanar() {
+  dims[1].stride = 1;
+  dims[2].stride = dims[1].extent;
+  dims[0].stride = dims[2].stride * dims[2].extent;
+}
+
 double KernelTensors::bytes() const {
   double sum = 0;
   for (const auto *list : {&operands, &results})
@@ -209,6 +215,8 @@ private:
       operand({c, window(e.w, 1), window(e.h, 0), e.n}, in);
     else if (s.op == "upsample") // half the extents: what a decoder does
       operand({c, (e.w + 1) / 2, (e.h + 1) / 2, e.n}, in);
+    else if (s.op == "export_upsample") // what stands behind one that ends early
+      operand({c, (e.w + 7) / 8, (e.h + 7) / 8, e.n}, in);
     else
       operand({c, e.w, e.h, e.n}, in);
     if (s.op == "conv")
@@ -240,16 +248,26 @@ private:
   }
   void addResults() {
     auto result = [&](halide_type_t type, std::vector<int64_t> extents, int64_t pixel = 0) {
-      if (BenchTensor *tensor = add(type, std::move(extents), pixel))
+      BenchTensor *tensor = add(type, std::move(extents), pixel);
+      if (tensor)
         to.results.push_back(tensor);
+      return tensor;
     };
     const int c = s.get("c"), channels = s.get("k") ? s.get("k") : c;
-    if (s.op == "conv_wgrad")
-      return result(kFloat, {s.get("r", 1), s.get("r"), c / s.get("g"), channels});
+    if (s.op == "conv_wgrad") {
+      result(kFloat, {s.get("r", 1), s.get("r"), c / s.get("g"), channels});
+      return;
+    }
     if (s.op == "channel_sums") {
       const std::string kind = s.word("kind");
       const int columns = kind == "stats" || kind == "product" ? 3 : 1;
-      return result(kDouble, {c, columns, std::min<int64_t>(e.h, kMostBands), e.n});
+      result(kDouble, {c, columns, std::min<int64_t>(e.h, kMostBands), e.n});
+      return;
+    }
+    if (s.op == "export_upsample") {
+      if (BenchTensor *planes = result(kFloat, {c, e.w, e.h, e.n}))
+        planes->makePlanar();
+      return;
     }
     const bool isClass = s.op == "argmax" || s.reduction() == "argmax";
     result(isClass ? kInt : stored(), {isClass ? 1 : channels, e.w, e.h, e.n}, s.get("out"));

@@ -40,6 +40,8 @@ public:
   void fill(uint8_t byte);
   /// Steps of 0 along x and y, and along n unless `perImage`: one pixel repeated.
   void repeat(bool perImage);
+  /// A dense activation in the order N, C, H, W.
+  void makePlanar();
 
   halide_buffer_t buffer{};
 

@@ -75,9 +75,10 @@ def GroupOp : Hourglass_Op<"group", [IsolatedFromAbove, SingleBlock], ["receptiv
   let summary = "What one kernel computes.";
   let description = [{
     The body is a chain of hourglass ops on the block arguments. `schedule` is set by hg-schedule:
-    the family with its parameters.
+    the family with its parameters. `exported` is set there too: the result is nothing but a result of @main,
+    and the kernel stores it straight into the caller's memory.
   }];
-  let arguments = (ins Variadic<AnyTensor>:$inputs, OptionalAttr<StrAttr>:$schedule);
+  let arguments = (ins Variadic<AnyTensor>:$inputs, OptionalAttr<StrAttr>:$schedule, UnitAttr:$exported);
   let results = (outs Variadic<AnyTensor>:$outputs);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "`(` $inputs `)` attr-dict-with-keyword $body `:` functional-type($inputs, $outputs)";

@@ -30,6 +30,7 @@ Family unpackWgradFamily();
 Family poolFamily();
 Family unpoolFamily();
 Family upsampleFamily();
+Family planesFamily();
 Family gatherFamily();
 Family pointwiseFamily();
 Family reduceSumFamily();

@@ -18,15 +18,10 @@ Expr isFirst(const Expr &i, const Expr &p, const Expr &in, const Expr &out) {
   return cast<int64_t>(i) * in - cast<int64_t>(p) * out < in;
 }
 
-/// Neighbours along one axis, from the first to the last, and their weights.
-struct Neighbours {
-  std::vector<Expr> pixel, weight;
-};
-
 /// PyTorch's upsample_bilinear2d and upsample_bicubic2d: half-pixel coordinates (i + 0.5) * in / out - 0.5,
 /// or with aligned corners i * (in - 1) / (out - 1), 0 for a single pixel; all in f32. Neighbours beyond the
 /// edge are the edge's pixel.
-Neighbours neighbours(const Expr &i, const Expr &in, const Expr &out, bool cubic, bool align) {
+Neighbours interpolated(const Expr &i, const Expr &in, const Expr &out, bool cubic, bool align) {
   const Expr scale = align ? select(out > 1, cast<float>(in - 1) / cast<float>(max(out - 1, 1)), 0.f)
                            : cast<float>(in) / cast<float>(out);
   const Expr at = align ? cast<float>(i) * scale : (cast<float>(i) + 0.5f) * scale - 0.5f;
@@ -44,28 +39,34 @@ Neighbours neighbours(const Expr &i, const Expr &in, const Expr &out, bool cubic
 
 } // namespace
 
+Neighbours neighbours(const KernelSpec &spec, const Expr &i, const Expr &in, const Expr &out) {
+  const std::string mode = spec.word("mode");
+  if (mode == "nearest")
+    return {{nearestPixel(i, in, out)}, {1.f}};
+  return interpolated(i, in, out, mode == "bicubic", spec.get("align") != 0);
+}
+
+Expr weighted(const Neighbours &along, const std::function<Expr(const Expr &)> &value) {
+  if (along.pixel.size() == 1)
+    return value(along.pixel[0]);
+  Expr sum;
+  for (size_t i = 0; i < along.pixel.size(); i++) {
+    const Expr term = along.weight[i] * value(along.pixel[i]);
+    sum = i ? sum + term : term;
+  }
+  return sum;
+}
+
 Expr resized(const KernelSpec &spec, const ImageParam &in, const Expr &c, const Expr &x, const Expr &y,
              const Expr &n, const Expr &width, const Expr &height) {
   const Expr inW = in.dim(1).extent(), inH = in.dim(2).extent();
-  const std::string mode = spec.word("mode");
-  if (mode == "nearest" || mode == "zeros") {
+  if (spec.word("mode") == "zeros") {
     const Expr px = nearestPixel(x, inW, width), py = nearestPixel(y, inH, height);
-    const Expr value = in(c, px, py, n);
-    return mode == "nearest" ? value
-                             : select(isFirst(x, px, inW, width) && isFirst(y, py, inH, height), value, 0.f);
+    return select(isFirst(x, px, inW, width) && isFirst(y, py, inH, height), in(c, px, py, n), 0.f);
   }
-  const bool cubic = mode == "bicubic", align = spec.get("align") != 0;
-  const Neighbours h = neighbours(x, inW, width, cubic, align), v = neighbours(y, inH, height, cubic, align);
-  Expr value;
-  for (size_t j = 0; j < v.pixel.size(); j++) {
-    Expr row;
-    for (size_t i = 0; i < h.pixel.size(); i++) {
-      const Expr term = h.weight[i] * in(c, h.pixel[i], v.pixel[j], n);
-      row = i ? row + term : term;
-    }
-    value = j ? value + v.weight[j] * row : v.weight[j] * row;
-  }
-  return value;
+  const Neighbours h = neighbours(spec, x, inW, width), v = neighbours(spec, y, inH, height);
+  return weighted(
+      v, [&](const Expr &py) { return weighted(h, [&](const Expr &px) { return Expr(in(c, px, py, n)); }); });
 }
 
 } // namespace segc::schedules
