@@ -27,13 +27,21 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
     if (cv * depthwiseLanes(spec, isa) <= spec.get("c"))
       vectors.push_back(cv);
   return {{"cv", "channel vectors of the register tile", vectors},
-          {"px", "pixels of the register tile", {1, 2, 4, 6, 8}},
+          {"px", "pixels of the register tile", {1, 2, 4, 6, 8, 12, 16}},
           {"rows", "image rows of a task", {1, 2, 4, 8}}};
 }
 
+/// One vector of channels and many pixels: neighbouring pixels share what they read, those of a dilated
+/// filter over longer distances. Of the widths that keep their sums in registers the one that computes the
+/// fewest pixels of a row twice, the larger one of equals.
 Schedule choose(const KernelSpec &spec, Isa isa) {
-  const int cv = 2 * depthwiseLanes(spec, isa) <= spec.get("c") && isAvx512(isa) ? 2 : 1;
-  return {"depthwise", {{"cv", cv}, {"px", isAvx512(isa) ? 8 / cv : 4}, {"rows", 2}}};
+  const bool isFar = spec.get("d", 1) > 1 || spec.dtype != "f32";
+  int best = 4;
+  for (int px : {6, 8, 16})
+    if (px <= (!isAvx512(isa) || !isFar ? 8 : 16) && px <= std::max(spec.likelyWidth, 8) &&
+        ceilDiv(spec.likelyWidth, px) * px <= ceilDiv(spec.likelyWidth, best) * best)
+      best = px;
+  return {"depthwise", {{"cv", 1}, {"px", best}, {"rows", 2}}};
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &, Isa) { return depthwisePacking(spec); }
