@@ -290,6 +290,24 @@ func.func @main(%x: tensor<1x3x8x8xf32> {hourglass.dtype = ui8, hourglass.name =
 
 // -----
 
+// So does a last resizing; one that is read as well does not.
+// CHECK-LABEL: module @resized
+// CHECK-NOT: plan.alloc "last"
+// CHECK: plan.launch "read" problem "upsample c3 in3 out3 mode=bilinear align0 : f32"
+// CHECK: %[[OUT:.*]] = plan.output 0 "scores" {{.*}} : <tensor<1x3x32x32xf32>>
+// CHECK: plan.launch "last" problem "export_upsample c3 in3 mode=bilinear align0 : f32" schedule "planes {{.*}} writes(%[[OUT]])
+// CHECK-NOT: plan.launch "export scores
+// CHECK: plan.launch "export read"
+module @resized {
+func.func @main(%x: tensor<1x3x8x8xf32> {hourglass.name = "image"}) -> (tensor<1x3x32x32xf32> {hourglass.name = "scores"}, tensor<1x3x16x16xf32> {hourglass.name = "read"}) {
+  %r = hourglass.upsample %x {mode = "bilinear", size = array<i64: 16, 16>} : (tensor<1x3x8x8xf32>) -> tensor<1x3x16x16xf32> loc("read")
+  %l = hourglass.upsample %r {mode = "bilinear", size = array<i64: 32, 32>} : (tensor<1x3x16x16xf32>) -> tensor<1x3x32x32xf32> loc("last")
+  return %l, %r : tensor<1x3x32x32xf32>, tensor<1x3x16x16xf32>
+} loc("main")
+}
+
+// -----
+
 // Layers that share weights share the packed weights.
 // CHECK-LABEL: module @slots
 // CHECK: plan.program @prepare

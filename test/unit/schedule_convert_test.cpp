@@ -95,20 +95,6 @@ float interesting(std::mt19937 &random) {
   }
 }
 
-/// Strides of a caller's tensor (c, x, y, n).
-std::array<int, 4> callerStrides(int layout, const Extents &e) {
-  switch (layout) {
-  case 0: // NCHW
-    return {e.w * e.h, 1, e.w, e.w * e.h * e.c};
-  case 1: // NHWC
-    return {1, e.c, e.c * e.w, e.c * e.w * e.h};
-  case 2: // NHWC inside larger pixels and rows
-    return {1, e.c + 2, (e.c + 2) * e.w + 5, (e.c + 2) * (e.w + 5) * e.h};
-  default: // neither
-    return {2, 2 * e.c + 1, (2 * e.c + 1) * e.w + 1, ((2 * e.c + 1) * e.w + 1) * e.h};
-  }
-}
-
 const Extents kSizes[] = {{0, 1, 1, 1}, {0, 7, 3, 2}, {0, 50, 6, 1}};
 
 template <typename T> class Conversion : public testing::Test {};

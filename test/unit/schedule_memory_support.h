@@ -64,6 +64,20 @@ struct Extents {
   int c, w, h, n;
 };
 
+/// Strides of a caller's tensor (c, x, y, n).
+inline std::array<int, 4> callerStrides(int layout, const Extents &e) {
+  switch (layout) {
+  case 0: // NCHW
+    return {e.w * e.h, 1, e.w, e.w * e.h * e.c};
+  case 1: // NHWC
+    return {1, e.c, e.c * e.w, e.c * e.w * e.h};
+  case 2: // NHWC inside larger pixels and rows
+    return {1, e.c + 2, (e.c + 2) * e.w + 5, (e.c + 2) * (e.w + 5) * e.h};
+  default: // neither
+    return {2, 2 * e.c + 1, (2 * e.c + 1) * e.w + 1, ((2 * e.c + 1) * e.w + 1) * e.h};
+  }
+}
+
 /// An activation with rows and images further apart than they must be.
 template <typename T> struct Activation : Guarded<T> {
   Activation(Extents e, int pixel, T outside, int minX = 0, int minY = 0)
