@@ -32,14 +32,16 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 }
 
 /// One vector of channels and many pixels: neighbouring pixels share what they read, those of a dilated
-/// filter over longer distances. Of the widths that keep their sums in registers the one that computes the
-/// fewest pixels of a row twice, the larger one of equals.
+/// filter over longer distances (960 channels, 5x5 with dilation 2, rows of 32 pixels: 43 % of the peak with
+/// 4 pixels, 63 % with 8, 70 % with 16; without dilation 8 are as good). Of the widths whose sums stay in
+/// registers the one whose tiles read the fewest columns, the larger one of equals.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const bool isFar = spec.get("d", 1) > 1 || spec.dtype != "f32";
+  const int most = isAvx512(isa) && isFar ? 16 : 8, halo = (spec.get("r", 1) - 1) * spec.get("d", 1);
+  auto columns = [&](int px) { return ceilDiv(std::max(spec.likelyWidth, 1), px) * (px + halo); };
   int best = 4;
   for (int px : {6, 8, 16})
-    if (px <= (!isAvx512(isa) || !isFar ? 8 : 16) && px <= std::max(spec.likelyWidth, 8) &&
-        ceilDiv(spec.likelyWidth, px) * px <= ceilDiv(spec.likelyWidth, best) * best)
+    if (px <= most && (!spec.likelyWidth ? px <= 8 : columns(px) <= columns(best)))
       best = px;
   return {"depthwise", {{"cv", 1}, {"px", best}, {"rows", 2}}};
 }

@@ -38,3 +38,23 @@ func.func @any(%x: tensor<1x128x?x?xf32>) -> tensor<1x128x?x?xf32> {
   %y = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x128x?x?xf32>, tensor<128x128x1x1xf32>) -> tensor<1x128x?x?xf32>
   return %y : tensor<1x128x?x?xf32>
 }
+
+// Tiles of depthwise convolutions: many pixels where the filter is dilated, few where the row is short.
+// CHECK-LABEL: func @depthwise
+// WIDE: schedule = "depthwise cv=1 px=16 rows=2"
+// NARROW: schedule = "depthwise cv=1 px=8 rows=2"
+// CHECK: schedule = "depthwise cv=1 px=8 rows=2"
+func.func @depthwise(%x: tensor<1x960x32x32xf32>) -> tensor<1x960x32x32xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<960x1x5x5xf32>
+  %c = hourglass.conv %x, %w {groups = 960 : i64, padding = array<i64: 4, 4, 4, 4>, dilation = array<i64: 2, 2>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x960x32x32xf32>, tensor<960x1x5x5xf32>) -> tensor<1x960x32x32xf32>
+  %d = hourglass.conv %c, %w {groups = 960 : i64, padding = array<i64: 2, 2, 2, 2>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x960x32x32xf32>, tensor<960x1x5x5xf32>) -> tensor<1x960x32x32xf32>
+  return %d : tensor<1x960x32x32xf32>
+}
+
+// CHECK-LABEL: func @short_rows
+// CHECK: schedule = "depthwise cv=1 px=6 rows=2"
+func.func @short_rows(%x: tensor<1x64x6x6xf32>) -> tensor<1x64x6x6xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<64x1x3x3xf32>
+  %c = hourglass.conv %x, %w {groups = 64 : i64, padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x64x6x6xf32>, tensor<64x1x3x3xf32>) -> tensor<1x64x6x6xf32>
+  return %c : tensor<1x64x6x6xf32>
+}
