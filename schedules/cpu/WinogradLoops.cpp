@@ -125,7 +125,7 @@ void Loops::scheduleStore(Func out, int sideX, int sideY) const {
   tasks.insert(tasks.end(), {n, kb});
   loops.push_back(cb);
   loops.insert(loops.end(), tasks.begin(), tasks.end());
-  store.reorder(loops).vectorize(lane).unroll(xi).unroll(yi);
+  store.reorder(loops).vectorize(lane).unroll(xi).unroll(yi).never_partition_all();
   for (size_t l = 1; l < tasks.size(); l++)
     store.fuse(l == 1 ? tasks[0] : task, tasks[l], task);
   store.parallel(task);
