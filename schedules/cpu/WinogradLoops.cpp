@@ -90,11 +90,13 @@ void Loops::schedule(Func out, std::vector<Part> &parts, int sideX, int sideY) {
         .bound_extent(co, 1)
         .bound_extent(n, 1)
         .bound_extent(t, alongY.results())
-        .vectorize(lane, vector)
-        .unroll(s)
-        .unroll(t);
-  tile.bound_extent(s, alongX.results());
-  rowsOut.bound_extent(s, alongX.planes());
+        .vectorize(lane, vector);
+  tile.bound_extent(s, alongX.results()).unroll(s);
+  rowsOut.bound_extent(s, alongX.planes()).unroll(t);
+  if (fitsRegisters()) {
+    tile.unroll(t);
+    rowsOut.unroll(s);
+  }
   scheduleProducts(out);
 }
 
@@ -125,7 +127,9 @@ void Loops::scheduleStore(Func out, int sideX, int sideY) const {
   tasks.insert(tasks.end(), {n, kb});
   loops.push_back(cb);
   loops.insert(loops.end(), tasks.begin(), tasks.end());
-  store.reorder(loops).vectorize(lane).unroll(xi).unroll(yi).never_partition_all();
+  store.reorder(loops).vectorize(lane).unroll(xi).never_partition_all();
+  if (fitsRegisters())
+    store.unroll(yi);
   for (size_t l = 1; l < tasks.size(); l++)
     store.fuse(l == 1 ? tasks[0] : task, tasks[l], task);
   store.parallel(task);
