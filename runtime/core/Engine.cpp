@@ -29,7 +29,7 @@ void Engine::free() {
     if (prepared)
       device->driver->release(*device, prepared);
   } else {
-    ::free(prepared);
+    unmapZeros(prepared, table ? table->preparedBytes : 0);
   }
   program.free();
   layout.free();
@@ -47,7 +47,7 @@ int Engine::allocatePrepared() {
       program.bindStatic(StepList::Prepare, constants, nullptr, {nullptr, weights, prepared, train});
     return status;
   }
-  prepared = allocateTouched(table->preparedBytes + 1);
+  prepared = mapZeros(table->preparedBytes);
   if (!prepared)
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes of prepared weights",
                 (unsigned long long)table->preparedBytes);
