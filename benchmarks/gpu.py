@@ -15,7 +15,7 @@ import shutil
 import statistics
 import sys
 
-from compare import Entry, fastest, judge, print_remarks, take_turns
+from compare import Entry, error_columns, fastest, judge, print_remarks, take_turns
 from nets import OUT, ROOT, Broken, Net
 
 NETS = ["unet@256", "unet@512", "unet@1024", "unet-small@512", "segnet@512"]
@@ -43,10 +43,11 @@ def entries(net, precision, options):
     output = lambda key: net.path(f".{key}.f32")
     yield Entry("segc", f"segc {precision}", precision,
                 [sys.executable, here("gpu_segc.py"), net.path(".so", "lib"), net.path(".safetensors"), net.input, output("segc")],
-                output("segc"), {})
+                output("segc"), {}, net.has_ties)
     for key in options.peers:
         entry = Entry(key, PEERS[key], precision,
-                      [options.python, here("gpu_peers.py"), key, net.onnx or "", net.input, output(key), precision], output(key), {})
+                      [options.python, here("gpu_peers.py"), key, net.onnx or "", net.input, output(key), precision], output(key), {},
+                      net.has_ties)
         entry.failure = f"{PEERS[key]}: {net.why_no_onnx}" if not net.onnx else None
         yield entry
 
@@ -54,12 +55,12 @@ def entries(net, precision, options):
 def show(net, precision, found, what):
     segc, best = found[0], fastest(found)
     print(f"\n### {net.spec}, {precision}: {net.flops / 1e9:.1f} GFLOP")
-    print("| | min / median ms | TFLOP/s | GPU MB | load s | error max / 99 % | time / segc's |\n|---|---|---|---|---|---|---|")
+    print(f"| | min / median ms | TFLOP/s | GPU MB | load s | {error_columns(net)} | time / segc's |\n|---|---|---|---|---|---|---|")
     for entry in found:
         if entry.failure:
             continue
         least, median = entry.times[0], statistics.median(entry.times)
-        error = f"{entry.errors[0]:.1e} / {entry.errors[1]:.1e}" + ("" if entry.is_correct() else " **wrong**") if entry.errors else "-"
+        error = entry.shown_errors()
         ratio = f"{least / segc.times[0]:.2f}" if not segc.failure else "-"
         print(f"| {entry.name} | {least:.3f} / {median:.3f} | {net.flops / least / 1e9:.1f} | {entry.stat[0] / 1024:.0f} "
               f"| {entry.load_s:.2f} | {error} | {ratio} |")

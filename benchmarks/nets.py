@@ -92,6 +92,8 @@ class Net:
         for kind in ("weights", "graph"):
             run(*self.command, "-emit", kind)
         draw_zeros(self.path(".safetensors"))
+        with open(self.path(".graph.mlir"), encoding="utf-8") as file:
+            self.has_ties = "hourglass.unpool" in file.read()
         self.build_program()
         self.onnx = self.write_onnx(python)
         self.write_input()

@@ -3,7 +3,8 @@
 
 KIND is one of the names below. Two more uses: `peers.py reference MODEL.onnx INPUT.f32 OUTPUT.f32 THREADS` writes what
 PyTorch computes in f64, `peers.py errors REFERENCE.f32 OUTPUT.f32...` prints for each output the largest difference and
-the one that 99 % of the elements stay below, relative to the reference's maximum, as JSON.
+the one that 99 % of the elements stay below, their median and the root of their mean square, all relative to the
+reference's maximum, as JSON.
 """
 # SPDX-License-Identifier: MIT
 import json
@@ -167,7 +168,7 @@ def errors(truth, *outputs):
             found.append(None)
             continue
         off = np.abs(got.astype(np.float64) - want) / largest
-        found.append([float(off.max()), float(np.quantile(off, 0.99))])
+        found.append([float(off.max()), *map(float, np.quantile(off, [0.99, 0.5])), float(np.sqrt(np.mean(off * off)))])
     print(json.dumps([f if f is None or np.isfinite(f).all() else None for f in found]))
 
 

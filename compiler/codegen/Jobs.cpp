@@ -172,6 +172,13 @@ std::string diagnose(const Task &task, const std::string &reason) {
          schedules::name(task.job->isa) + "): " + reason + "\n  to repeat it: " + how;
 }
 
+/// Winograd's kernels take several times as long as all others: they come first, so that no worker begins one
+/// when the others are about to end.
+bool takesLong(const Task *task) {
+  return task->job->schedule.find("winograd") != std::string::npos ||
+         task->job->problem.find("winograd") != std::string::npos;
+}
+
 class Scheduler {
 public:
   Scheduler(std::deque<Task *> waiting, const JobOptions &options)
@@ -289,6 +296,7 @@ std::variant<CompiledKernels, std::string> compileKernels(const std::vector<Kern
     }
     taskOf.push_back(entry->second);
   }
+  std::stable_partition(waiting.begin(), waiting.end(), takesLong);
   const std::string error = Scheduler(std::move(waiting), options).run([&](const Task &task) {
     cache.store(task.text, encodeOutcome(task.artifact));
     ++result.compiled;

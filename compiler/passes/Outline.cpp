@@ -23,14 +23,18 @@ std::string stem(StringRef problem) {
   return name;
 }
 
-/// What a body computes, apart from extents: op names and attributes.
+/// What a body computes, apart from extents: op names and attributes. A clone that is computed again for the
+/// backward pass computes what the first one does.
 std::string meaning(Region &body) {
   std::string text;
   llvm::raw_string_ostream out(text);
   for (Operation &op : body.front()) {
     out << op.getName();
-    if (!isa<hg::PackOp, hg::UnpackOp>(op)) // their extents differ, the boxed weights do not
-      out << op.getPropertiesAsAttribute() << op.getAttrDictionary();
+    if (!isa<hg::PackOp, hg::UnpackOp>(op)) { // their extents differ, the boxed weights do not
+      NamedAttrList attributes(op.getAttrDictionary());
+      attributes.erase("hourglass.again");
+      out << attributes.getDictionary(op.getContext());
+    }
     out << ";";
   }
   return text;

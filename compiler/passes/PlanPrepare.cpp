@@ -9,6 +9,12 @@ namespace segc {
 
 static bool isVector(hg::WeightOp weight) { return cast<RankedTensorType>(weight.getType()).getRank() == 1; }
 
+static constexpr int64_t kLarge = int64_t(1) << 23; ///< elements of a weight
+
+static int64_t elements(hg::PackOp pack) {
+  return cast<RankedTensorType>(pack.getWeight().getType()).getNumElements();
+}
+
 LogicalResult planPrepare(func::FuncOp prepare, ModuleOp module, schedules::Isa target) {
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
   auto program =
@@ -30,8 +36,17 @@ LogicalResult planPrepare(func::FuncOp prepare, ModuleOp module, schedules::Isa 
     nextSlot += isNew;
     return plan::PreparedOp::create(b, value.getLoc(), type, slot->second).getView();
   });
+  // While a weight is packed it lies in memory twice: the largest ones come first, when little else is there.
+  SmallVector<hg::PackOp> large;
+  for (auto pack : block.getOps<hg::PackOp>())
+    if (elements(pack) >= kLarge && pack.getWeight().getDefiningOp<hg::WeightOp>())
+      large.push_back(pack);
+  llvm::stable_sort(large, [](hg::PackOp a, hg::PackOp b) { return elements(a) > elements(b); });
+  for (hg::PackOp pack : large)
+    if (failed(lowering.lower(*pack)))
+      return failure();
   for (Operation &op : block.without_terminator())
-    if (failed(lowering.lower(op)))
+    if (!llvm::is_contained(large, &op) && failed(lowering.lower(op)))
       return failure();
   // Vectors that kernels on vectors read as they are.
   schedules::KernelSpec copy;

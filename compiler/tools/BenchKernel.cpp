@@ -149,6 +149,7 @@ bool KernelBench::read() {
     report.extents = *extents;
   }
   report.spec.likelyWidth = static_cast<int>(report.extents.w);
+  report.spec.likelyHeight = static_cast<int>(report.extents.h);
   auto made = KernelTensors::make(report.spec, report.extents);
   if (auto *why = std::get_if<std::string>(&made))
     return fail(*why), false;

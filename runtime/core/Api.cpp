@@ -132,7 +132,8 @@ int segc_model_create(const char *weights_path, segc_model_model **model) {
   MappedFile file;
   if (int status = file.open(weights_path))
     return status;
-  const int status = createModel(segc_model_variants, segc_model_variant_count, file.data, file.bytes, model);
+  const int status =
+      createModel(segc_model_variants, segc_model_variant_count, file.data, file.bytes, true, model);
   file.close();
   return status;
 }
@@ -143,7 +144,7 @@ int segc_model_create_from_memory(const void *weights, size_t bytes, segc_model_
   *model = nullptr;
   if (!weights)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "weights is NULL");
-  return createModel(segc_model_variants, segc_model_variant_count, weights, bytes, model);
+  return createModel(segc_model_variants, segc_model_variant_count, weights, bytes, false, model);
 }
 
 void segc_model_destroy(segc_model_model *model) {

@@ -1,6 +1,7 @@
 /// \file Life of an engine: descriptors, prepared weights, workspace, the checks of a call, the call.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Engine.h"
+#include "runtime/core/Allocation.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Table.h"
 #include <stdlib.h>
@@ -28,7 +29,7 @@ void Engine::free() {
     if (prepared)
       device->driver->release(*device, prepared);
   } else {
-    ::free(prepared);
+    unmapZeros(prepared, table ? table->preparedBytes : 0);
   }
   program.free();
   layout.free();
@@ -46,20 +47,50 @@ int Engine::allocatePrepared() {
       program.bindStatic(StepList::Prepare, constants, nullptr, {nullptr, weights, prepared, train});
     return status;
   }
-  if (posix_memalign(reinterpret_cast<void **>(&prepared), kAlignment, table->preparedBytes + 1) != 0)
-    prepared = nullptr;
+  prepared = mapZeros(table->preparedBytes);
   if (!prepared)
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for %llu bytes of prepared weights",
                 (unsigned long long)table->preparedBytes);
-  memset(prepared, 0, table->preparedBytes);
   // Views of weights and prepared tensors have constant extents, so @prepare needs no shape.
   program.bindStatic(StepList::Prepare, constants, nullptr, {nullptr, weights, prepared, train});
   return SEGC_MODEL_OK;
 }
 
-int Engine::prepare() {
-  const int status = program.run(StepList::Prepare, constants, nullptr, nullptr, Observer{nullptr, nullptr},
-                                 Inspector{nullptr, nullptr});
+namespace {
+
+/// The weight that a step reads first, or else -1.
+int64_t weightOf(const Header &table, const StepDesc &step) {
+  for (uint32_t k = 0; k < step.argCount; ++k) {
+    const uint32_t index = elements<uint32_t>(table, table.args)[step.firstArg + k];
+    const ViewDesc &view = elements<ViewDesc>(table, table.views)[index];
+    if (view.space == Space::Weight)
+      return view.index;
+  }
+  return -1;
+}
+
+/// Lets go of the weight that a step of @prepare has read, unless the next one reads it too, as those of a
+/// deconvolution's phases do. Only weights in a mapped file, not copies of them.
+int forgetWeight(void *user, const Header &table, const StepDesc &step, void *const *) {
+  const Weights &weights = *static_cast<const Weights *>(user);
+  const Section &steps = section(table, StepList::Prepare);
+  const StepDesc *const next = &step + 1, *const end = elements<StepDesc>(table, steps) + steps.count;
+  const int64_t weight = weightOf(table, step);
+  if (weight < 0 || weights.owned[weight] || (next < end && weightOf(table, *next) == weight))
+    return SEGC_MODEL_OK;
+  const uint64_t bytes = elementsOf(elements<WeightDesc>(table, table.weights)[weight]) * sizeof(float);
+  constexpr uint64_t kWorthACall = uint64_t(1) << 16;
+  if (bytes >= kWorthACall)
+    forgetPages(weights.data[weight], bytes);
+  return SEGC_MODEL_OK;
+}
+
+} // namespace
+
+int Engine::prepare(const Weights *read) {
+  const int status =
+      program.run(StepList::Prepare, constants, nullptr, nullptr, Observer{nullptr, nullptr},
+                  Inspector{read && read->mapped ? forgetWeight : nullptr, const_cast<Weights *>(read)});
   stale = status != SEGC_MODEL_OK;
   return status;
 }

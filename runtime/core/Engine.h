@@ -5,6 +5,7 @@
 #include "runtime/core/Program.h"
 #include "runtime/core/Staging.h"
 #include "runtime/core/Tensor.h"
+#include "runtime/core/Weights.h"
 
 namespace segc::rt {
 
@@ -28,8 +29,10 @@ struct Engine {
 
   /// Allocates `prepared` and binds @prepare to it; `weights` stay where they are from now on.
   int allocatePrepared();
-  /// Runs @prepare. The lanes have scratch.
-  int prepare();
+  /// Runs @prepare. The lanes have scratch. Given the weights as they were read, and not yet moved elsewhere,
+  /// pages of a mapped file are let go once they are used, so that it does not lie in memory beside all that
+  /// was made of it.
+  int prepare(const Weights *read = nullptr);
 
   /// What a device needs for the current shape: code, and room for the caller's tensors. Nothing without one.
   int readyDevice();

@@ -139,7 +139,7 @@ int loadWeights(segc_model_model &model, const void *block, size_t bytes) {
     status = loadWeightsOnDevice(model, table, keep);
   } else if (!status) {
     model.infer.weights = model.weights.data;
-    status = firstPrepare(model, model.infer);
+    status = firstPrepare(model, model.infer, &model.weights);
   }
   if (!status)
     model.weights.dropUnkept(keep);
@@ -202,7 +202,7 @@ const Header &weightsTable(const Variant &variant) {
   return variant.trainTable ? *variant.trainTable : *variant.table;
 }
 
-int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes,
+int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes, bool mapped,
                 segc_model_model **result) {
   const Variant *variant = chooseVariant(variants, count, availableIsa());
   if (!variant)
@@ -218,6 +218,7 @@ int createModel(const Variant *variants, uint32_t count, const void *weights, si
     return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for a handle");
   memset(memory, 0, sizeof(segc_model_model));
   segc_model_model *model = static_cast<segc_model_model *>(memory);
+  model->weights.mapped = mapped;
   if (int status = fillModel(*model, *variant, weights, bytes)) {
     destroyModel(model);
     return status;
@@ -255,7 +256,7 @@ int readWeights(segc_model_model &model, const Header &table, const unsigned cha
   return status;
 }
 
-int firstPrepare(segc_model_model &model, Engine &engine) {
+int firstPrepare(segc_model_model &model, Engine &engine, const Weights *read) {
   const uint64_t slab = alignUp(engine.table->laneScratchBytes);
   char *scratch = allocateTouched(slab * uint64_t(model.crew.count));
   if (!scratch)
@@ -263,7 +264,7 @@ int firstPrepare(segc_model_model &model, Engine &engine) {
   setScratch(model, scratch, slab);
   int status = engine.allocatePrepared();
   if (!status)
-    status = engine.prepare();
+    status = engine.prepare(read);
   free(scratch);
   return status;
 }

@@ -36,15 +36,17 @@ namespace segc::rt {
 const Header &weightsTable(const Variant &variant);
 
 /// Finds a variant, checks and prepares the weights, sets the default shapes if there are any.
-int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes,
+/// `mapped`: the weights are those of a MappedFile.
+int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes, bool mapped,
                 segc_model_model **model);
 void destroyModel(segc_model_model *model);
 
 /// Finds the values of the table's weights in a block in safetensors format, notes what is left over.
 int readWeights(segc_model_model &model, const Header &table, const unsigned char *keep, const void *block,
                 size_t bytes);
-/// Runs an engine's @prepare for the first time; there may be no workspace yet.
-int firstPrepare(segc_model_model &model, Engine &engine);
+/// Runs an engine's @prepare for the first time; there may be no workspace yet. `read` as for
+/// Engine::prepare().
+int firstPrepare(segc_model_model &model, Engine &engine, const Weights *read = nullptr);
 
 /// What training adds to create and destroy: Training.cpp, or NoTraining.cpp in libraries that only infer.
 int createTraining(segc_model_model &model, const void *weights, size_t bytes);

@@ -43,6 +43,12 @@ void MappedFile::close() {
   data = nullptr;
 }
 
+void forgetPages(const void *data, uint64_t bytes) {
+  const uintptr_t page = uintptr_t(sysconf(_SC_PAGESIZE)),
+                  first = reinterpret_cast<uintptr_t>(data) / page * page;
+  madvise(reinterpret_cast<void *>(first), reinterpret_cast<uintptr_t>(data) + bytes - first, MADV_DONTNEED);
+}
+
 // Halves below 2^-14 are multiples of 2^-24, exact in f32.
 float fromHalf(uint16_t half) {
   const uint32_t sign = uint32_t(half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3ff;
@@ -172,6 +178,8 @@ int Weights::bind(const Header &table, Safetensors &file, const unsigned char *k
     }
     for (int64_t e = 0; e < size; ++e)
       copy[e] = element(tensor, e);
+    if (mapped)
+      forgetPages(tensor.data, tensor.end - tensor.begin);
     data[i] = owned[i] = copy;
   }
   return SEGC_MODEL_OK;

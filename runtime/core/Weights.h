@@ -19,11 +19,15 @@ struct MappedFile {
   void close();
 };
 
+/// Lets go of the pages of a mapped file that hold these bytes: they are read anew if they are needed again.
+void forgetPages(const void *data, uint64_t bytes);
+
 /// Pointers to the values of all weights of a model, in the table's order, dense f32.
 struct Weights {
   const void **data = nullptr; ///< null pointers after dropUnkept() for those not kept
   void **owned = nullptr;      ///< those that had to be copied: converted, misaligned, or kept
   uint32_t count = 0;
+  bool mapped = false; ///< the file is a MappedFile, whose pages go once they are read
 
   /// Finds each weight in the file and compares shapes. All differences are collected into one text that
   /// lists both sides. Tensors of the file that the model does not use are mentioned in `note`. `keep[i]`

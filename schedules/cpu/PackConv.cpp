@@ -131,7 +131,8 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
-  Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi");
+  Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi"),
+      across("across"), down("down");
   Func taps("taps"), rows("rows"), filters("filters"), out("packed");
   const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent();
   taps(p, rx, ry, ci, q) = cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
@@ -148,11 +149,14 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   result.dim(0).set_bounds(0, pair * panel).set_stride(1);
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
+  // A column of planes at a time: all of them unrolled would be an eighth as fast to compile.
   out.bound(plane, 0, planes)
       .split(p, p, pi, pair * vector)
-      .reorder(pi, plane, p, ci, q)
+      .split(plane, down, across, columns)
+      .reorder(pi, down, across, p, ci, q)
       .vectorize(pi)
-      .unroll(plane)
+      .unroll(down)
+      .never_partition_all()
       .fuse(ci, q, task)
       .parallel(task);
   auto stage = [&](Func f, int extent) {

@@ -80,21 +80,27 @@ struct Tiling {
   int tx, ty, cv;
 };
 
-/// Multiplications for each pair of an input and an output channel in an image as high as wide: whole
-/// micro-tiles cover it, of d phases along each axis.
+/// How high the image is in the model at hand; as high as wide where only the width is known.
+int64_t likelyHeight(const KernelSpec &spec) {
+  return spec.likelyHeight ? spec.likelyHeight : spec.likelyWidth;
+}
+
+/// Multiplications for each pair of an input and an output channel: whole micro-tiles cover the image, of d
+/// phases along each axis.
 int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
-  auto along = [&](int results, int dilation, int tiles) {
-    const int perPhase = ceilDiv(spec.likelyWidth, results * dilation);
+  auto along = [&](int extent, int results, int dilation, int tiles) {
+    const int perPhase = ceilDiv(extent, results * dilation);
     return int64_t(ceilDiv(perPhase * dilation, tiles)) * tiles * (results + 2);
   };
-  return along(t.tx, spec.get("d", 1), tilesX(t.cv)) * along(t.ty, spec.get("d"), tilesY(isa));
+  return along(spec.likelyWidth, t.tx, spec.get("d", 1), tilesX(t.cv)) *
+         along(int(likelyHeight(spec)), t.ty, spec.get("d"), tilesY(isa));
 }
 
 /// Transformed filters of 38 MB and more for an image of few tiles come from memory in each run. F(4x2) takes
 /// a sixth more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB less
 /// for 1.1 % of its time).
 bool readsFilters(const KernelSpec &spec) {
-  return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth <= 16;
+  return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth * likelyHeight(spec) <= 16 * 16;
 }
 
 /// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has
@@ -139,10 +145,10 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 /// The direct sum has nine multiplications a result. Of the fewer ones the transforms take a part, and an
 /// image within one tile leaves most of a micro-tile unused.
 bool pays(const KernelSpec &spec, Isa isa) {
-  const int64_t width = spec.likelyWidth;
+  const int64_t width = spec.likelyWidth, height = likelyHeight(spec);
   if (width == 0)
     return !isDilated(spec);
-  return width > 4 && products(spec, chooseTiling(spec, isa), isa) <= 6 * width * width;
+  return std::max(width, height) > 4 && products(spec, chooseTiling(spec, isa), isa) <= 6 * width * height;
 }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

@@ -50,6 +50,7 @@ struct Loops {
   Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY);
 
   const Filtering alongX, alongY;
+  const Isa isa;
   const int vector, k, dx, dy, cv, bx, by;
   const int mx, my;    ///< tiles of a micro-tile
   const int block;     ///< channel vectors of a block
@@ -83,6 +84,7 @@ struct Loops {
                             const Halide::RVar &channels) const;
 
 private:
+  bool fitsRegisters() const; ///< the planes of a tile, one vector each
   void scheduleStore(Halide::Func out, int sideX, int sideY) const;
   void scheduleInput(Halide::Func out, Part &p) const;
   void scheduleProducts(Halide::Func out);

@@ -108,6 +108,18 @@ TEST_F(CodegenJobs, CompilesEachJobOnceInFewProcesses) {
   EXPECT_TRUE(compile({}).artifacts.empty());
 }
 
+TEST_F(CodegenJobs, LongJobsComeFirst) {
+  options.workers = 1;
+  KernelJob winograd = job("c");
+  winograd.schedule = "winograd tx=4";
+  compile({job("a"), job("b"), winograd, job("d", "pack_winograd panel32")});
+  std::ifstream in(log);
+  std::string order, symbol, process;
+  while (in >> symbol >> process)
+    order += symbol;
+  EXPECT_EQ(order, "cdab");
+}
+
 TEST_F(CodegenJobs, FailuresNameTheirJob) {
   const std::string refused = errorOf({job("a"), job("b", "refuse"), job("c")});
   EXPECT_TRUE(has(refused, "kernel 'refuse', schedule 'some schedule' (avx2): refused")) << refused;

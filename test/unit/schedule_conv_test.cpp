@@ -129,9 +129,10 @@ TEST(Winograd, RandomShapesAndPoints) {
 
 /// Results along y and x of the tiles that the rule takes.
 TEST(Winograd, TilesByWidthAndChannels) {
-  auto tile = [](int channels, int width, Isa isa) {
+  auto tile = [](int channels, int width, Isa isa, int height = 0) {
     KernelSpec spec = convSpec(channels, channels, 3, 1, 1, 1, "");
     spec.likelyWidth = width;
+    spec.likelyHeight = height;
     const Schedule point = findFamily("winograd")->choose(spec, isa);
     return std::pair(point.params.at("ty"), point.params.at("tx"));
   };
@@ -143,7 +144,23 @@ TEST(Winograd, TilesByWidthAndChannels) {
     EXPECT_EQ(tile(1024, 16, isa), std::pair(4, 2)) << "filters read from memory";
     EXPECT_EQ(tile(256, 16, isa), std::pair(4, 4));
   }
+  EXPECT_EQ(tile(1024, 16, Isa::Avx512, 64), std::pair(4, 4)) << "enough tiles share the filters";
+  EXPECT_EQ(tile(1024, 32, Isa::Avx512, 8), std::pair(4, 2)) << "few tiles, though it is wide";
+  EXPECT_EQ(tile(64, 256, Isa::Avx512, 4), std::pair(4, 4)) << "tiles of six rows would be a third empty";
   EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
+}
+
+TEST(Winograd, PaysByWidthAndHeight) {
+  auto pays = [](int width, int height) {
+    KernelSpec spec = convSpec(64, 64, 3, 1, 1, 1, "");
+    spec.likelyWidth = width;
+    spec.likelyHeight = height;
+    return findFamily("winograd")->pays(spec, Isa::Avx512);
+  };
+  EXPECT_TRUE(pays(64, 64));
+  EXPECT_TRUE(pays(64, 0)) << "a height that is not known is the width";
+  EXPECT_FALSE(pays(64, 1)) << "one row of a tile's four";
+  EXPECT_FALSE(pays(4, 4)) << "one tile";
 }
 
 /// The values an epilogue gets: finite ones over its whole range of interest, then infinities and NaN.

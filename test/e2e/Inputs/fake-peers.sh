@@ -2,7 +2,7 @@
 # Stands for the Python of benchmarks/compare.py: one peer that works, one that hangs, one that dies, one that cannot start.
 case "$1 $2" in
 *to_onnx.py*) : >"$4" ;;
-*"peers.py errors") echo "[[${SEGC_FAKE_ERROR:-1e-6}, ${SEGC_FAKE_ERROR:-1e-7}], [0, 0]]" ;;
+*"peers.py errors") echo "[[${SEGC_FAKE_ERROR:-1e-6}, ${SEGC_FAKE_ERROR:-1e-7}, ${SEGC_FAKE_MEDIAN:-0}, ${SEGC_FAKE_RMS:-0}], [0, 0, 0, 0]]" ;;
 *"peers.py ort")
   echo "a library says hello"
   echo "ready 5 1000"
