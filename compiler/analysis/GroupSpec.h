@@ -43,6 +43,10 @@ mlir::Type storedType(mlir::Operation *op, mlir::Type element);
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 
+/// Does an operand begin, or have pixels, at places that are no multiples of `granule` channels? Only a slice
+/// cannot be placed elsewhere.
+bool readsOddSlice(hg::GroupOp group, int64_t granule);
+
 /// Notes the pixel stride of result `i` where the spec has a field for it; kernels without one take any
 /// stride.
 void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride);

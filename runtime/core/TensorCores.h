@@ -10,12 +10,17 @@
 
 namespace segc::rt {
 
+/// A kernel makes maxima of 2x2 pixels, writes their positions, writes the pixels too. The pixels are then
+/// four results, one for each place in the windows, which interleave; all results have the extents of the
+/// maxima.
+constexpr int32_t kPools = 1, kPoolsIndex = 2, kKeepsPixels = 4;
+
 /// What decides the grids of a convolution's kernels, apart from extents.
 struct TensorCoreGrid {
   int32_t k; ///< channels of the result
   int32_t phases, parts;
   int32_t tileM, tileN, tileWidth; ///< of a block; width 0: a run of pixels
-  int32_t pool;                    ///< 1: the kernel that adds the parts takes the four pixels of a window
+  int32_t pool;                    ///< what kPools and those behind it say; 0: no pool
   int32_t threads, sharedBytes;    ///< of a block of the first kernel
   int32_t columns;                 ///< of a weight gradient: taps x input channels; 0: a convolution
 };

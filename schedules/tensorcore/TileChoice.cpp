@@ -35,8 +35,10 @@ int registersOf(const Tile &t) {
 /// Bytes that must come from and go to memory at least once.
 double memoryTraffic(const Problem &p, const Extents &e) {
   const double input = double(e.images) * e.inHeight * e.inWidth * p.channels() * bytesOf(p.element);
-  const double result =
-      double(pixels(e)) * p.k * (p.resultF32 && p.kind == Kind::Convolution ? 4 : bytesOf(p.element));
+  const double values =
+      p.kind == Kind::Convolution ? (p.keep ? 1 : 0) + (p.pool ? 0.25 : 0) : 1; // of each pixel and channel
+  const double result = double(pixels(e)) * p.k * values *
+                        (p.resultF32 && p.kind == Kind::Convolution ? 4 : bytesOf(p.element));
   const double weights =
       double(p.taps()) * p.channels() * p.k * (p.kind == Kind::WeightGradient ? 4 : bytesOf(p.element));
   return input + p.phases * (result + weights);

@@ -162,6 +162,22 @@ TEST(TensorCoreConv, PoolBesideTheResult) {
     }
 }
 
+/// Where nobody else reads the pixels, they are not written.
+TEST(TensorCoreConv, PoolInPlaceOfTheResult) {
+  for (const Element element : {Element::BF16, Element::TF32})
+    for (const bool index : {false, true})
+      for (int parts : {1, 3}) {
+        Case c;
+        c.problem = conv(16, 40, 3, element);
+        c.problem.epilogues = {{"bias"}, {"relu"}};
+        c.problem.pool = true, c.problem.keep = false, c.problem.poolIndex = index;
+        c.tile = {64, 64, 64 / bytesOf(element), 32, 32, 3, parts, 8};
+        c.padY = c.padX = 1;
+        for (auto [h, w] : {std::pair{8, 8}, {13, 17}})
+          c.n = 2, c.h = h, c.w = w, runConvolution(c);
+      }
+}
+
 TEST(TensorCoreConv, F32ResultOfBf16) {
   Case c;
   c.problem = conv(32, 16, 3);

@@ -45,11 +45,12 @@ inline void store(const View &to, int offset, int k, const unsigned *packed) {
     segc_warp_store16(at + 16, packed + 4);
 }
 
-/// Epilogue, rounding and store of one pixel's octet.
+/// Epilogue, rounding and store of one pixel's octet; a pool may be all that reads it.
 inline void finish(const Arguments &a, float *v, unsigned *packed, const Pixel &p, int k) {
   segc_epilogue(v, &a, k, p.n, p.y, p.x);
   pack(packed, v);
-  store(a.y, a.phases[phase()].y + offset(a.y, p), k, packed);
+  if (segc_keep)
+    store(a.y, a.phases[phase()].y + offset(a.y, p), k, packed);
 }
 
 /// Four pixels of a 2x2 window, `first` its upper left one; `sums(v, i)` gives those of pixel i. The pool
