@@ -45,6 +45,14 @@ bool isPoolable(hg::GroupOp group, schedules::Isa target) {
          !readsOddSlice(group, family->granule);
 }
 
+/// Has the result of a convolution as many pixels as what it reads, whatever their number?
+bool keepsExtents(hg::ConvOp conv) {
+  return llvm::all_of(ArrayRef<unsigned>{0, 1}, [&](unsigned axis) {
+    hg::WindowMap map = conv.window(axis);
+    return map.stride == 1 && (map.same || map.before + map.after == (map.kernel - 1) * map.dilation);
+  });
+}
+
 struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
   using FusePoolsBase::FusePoolsBase;
 
@@ -66,7 +74,7 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
         continue;
       Value pixels = first.getOutputs()[0];
       if (schedules::isGpu(*parsed))
-        askAnother(first, second, *shapes);
+        askAnother(first, second);
       bool keeps = !pixels.hasOneUse(), hasIndex = second->getNumResults() > 1;
       const hg::Shape &extents = shapes->find(pixels)->second;
       if (keeps && (hasIndex || !isEven(table, extents.dims[2]) || !isEven(table, extents.dims[3])))
@@ -78,7 +86,7 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
 
   /// Where all other readers of the pixels ask for their extents only, as unpoolings do, they ask an operand
   /// of the convolution that has the same.
-  static void askAnother(hg::GroupOp first, hg::GroupOp second, const ShapeMap &shapes) {
+  static void askAnother(hg::GroupOp first, hg::GroupOp second) {
     Value pixels = first.getOutputs()[0];
     SmallVector<OpOperand *> asking;
     for (OpOperand &use : pixels.getUses()) {
@@ -88,13 +96,13 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
         return;
       asking.push_back(&use);
     }
-    for (Value other : first.getInputs())
-      if (other.getType() == pixels.getType() &&
-          shapes.find(other)->second.dims == shapes.find(pixels)->second.dims) {
-        for (OpOperand *use : asking)
-          use->set(other);
-        return;
-      }
+    auto conv = *first.getBody().front().getOps<hg::ConvOp>().begin();
+    auto read = dyn_cast<BlockArgument>(conv.getX());
+    Value other = read ? first.getInputs()[read.getArgNumber()] : Value();
+    if (!other || other.getType() != pixels.getType() || !keepsExtents(conv))
+      return;
+    for (OpOperand *use : asking)
+      use->set(other);
   }
 
   /// One group of both in the place of `first`.

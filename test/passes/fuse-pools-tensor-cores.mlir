@@ -31,7 +31,7 @@ func.func @stride(%x: tensor<1x16x21x21xf32>) -> tensor<1x24x5x5xf32> {
 // CHECK: hourglass.unpool
 func.func @asks(%x: tensor<1x16x?x?xf32>) -> tensor<1x16x?x?xf32> {
   %w = hourglass.weight "c.weight" init "he" : tensor<16x16x3x3xf32>
-  %c = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>, same} : (tensor<1x16x?x?xf32>, tensor<16x16x3x3xf32>) -> tensor<1x16x?x?xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x16x?x?xf32>, tensor<16x16x3x3xf32>) -> tensor<1x16x?x?xf32>
   %p, %i = hourglass.maxpool %c {kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x16x?x?xf32>) -> (tensor<1x16x?x?xf32>, tensor<1x16x?x?xi8>)
   %u = hourglass.unpool %p, %i, %c {kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x16x?x?xf32>, tensor<1x16x?x?xi8>, tensor<1x16x?x?xf32>) -> tensor<1x16x?x?xf32>
   return %u : tensor<1x16x?x?xf32>
