@@ -334,8 +334,7 @@ int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const 
     return fail(SEGC_MODEL_INVALID_TENSOR,
                 onDevice
                     ? "%s '%s' lies in the host's memory; segc_model_set_device_tensors said the GPU's"
-                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors (of run() "
-                      "only), or copy it",
+                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors, or copy it",
                 what, name);
   if (!onDevice)
     return SEGC_MODEL_OK;
