@@ -103,6 +103,7 @@ void fill(const Operands &operands, char *partial, Arguments &a) {
   a.images = operands.images();
   a.height = operands.height();
   a.width = operands.width();
+  a.parts = launchedParts(kernel.grid, a.images, a.height, a.width);
   a.inHeight = x.dim[2].extent;
   a.inWidth = x.dim[1].extent;
   if (operands.phases() > 1)
@@ -192,7 +193,7 @@ bool launchOne(Device &device, const TensorCoreKernel &kernel, bool adds, Argume
   const uint64_t sizes[] = {sizeof a, 0};
   const int8_t isBuffer[] = {0};
   const Launch launch = {adds ? kernel.sum : kernel.entry,
-                         {uint32_t(blocks), uint32_t(grid.phases), adds ? 1 : uint32_t(grid.parts)},
+                         {uint32_t(blocks), uint32_t(grid.phases), adds ? 1 : uint32_t(a.parts)},
                          {uint32_t(adds ? kSumThreads : grid.threads), 1, 1},
                          uint32_t(adds ? 0 : grid.sharedBytes),
                          arguments,
@@ -235,8 +236,8 @@ bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
     return emulate(device, operands, a, partial);
   if (!loadCode(device, kernel.state, kernel.code, kernel.codeBytes))
     return false;
-  return device.loading ||
-         (launchOne(device, kernel, false, a) && (!kernel.sum || launchOne(device, kernel, true, a)));
+  return device.loading || (launchOne(device, kernel, false, a) &&
+                            (a.parts == 1 || !kernel.sum || launchOne(device, kernel, true, a)));
 }
 
 } // namespace

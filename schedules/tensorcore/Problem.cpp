@@ -111,9 +111,8 @@ Error checkTile(const Problem &p, const Tile &t) {
   }
   if (t.width && (!isPowerOfTwo(t.width) || t.width < 2 || t.m / t.width < 2 || gradient))
     return fail("{0}: a rectangle of {1} pixels cannot be {2} wide", text, t.m, t.width);
-  if (p.pool && !t.width && t.parts == 1)
-    return fail("{0}: the fused pool needs rectangles of pixels (or parts, which a second kernel adds up)",
-                text);
+  if (p.pool && !t.width)
+    return fail("{0}: the fused pool needs rectangles of pixels", text);
   return Error::success();
 }
 

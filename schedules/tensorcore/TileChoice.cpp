@@ -23,9 +23,8 @@ int64_t steps(const Problem &p, const Tile &t, const Extents &e) {
 }
 
 int64_t partialBytesOfPart(const Problem &p, const Extents &e) {
-  Tile two;
-  two.parts = 2;
-  return partialBytes(p, two, e) / 2;
+  return p.kind == Kind::WeightGradient ? partialBytes(p, Tile(), e)
+                                        : rt::partBytes(gridOf(p, Tile()), e.images, e.height, e.width);
 }
 
 int registersOf(const Tile &t) {

@@ -80,19 +80,26 @@ const emulate::Kernels &compiled(const Problem &problem, const Tile &tile) {
       .first->second;
 }
 
+bool isLaunched(const Kernel &kernel, const Problem &problem, const Arguments &a) {
+  return !kernel.adds || problem.kind == Kind::WeightGradient || a.parts > 1;
+}
+
 std::string launch(const Problem &problem, const Tile &tile, const Extents &extents, Arguments a,
                    std::vector<emulate::Range> memory, emulate::Counts *counts) {
   const emulate::Kernels &kernels = compiled(problem, tile);
   std::vector<float> partial(size_t(partialBytes(problem, tile, extents)) / 4, NAN);
   a.partial = partial.data();
+  a.parts = a.parts ? a.parts : tile.parts;
   memory.push_back({partial.data(), partial.size() * 4, true});
   // What a GPU starts from too.
   std::vector<std::vector<char>> before;
   for (const emulate::Range &range : memory)
     before.emplace_back(static_cast<char *>(range.begin), static_cast<char *>(range.begin) + range.bytes);
   for (const Kernel &kernel : kernelsOf(problem, tile, "kernel")) {
-    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.phases, kernel.parts,
-                                  kernel.threads, kernel.sharedBytes};
+    if (!isLaunched(kernel, problem, a))
+      continue;
+    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.phases,
+                                  kernel.adds ? 1 : a.parts, kernel.threads, kernel.sharedBytes};
     llvm::Expected<emulate::Counts> result = kernels.run(kernel.symbol, grid, &a, memory);
     if (!result)
       return llvm::toString(result.takeError());
@@ -221,6 +228,7 @@ emulate::Counts runConvolution(const Case &c, unsigned seed) {
   if (!c.constantExtents)
     a.images = c.n, a.height = height, a.width = width, a.inHeight = c.h, a.inWidth = c.w;
   a.phases[0] = {0, 0, -c.padY, -c.padX};
+  a.parts = c.parts;
 
   emulate::Counts counts;
   EXPECT_EQ(launch(p, c.tile, extents, a, memory, &counts), "");

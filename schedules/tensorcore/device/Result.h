@@ -89,13 +89,12 @@ inline void finishWindow(const Arguments &a, const Extents &e, const Pixel &firs
                      where[4] | where[5] << 8 | where[6] << 16 | where[7] << 24);
 }
 
-/// Sums of `parts` parts, in the order of the parts, whoever computed them first. Parts lie `size` octets
-/// apart.
-inline void sumParts(float *v, const float *partial, long octet, long size) {
-  loadFloats(v, (const char *)(partial + 8 * octet));
-  for (int part = 1; part < segc_parts; part++) {
+/// Sums of all parts, in the order of the parts, whoever computed them first. Parts lie `size` octets apart.
+inline void sumParts(float *v, const Arguments &a, long octet, long size) {
+  loadFloats(v, (const char *)(a.partial + 8 * octet));
+  for (int part = 1; part < parts(a); part++) {
     float next[8];
-    loadFloats(next, (const char *)(partial + 8 * (octet + part * size)));
+    loadFloats(next, (const char *)(a.partial + 8 * (octet + part * size)));
 #pragma unroll
     for (int j = 0; j < 8; j++)
       v[j] += next[j];
