@@ -416,6 +416,19 @@ TEST_F(CudaLibrary, TrainingReadsTensorsOnTheDevice) {
   EXPECT_EQ(driver().replays(), before + 1);
 }
 
+TEST_F(CudaLibrary, WhetherGradientsAreFiniteTakesAFewSums) {
+  Handle handle;
+  ASSERT_EQ(library().grad(handle.instance.model, handle.batch, 2, nullptr, 0), 0) << library().lastError();
+  driver().takeTrace();
+  int finite = -1;
+  EXPECT_EQ(library().gradientsFinite(handle.instance.model, &finite), 0) << library().lastError();
+  const std::string trace = driver().takeTrace();
+  EXPECT_NE(finite, -1); // of what lay there: kernels do nothing here
+  EXPECT_EQ(count(trace, "launch .entry"), 1u) << trace;
+  EXPECT_EQ(count(trace, "download "), 1u) << trace;
+  EXPECT_NE(trace.find(" 2048 "), std::string::npos) << trace;
+}
+
 TEST_F(CudaLibrary, InTheCallersStreamARunDoesNotWait) {
   Caller caller;
   float *const in = caller.memory(3 * 48), *const out = caller.memory(5 * 48);
