@@ -72,7 +72,8 @@ FailureOr<PlannedProgram> planProgram(ModuleOp graph, const CompileOptions &opti
       return failure();
     for (plan::KernelOp kernel : plan->getOps<plan::KernelOp>())
       program.jobs.push_back({kernel.getSymName().str() + "_" + schedules::name(isa),
-                              kernel.getProblem().str(), kernel.getSchedule().str(), isa});
+                              kernel.getProblem().str(), kernel.getSchedule().str(), isa,
+                              isa == schedules::Isa::Cuda ? options.images : schedules::Images()});
     program.plans.push_back(std::move(plan));
   }
   return program;

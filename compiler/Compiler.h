@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "schedules/Family.h"
+#include "schedules/Images.h"
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct CompileOptions {
   bool winograd = true;
   std::string precision = "f32"; ///< of activations in memory, of inference: f32, bf16 or f16
   bool tensorCores = true;       ///< for OpenCL these are segc's emulated warp, which only its tools have
+  schedules::Images images = {}; ///< machine code beside the PTX of objects for CUDA
   std::string cacheDirectory;    ///< empty: none
   std::string executable;        ///< of segc, for its kernel workers
   unsigned workers = 0;          ///< 0: one a core

@@ -35,14 +35,16 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
       createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
-  // Dot products have a kernel of their own, which makes no maxima.
-  if (!onGpu && options.precision == "f32" && !llvm::is_contained(options.without, "winograd"))
-    passes.addNestedPass<func::FuncOp>(createFusePools()); // 2x2 maxima in the kernels of convolutions
+  if (options.precision != "f32")
+    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
+  // Dot products of bf16 on processors have a kernel of their own, which makes no maxima.
+  if ((onGpu || options.precision == "f32") &&
+      !llvm::is_contained(options.without, onGpu ? "tensor_cores" : "winograd"))
+    passes.addNestedPass<func::FuncOp>(
+        createFusePools({options.isa})); // 2x2 maxima in the kernels of convolutions
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;
-  if (options.precision != "f32")
-    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   passes.addNestedPass<func::FuncOp>(
       createScheduleGroups(scheduling)); // every group has a schedule, weights are packed
   passes.addPass(createCSEPass());       // each tensor is packed once

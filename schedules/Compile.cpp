@@ -75,14 +75,56 @@ std::string readFile(const std::string &path) {
   return text.str();
 }
 
+/// Tells Halide's runtime how many bytes the code has that it is handed.
+class CodeSize : public ir::IRMutator {
+public:
+  explicit CodeSize(int bytes) : bytes(bytes) {}
+
+private:
+  using IRMutator::visit;
+  Expr visit(const ir::Call *call) override {
+    constexpr size_t kBytes = 2; // behind the variable that keeps the module, and the code
+    if (call->name != "halide_cuda_initialize_kernels")
+      return IRMutator::visit(call);
+    std::vector<Expr> args = call->args;
+    args[kBytes] = bytes;
+    return ir::Call::make(call->type, call->name, args, call->call_type);
+  }
+  const int bytes;
+};
+
+/// The module with machine code behind its PTX.
+Module withImages(const Module &module, const Images &images) {
+  const Buffer<> ptx = module.get_cuda_ptx_assembly_buffer();
+  if (!ptx.defined())
+    throw CompileError("there is no PTX to which machine code could be added");
+  std::string code(static_cast<const char *>(ptx.data()), ptx.size_in_bytes());
+  if (const std::string wrong = addImages(code, images); !wrong.empty())
+    throw CompileError(wrong);
+  Buffer<uint8_t> all(int(code.size()), ptx.name());
+  std::memcpy(all.data(), code.data(), code.size());
+  Module result(module.name(), module.target(), module.get_metadata_name_map());
+  result.set_any_strict_float(module.any_strict_float());
+  for (const Buffer<> &buffer : module.buffers())
+    result.append(buffer.name() == ptx.name() ? Buffer<>(all) : buffer);
+  CodeSize size(int(code.size()));
+  for (ir::LoweredFunc function : module.functions()) {
+    function.body = size.mutate(function.body);
+    result.append(function);
+  }
+  return result;
+}
+
 KernelArtifact compile(const KernelJob &job, const KernelSpec &spec, const Schedule &schedule,
                        bool readable) {
   StrictHalide strict;
   KernelBuild build = buildKernel(spec, schedule, job.isa);
   std::vector<Argument> arguments(build.inputs.begin(), build.inputs.end());
-  const Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
-                                                         LinkageType::ExternalPlusArgv);
+  Module module = build.pipeline.compile_to_module(arguments, job.symbol, targetOf(job.isa),
+                                                   LinkageType::ExternalPlusArgv);
   checkLaunches(module);
+  if (!job.images.archs.empty())
+    module = withImages(module, job.images);
   KernelArtifact result;
   result.scratchBytes = scratchBytes(module, job.symbol);
   const Buffer<uint8_t> object = module.compile_to_buffer();

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Family.h"
+#include "schedules/Images.h"
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -18,6 +19,7 @@ struct KernelJob {
   std::string problem;  ///< KernelSpec text
   std::string schedule; ///< Schedule text
   Isa isa = Isa::Avx512;
+  Images images = {}; ///< of GPUs' machine code beside the PTX
 };
 
 struct KernelArtifact {

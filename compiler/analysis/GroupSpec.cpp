@@ -425,6 +425,16 @@ Type storedType(Operation *op, Type element) {
                               : element;
 }
 
+bool readsOddSlice(hg::GroupOp group, int64_t granule) {
+  for (Value operand : group.getInputs())
+    while (auto slice = operand.getDefiningOp<hg::SliceOp>()) {
+      operand = slice.getX();
+      if (static_cast<int64_t>(slice.getOffset()) % granule || channelsOf(operand) % granule)
+        return true;
+    }
+  return false;
+}
+
 FailureOr<GroupKernel> describeGroup(hg::GroupOp group) { return Describer(group).run(); }
 
 bool writesCallersMemory(hg::GroupOp group) {

@@ -46,6 +46,10 @@ mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);
 /// Is the result stored straight into the caller's memory? That of an argmax and of an exported group is.
 bool writesCallersMemory(hg::GroupOp group);
 
+/// Does an operand begin, or have pixels, at places that are no multiples of `granule` channels? Only a slice
+/// cannot be placed elsewhere.
+bool readsOddSlice(hg::GroupOp group, int64_t granule);
+
 /// Notes the pixel stride of result `i` where the spec has a field for it; kernels without one take any
 /// stride.
 void setWriteStride(schedules::KernelSpec &spec, unsigned i, int stride);

@@ -78,6 +78,9 @@ int64_t Placement::granule(Value value) const {
       most = std::max<int64_t>(most, schedules::granuleOf(group.getSchedule()->str()));
   };
   note(value.getDefiningOp());
+  if (auto interleave = value.getDefiningOp<hg::InterleaveOp>()) // what its kernels write is then in reach
+    for (Value phase : interleave->getOperands())
+      note(phase.getDefiningOp());
   SmallVector<Value> views{value}; // a slice lies in its operand
   while (!views.empty())
     for (Operation *user : views.pop_back_val().getUsers()) {

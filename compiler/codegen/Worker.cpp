@@ -20,8 +20,24 @@ using schedules::KernelArtifact;
 using schedules::KernelJob;
 
 std::string encodeJob(const KernelJob &job) {
-  return "symbol " + job.symbol + "\nproblem " + job.problem + "\nschedule " + job.schedule + "\nisa " +
-         schedules::name(job.isa) + "\n";
+  std::string text = "symbol " + job.symbol + "\nproblem " + job.problem + "\nschedule " + job.schedule +
+                     "\nisa " + schedules::name(job.isa) + "\n";
+  const schedules::Images &images = job.images;
+  return images.archs.empty() ? text
+                              : text + "images " + images.archs + "\nptxas " + images.ptxas + "\nversion " +
+                                    images.version + "\n";
+}
+
+/// Lines of a word and a value, in this order.
+template <size_t N>
+static bool readFields(std::istream &in, const std::pair<const char *, std::string *> (&fields)[N]) {
+  for (const auto &[key, value] : fields) {
+    std::string line;
+    if (!std::getline(in, line) || line.rfind(key, 0) != 0)
+      return false;
+    *value = line.substr(std::strlen(key));
+  }
+  return true;
 }
 
 std::optional<KernelJob> decodeJob(const std::string &text) {
@@ -30,16 +46,18 @@ std::optional<KernelJob> decodeJob(const std::string &text) {
   const std::pair<const char *, std::string *> fields[] = {
       {"symbol ", &job.symbol}, {"problem ", &job.problem}, {"schedule ", &job.schedule}, {"isa ", &isa}};
   std::istringstream in(text);
-  for (const auto &[key, value] : fields) {
-    std::string line;
-    if (!std::getline(in, line) || line.rfind(key, 0) != 0)
-      return std::nullopt;
-    *value = line.substr(std::strlen(key));
-  }
+  if (!readFields(in, fields))
+    return std::nullopt;
   const auto parsed = schedules::parseIsa(isa);
-  if (!parsed || in.peek() != EOF)
+  if (!parsed)
     return std::nullopt;
   job.isa = *parsed;
+  if (in.peek() == EOF)
+    return job;
+  const std::pair<const char *, std::string *> images[] = {
+      {"images ", &job.images.archs}, {"ptxas ", &job.images.ptxas}, {"version ", &job.images.version}};
+  if (!readFields(in, images) || in.peek() != EOF)
+    return std::nullopt;
   return job;
 }
 

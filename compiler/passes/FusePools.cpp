@@ -1,9 +1,9 @@
 /// \file Lets the kernel of a convolution make the maxima of its own pixels.
 ///
 /// A 2x2 max-pool behind a kernel of Winograd's joins it: a tile of results has whole windows in registers.
-/// Where others read the pixels too (a skip connection), the kernel writes both: its four phases, which
-/// interleave to the pixels without a copy, and the maxima, all of the same extents. That needs even extents,
-/// which the requirements of the network must imply.
+/// So does a block of pixels on tensor cores. Where others read the pixels too (a skip connection), the
+/// kernel writes both: its four phases, which interleave to the pixels without a copy, and the maxima, all of
+/// the same extents. That needs even extents, which the requirements of the network must imply.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/Shapes.h"
@@ -29,19 +29,39 @@ hg::MaxPoolOp poolOf(hg::GroupOp group) {
   return pool;
 }
 
-/// Does Winograd's family compute the group? Operands that repeat along an axis would repeat to the extents
-/// of the maxima.
-bool isWinograd(hg::GroupOp group) {
+/// Does a family compute the group that could make maxima too: Winograd's on processors, tensor cores on
+/// GPUs? Operands that repeat along an axis would repeat to the extents of the maxima.
+bool isPoolable(hg::GroupOp group, schedules::Isa target) {
   if (group->getNumResults() != 1 || !group.getBody().front().getOps<hg::BroadcastOp>().empty() ||
       group.getBody().front().getOps<hg::ConvOp>().empty())
     return false;
   auto kernel = describeGroup(group);
-  return succeeded(kernel) && kernel->spec.reduction().empty() &&
-         schedules::findFamily("winograd")->whyNot(kernel->spec, schedules::Isa::Avx512).empty();
+  if (failed(kernel) || !kernel->spec.reduction().empty())
+    return false;
+  if (!schedules::isGpu(target))
+    return schedules::findFamily("winograd")->whyNot(kernel->spec, schedules::Isa::Avx512).empty();
+  const schedules::Family *family = schedules::findFamily("tensor_cores");
+  return family->whyNot(kernel->spec, target).empty() && family->pays(kernel->spec, target) &&
+         !readsOddSlice(group, family->granule);
+}
+
+/// Has the result of a convolution as many pixels as what it reads, whatever their number?
+bool keepsExtents(hg::ConvOp conv) {
+  return llvm::all_of(ArrayRef<unsigned>{0, 1}, [&](unsigned axis) {
+    hg::WindowMap map = conv.window(axis);
+    return map.stride == 1 && (map.same || map.before + map.after == (map.kernel - 1) * map.dilation);
+  });
 }
 
 struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
+  using FusePoolsBase::FusePoolsBase;
+
   void runOnOperation() override {
+    auto parsed = schedules::parseIsa(instructionSet);
+    if (!parsed) {
+      getOperation().emitError("unknown instruction set '") << instructionSet << "'";
+      return signalPassFailure();
+    }
     hg::SizeTable table;
     auto shapes = inferShapes(getOperation(), table);
     if (failed(shapes))
@@ -50,9 +70,11 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
     for (hg::GroupOp second : groups) {
       hg::MaxPoolOp pool = poolOf(second);
       auto first = pool ? second.getInputs()[0].getDefiningOp<hg::GroupOp>() : hg::GroupOp();
-      if (!first || !isWinograd(first))
+      if (!first || !isPoolable(first, *parsed))
         continue;
       Value pixels = first.getOutputs()[0];
+      if (schedules::isGpu(*parsed))
+        askAnother(first, second);
       bool keeps = !pixels.hasOneUse(), hasIndex = second->getNumResults() > 1;
       const hg::Shape &extents = shapes->find(pixels)->second;
       if (keeps && (hasIndex || !isEven(table, extents.dims[2]) || !isEven(table, extents.dims[3])))
@@ -60,6 +82,27 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
       merge(first, second, pool, keeps);
       ++fused;
     }
+  }
+
+  /// Where all other readers of the pixels ask for their extents only, as unpoolings do, they ask an operand
+  /// of the convolution that has the same.
+  static void askAnother(hg::GroupOp first, hg::GroupOp second) {
+    Value pixels = first.getOutputs()[0];
+    SmallVector<OpOperand *> asking;
+    for (OpOperand &use : pixels.getUses()) {
+      if (use.getOwner() == second)
+        continue;
+      if (!hg::isShapeOnly(use))
+        return;
+      asking.push_back(&use);
+    }
+    auto conv = *first.getBody().front().getOps<hg::ConvOp>().begin();
+    auto read = dyn_cast<BlockArgument>(conv.getX());
+    Value other = read ? first.getInputs()[read.getArgNumber()] : Value();
+    if (!other || other.getType() != pixels.getType() || !keepsExtents(conv))
+      return;
+    for (OpOperand *use : asking)
+      use->set(other);
   }
 
   /// One group of both in the place of `first`.

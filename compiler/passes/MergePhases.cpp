@@ -34,13 +34,44 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
           found.back().push_back(launch);
         else if (launch && isConvolution(launch))
           found.push_back({launch});
-        else if (!isPure(&op))
+        else if (!isPure(&op) && !mayComeBefore(op, found.back()))
           found.emplace_back();
       }
       for (ArrayRef<plan::LaunchOp> phases : found)
         if (phases.size() > 1)
           merge(phases, *parsed);
     }
+  }
+
+  /// The buffer that a view shows; null where it is none of this program's.
+  static Value bufferOf(Value view) {
+    if (auto part = view.getDefiningOp<plan::ViewOp>())
+      return part.getBuffer();
+    auto dense = view.getDefiningOp<plan::DenseOp>();
+    return dense ? Value(dense.getBuffer()) : Value();
+  }
+
+  /// May the phases run behind the op, which they stand before? So it is with what packs the weights of the
+  /// next one, as training does in each run.
+  static bool mayComeBefore(Operation &op, ArrayRef<plan::LaunchOp> phases) {
+    if (isa<plan::AllocOp>(op))
+      return true;
+    auto launch = dyn_cast<plan::LaunchOp>(op);
+    if (!launch)
+      return false;
+    DenseSet<Value> read, written;
+    for (plan::LaunchOp phase : phases) {
+      for (Value view : phase.getReads())
+        read.insert(bufferOf(view));
+      for (Value view : phase.getWrites())
+        written.insert(bufferOf(view));
+    }
+    return llvm::all_of(launch.getWrites(),
+                        [&](Value view) {
+                          Value buffer = bufferOf(view);
+                          return buffer && !read.contains(buffer) && !written.contains(buffer);
+                        }) &&
+           llvm::none_of(launch->getOperands(), [&](Value view) { return written.contains(bufferOf(view)); });
   }
 
   static bool isConvolution(plan::LaunchOp launch) {

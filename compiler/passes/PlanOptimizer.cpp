@@ -33,7 +33,8 @@ public:
     // Where nothing learns (only gradients of inputs are wanted) the programs are empty.
     const int64_t all = layout.trainableElements;
     begin("norm");
-    if (all && number("clip_norm") > 0 &&
+    // On a GPU it also tells whether gradients are finite, without bringing them over.
+    if (all && (number("clip_norm") > 0 || schedules::isGpu(target)) &&
         failed(launch("sum_squares : f32", {flat("gradients", 0, all)}, {partial()})))
       return failure();
     begin("update");

@@ -93,19 +93,6 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
                         why.empty() ? "it reads a slice that begins at no multiple of 8 channels" : why));
   }
 
-  /// Does an operand begin, or have pixels, at places that are no multiples of `granule` channels? Only a
-  /// slice cannot be placed elsewhere.
-  static bool readsOddSlice(hg::GroupOp group, int64_t granule) {
-    for (Value operand : group.getInputs())
-      while (auto slice = operand.getDefiningOp<hg::SliceOp>()) {
-        operand = slice.getX();
-        if (static_cast<int64_t>(slice.getOffset()) % granule ||
-            cast<RankedTensorType>(operand.getType()).getDimSize(1) % granule)
-          return true;
-      }
-    return false;
-  }
-
   /// A weight gradient leaves its kernel in the schedule's layout, in parts; another kernel adds and unpacks
   /// them.
   static LogicalResult packResult(hg::GroupOp group, const schedules::Packing &packing) {

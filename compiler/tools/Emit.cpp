@@ -105,7 +105,7 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
   std::string all;
   for (plan::KernelOp kernel : planned->getOps<plan::KernelOp>()) {
     schedules::KernelJob job{kernel.getSymName().str(), kernel.getProblem().str(), kernel.getSchedule().str(),
-                             input.compile.variants[0]};
+                             input.compile.variants[0], input.compile.images};
     auto result = schedules::compileKernel(job, kind != "obj");
     if (auto *why = std::get_if<std::string>(&result)) {
       kernel.emitError(*why);

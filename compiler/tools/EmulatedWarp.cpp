@@ -66,10 +66,11 @@ Error run(const rt::EmulatedLaunch &launch) {
     memory.push_back({launch.ranges[i].begin, launch.ranges[i].bytes, launch.ranges[i].writable});
   for (const tensorcore::Kernel &kernel :
        tensorcore::kernelsOf(convolution.problem, convolution.tile, kSymbol)) {
-    if (kernel.adds && convolution.problem.kind == tensorcore::Kind::WeightGradient)
-      continue; // another kernel of the library adds and unpacks
+    if (kernel.adds && (a.parts == 1 || convolution.problem.kind == tensorcore::Kind::WeightGradient))
+      continue; // there is nothing to add, or another kernel of the library adds and unpacks
     const emulate::Launch grid = {tensorcore::blocks(kernel, convolution.problem, convolution.tile, extents),
-                                  kernel.phases, kernel.parts, kernel.threads, kernel.sharedBytes};
+                                  kernel.phases, kernel.adds ? 1 : a.parts, kernel.threads,
+                                  kernel.sharedBytes};
     auto counts = convolution.kernels.run(kernel.symbol, grid, &a, memory);
     if (!counts)
       return counts.takeError();

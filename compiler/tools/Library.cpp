@@ -51,6 +51,7 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
   find(library->update, "update");
   find(library->getWeight, "get_weight");
   find(library->gradient, "gradient");
+  find(library->gradientsFinite, "gradients_finite");
   find(library->flat, "flat");
   find(library->numLosses, "num_losses");
   find(library->lossName, "loss_name");

@@ -42,6 +42,7 @@ public:
   int (*setWeight)(segc_model_model *, int, const float *) = nullptr;
   int (*getWeight)(segc_model_model *, int, float *) = nullptr;
   int (*gradient)(segc_model_model *, int, const float **) = nullptr;
+  int (*gradientsFinite)(segc_model_model *, int *) = nullptr;
   int (*flat)(segc_model_model *, int, float **, size_t *) = nullptr;
   int (*numLosses)(const segc_model_model *) = nullptr;
   const char *(*lossName)(const segc_model_model *, int) = nullptr;

@@ -22,7 +22,9 @@ multiclass Flag<string name, list<OptionVisibility> tools, string help> {
 defm target : Value<"target", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "T",
   "cpu (default), cuda (NVIDIA GPUs from sm_80 on), opencl (for checking GPU code)">;
 defm arch : Value<"arch", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "SM",
-  "with -target cuda: the architectures the library is for, sm_80 (default) and newer; several by comma">;
+  "with -target cuda: the GPUs whose machine code goes into the library, sm_80 and newer, several by comma; default none: there always is PTX, which drivers compile for all of them">;
+defm ptxas : Value<"ptxas", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "FILE",
+  "with -arch: CUDA's assembler (default: $CUDA_HOME/bin, $PATH, /usr/local/cuda/bin)">;
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "CPU",
   "native (default), avx512bf16 (avx512 and dot products of bf16), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "name=value", "sets a parameter of the model; may be repeated">;

@@ -4,6 +4,7 @@
 #include "compiler/Pipeline.h"
 #include "compiler/analysis/MaxShape.h"
 #include "compiler/codegen/Cache.h"
+#include "schedules/tensorcore/Assemble.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -65,16 +66,48 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
                   : "";
 }
 
+/// For which GPUs objects hold machine code beside their PTX, and who makes it; empty or what is wrong with
+/// the flags.
+static std::string readImages(const ToolOptions &options, CompileOptions &compile) {
+  if (!options.has(options::OPT_arch_eq))
+    return options.has(options::OPT_ptxas_eq) ? "-ptxas goes with -arch, which says what it makes" : "";
+  const std::vector<StringRef> known = {"sm_80", "sm_86",  "sm_87",  "sm_89",
+                                        "sm_90", "sm_100", "sm_103", "sm_120"};
+  std::string archs = options.value(options::OPT_arch_eq);
+  SmallVector<StringRef> names, all;
+  StringRef(archs).split(names, ',');
+  for (StringRef name : known) // in their order, each once
+    if (llvm::is_contained(names, name))
+      all.push_back(name);
+  for (StringRef name : names)
+    if (!llvm::is_contained(known, name))
+      return ("-arch '" + name + "' is unknown or too old; there are " + llvm::join(known, ", ")).str();
+  if (compile.variants[0] != schedules::Isa::Cuda)
+    return ""; // emulated
+  std::optional<std::string> ptxas =
+      options.has(options::OPT_ptxas_eq) ? options.value(options::OPT_ptxas_eq) : tensorcore::findPtxas();
+  if (!ptxas) {
+    llvm::errs() << "note: there is no ptxas (-ptxas, $CUDA_HOME, $PATH): the library holds PTX alone, which "
+                    "the driver compiles when it loads it\n";
+    return "";
+  }
+  llvm::Expected<std::string> version = tensorcore::ptxasVersion(*ptxas);
+  if (!version)
+    return llvm::toString(version.takeError());
+  compile.images = {llvm::join(all, ","), *ptxas, *version};
+  return "";
+}
+
 /// What kernels are compiled for; empty or what is wrong with the flags.
 static std::string readTarget(const ToolOptions &options, CompileOptions &compile) {
   std::string target = options.value(options::OPT_target_eq, "cpu");
   if (target != "cpu" && target != "cuda" && target != "opencl")
     return "-target '" + target + "' is unknown" + suggestion(target, {"cpu", "cuda", "opencl"});
   bool gpu = target != "cpu";
-  for (unsigned id : {unsigned(options::OPT_arch_eq), unsigned(options::OPT_device_eq)})
-    if (!gpu && options.has(id))
-      return std::string(id == options::OPT_arch_eq ? "-arch goes with -target cuda"
-                                                    : "-device goes with -target cuda or opencl");
+  if (!gpu && options.has(options::OPT_device_eq))
+    return "-device goes with -target cuda or opencl";
+  if (target != "cuda" && options.has(options::OPT_arch_eq))
+    return "-arch goes with -target cuda";
   if (!gpu) {
     std::string error;
     compile.variants = parseVariants(options.value(options::OPT_mcpu_eq, "native"), error, compile.precision);
@@ -82,16 +115,6 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
   }
   if (options.has(options::OPT_mcpu_eq))
     return "-mcpu goes with -target cpu";
-  if (options.has(options::OPT_arch_eq) && target != "cuda")
-    return "-arch goes with -target cuda";
-  // PTX for sm_80 runs on all of these: the driver compiles it.
-  std::vector<StringRef> known = {"sm_80", "sm_86", "sm_87", "sm_89", "sm_90", "sm_100", "sm_103", "sm_120"};
-  std::string archs = options.value(options::OPT_arch_eq, "sm_80");
-  SmallVector<StringRef> names;
-  StringRef(archs).split(names, ',');
-  for (StringRef name : names)
-    if (!llvm::is_contained(known, name))
-      return ("-arch '" + name + "' is unknown or too old; there are " + llvm::join(known, ", ")).str();
   std::string device = options.value(options::OPT_device_eq, "0");
   unsigned number = 0;
   bool emulated = device == "emulated";
@@ -99,7 +122,7 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
     return "-device '" + device + "' must be a number or emulated";
   setenv("SEGC_DEVICE", std::to_string(number).c_str(), options.has(options::OPT_device_eq));
   compile.variants = {target == "cuda" && !emulated ? schedules::Isa::Cuda : schedules::Isa::OpenCl};
-  return "";
+  return readImages(options, compile);
 }
 
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {

@@ -206,22 +206,10 @@ std::optional<std::string> TrainLibrary::swapAverage() {
 }
 
 std::variant<bool, std::string> TrainLibrary::gradientsAreFinite() const {
-  // The exponent of infinities and NaN is all ones.
-  constexpr uint32_t exponent = 0x7f800000;
-  bool finite = true;
-  for (size_t k = 0; k < weights.size(); ++k) {
-    const float *gradient = nullptr;
-    if (!weights[k].flat)
-      continue;
-    if (library->gradient(handle->model, int(k), &gradient))
-      return std::string(library->lastError());
-    for (size_t i = 0; i < weights[k].elements; ++i) {
-      uint32_t bits;
-      memcpy(&bits, gradient + i, sizeof bits);
-      finite &= (bits & exponent) != exponent;
-    }
-  }
-  return finite;
+  int finite = 0;
+  if (library->gradientsFinite(handle->model, &finite))
+    return std::string(library->lastError());
+  return finite != 0;
 }
 
 } // namespace segc

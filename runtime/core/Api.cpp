@@ -203,8 +203,6 @@ int segc_model_set_device_tensors(segc_model_model *model, int inputs, int outpu
   Use use(model);
   if (use.status)
     return use.status;
-  if (int status = checkInfers(model))
-    return status;
   return setDeviceTensors(*model, {inputs != 0, outputs != 0});
 }
 

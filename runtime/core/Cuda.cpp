@@ -4,8 +4,10 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Device.h"
 #include "runtime/core/Error.h"
+#include "runtime/core/Images.h"
 #include <HalideRuntime.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +74,7 @@ struct Shared {
   Calls calls;
   Handle context;
   int device;
+  int architecture; ///< 80 of sm_80
   bool hasGraphs;
 };
 Shared shared;
@@ -144,7 +147,7 @@ int findCalls(Calls &calls) {
 }
 
 /// Device number $SEGC_DEVICE (0), if its architecture runs our code.
-int chooseDevice(const Calls &calls, int &device) {
+int chooseDevice(const Calls &calls, int &device, int &architecture) {
   int count = 0, version = 0, major = 0, minor = 0;
   const int wanted = deviceNumber();
   if (int error = calls.init(0))
@@ -167,7 +170,8 @@ int chooseDevice(const Calls &calls, int &device) {
   calls.deviceGetName(name, sizeof name, device);
   calls.deviceGetAttribute(&major, kCapabilityMajor, device);
   calls.deviceGetAttribute(&minor, kCapabilityMinor, device);
-  if (10 * major + minor < kLeastCapability)
+  architecture = 10 * major + minor;
+  if (architecture < kLeastCapability)
     return fail(SEGC_MODEL_NO_DEVICE, "'%s' is sm_%d%d; the library has code for sm_80 and newer", name,
                 major, minor);
   return SEGC_MODEL_OK;
@@ -176,7 +180,7 @@ int chooseDevice(const Calls &calls, int &device) {
 int openShared() {
   if (int status = findCalls(shared.calls))
     return status;
-  if (int status = chooseDevice(shared.calls, shared.device))
+  if (int status = chooseDevice(shared.calls, shared.device, shared.architecture))
     return status;
   if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, shared.device))
     return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
@@ -330,8 +334,7 @@ int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const 
     return fail(SEGC_MODEL_INVALID_TENSOR,
                 onDevice
                     ? "%s '%s' lies in the host's memory; segc_model_set_device_tensors said the GPU's"
-                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors (of run() "
-                      "only), or copy it",
+                    : "%s '%s' lies in a GPU's memory: say so by segc_model_set_device_tensors, or copy it",
                 what, name);
   if (!onDevice)
     return SEGC_MODEL_OK;
@@ -344,15 +347,27 @@ int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const 
   return SEGC_MODEL_OK;
 }
 
-bool load(Device &device, const char *code, uint64_t, Module &module) {
+/// Machine code for this GPU if there is some that the driver takes: one that is older than the assembler may
+/// not. Else the PTX, which every driver compiles that is as new as it.
+bool load(Device &device, const char *code, uint64_t bytes, Module &module) {
   InContext context;
+  uint64_t architecture;
+  const char *const image = chooseImage(code, bytes, uint64_t(shared.architecture), &architecture);
+  if (image && !shared.calls.moduleLoadDataEx(&module.handle, image, 0, nullptr, nullptr))
+    return true;
   char log[300] = "";
   int options[] = {kErrorLogBuffer, kErrorLogBytes};
   void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
   const int error = shared.calls.moduleLoadDataEx(&module.handle, code, 2, options, values);
-  return !error ||
-         failLaunch(device, statusOf(error), "the driver does not load its code: %s (CUDA error %d) %s",
-                    textOf(error), error, log);
+  if (!error)
+    return true;
+  char images[80] = "";
+  if (image)
+    snprintf(images, sizeof images, ", nor its machine code for sm_%llu", (unsigned long long)architecture);
+  else if (hasImages(code, bytes))
+    snprintf(images, sizeof images, "; none of its machine code is for sm_%d", shared.architecture);
+  return failLaunch(device, statusOf(error), "the driver does not load its code%s: %s (CUDA error %d) %s",
+                    images, textOf(error), error, log);
 }
 
 void unload(Module &module) {

@@ -76,6 +76,7 @@ struct Driver {
   /// `what` and `name` are for the text.
   int (*checkPlace)(Device &device, const void *data, uint64_t bytes, bool onDevice, const char *what,
                     const char *name);
+  /// `code` is a kernel object's: runtime/core/Images.h.
   bool (*load)(Device &device, const char *code, uint64_t bytes, Module &module);
   void (*unload)(Module &module);
   bool (*launch)(Device &device, Module &module, const Launch &launch);

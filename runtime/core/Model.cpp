@@ -339,7 +339,7 @@ int settleDevice(segc_model_model &model, const char *what) {
     return fail(SEGC_MODEL_UNSUPPORTED, "%s: this library is for %s; -target cuda makes one that can", what,
                 device ? "OpenCL" : "processors");
   const int status = device->driver->finish(*device);
-  model.infer.staging.isSending = false;
+  model.infer.staging.isSending = model.train.staging.isSending = false;
   return status;
 }
 
@@ -348,7 +348,7 @@ int settleDevice(segc_model_model &model, const char *what) {
 int setDeviceTensors(segc_model_model &model, Places there) {
   if (int status = settleDevice(model, "tensors on a device"))
     return status;
-  model.infer.there = there;
+  model.infer.there = model.train.there = there;
   return SEGC_MODEL_OK;
 }
 

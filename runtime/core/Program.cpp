@@ -181,6 +181,9 @@ int Program::allocate(const Header &header, const KernelFn *functions, Lane *lan
     if (isExternal(descs[i]))
       external[externalCount++] = i;
   }
+  bindings = static_cast<Binding *>(calloc(size_t(kSets) * externalCount + 1, sizeof(Binding)));
+  if (!bindings)
+    return fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for the model's tables");
   uint32_t at = 0, number = 0;
   for (uint32_t list = 0; list < kStepLists; ++list) {
     const Section &of = section(header, StepList(list));
@@ -199,13 +202,54 @@ void Program::free() {
   for (uint32_t list = 0; list < kStepLists; ++list)
     forget(StepList(list));
   ::free(buffers);
+  ::free(bindings);
+}
+
+Program::Kept &Program::keptOf(StepList list) {
+  return list == StepList::Run ? sets[set].kept : kept[uint32_t(list)];
+}
+
+void Program::forget(Kept &one) {
+  if (one.recorded)
+    device->driver->forget(one.recorded);
+  one = {};
 }
 
 void Program::forget(StepList list) {
-  auto &of = kept[uint32_t(list)];
-  if (of.recorded)
-    device->driver->forget(of.recorded);
-  of = {};
+  forget(kept[uint32_t(list)]);
+  for (uint32_t i = 0; i < kSets && list == StepList::Run; ++i) {
+    forget(sets[i].kept);
+    sets[i].lastUse = 0;
+  }
+}
+
+/// The set of tensors that the external views show now: one that is known, or in place of the one that was
+/// used least recently.
+void Program::chooseSet() {
+  const auto isShown = [&](const Binding *known) {
+    for (uint32_t k = 0; k < externalCount; ++k)
+      if (const halide_buffer_t &buffer = buffers[external[k]];
+          known[k].host != buffer.host || memcmp(known[k].dims, buffer.dim, sizeof known[k].dims))
+        return false;
+    return true;
+  };
+  set = 0;
+  for (uint32_t i = 0; i < kSets; ++i) {
+    if (sets[i].lastUse && isShown(bindings + size_t(i) * externalCount)) {
+      set = i;
+      sets[i].lastUse = ++uses;
+      return;
+    }
+    if (sets[i].lastUse < sets[set].lastUse)
+      set = i;
+  }
+  forget(sets[set].kept);
+  sets[set].lastUse = ++uses;
+  for (uint32_t k = 0; k < externalCount; ++k) {
+    Binding &binding = bindings[size_t(set) * externalCount + k];
+    binding.host = buffers[external[k]].host;
+    memcpy(binding.dims, buffers[external[k]].dim, sizeof binding.dims);
+  }
 }
 
 void Program::bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory) {
@@ -228,13 +272,9 @@ void Program::bindStatic(StepList list, const int64_t *sizes, const uint64_t *of
 void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
                           const segc_model_tensor *outputs) {
   const ViewDesc *views = elements<ViewDesc>(*table, table->views);
-  bool isSame = true;
   for (uint32_t i = 0; i < externalCount; ++i) {
     const ViewDesc &view = views[external[i]];
     halide_buffer_t &buffer = buffers[external[i]];
-    const uint8_t *const host = buffer.host;
-    halide_dimension_t dims[4];
-    memcpy(dims, buffer.dim, sizeof dims);
     const segc_model_tensor &tensor = (view.space == Space::Input ? inputs : outputs)[view.index];
     int64_t strides[4]; // c, x, y, n; of an extent of 1 the caller's stride may be anything
     const int from[4] = {tensor.rank == 4 ? 1 : -1, tensor.rank - 1, tensor.rank - 2, 0};
@@ -243,10 +283,9 @@ void Program::bindTensors(const int64_t *sizes, const segc_model_tensor *inputs,
     setExtents(view, sizes, tensor.shape[from[1]], tensor.shape[from[2]], buffer.dim);
     const int64_t at = place(view, sizes, strides, 0, buffer.dim);
     buffer.host = static_cast<uint8_t *>(tensor.data) + at * bytesOf(view.dtype);
-    isSame = isSame && host == buffer.host && !memcmp(dims, buffer.dim, sizeof dims);
   }
-  if (!isSame)
-    forget(StepList::Run);
+  if (device)
+    chooseSet();
 }
 
 /// What fails on a device is noted there: kernels have no assertions, so they do not look at what the calls
@@ -294,7 +333,7 @@ int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, c
   if (!device || !device->records || observer.function || inspector.function ||
       section(*table, list).count < 2)
     return runSteps(list, sizes, offsets, arena, observer, inspector);
-  auto &of = kept[uint32_t(list)];
+  Kept &of = keptOf(list);
   const Driver &driver = *device->driver;
   if (of.recorded)
     return driver.replay(*device, of.recorded);

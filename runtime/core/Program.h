@@ -41,6 +41,12 @@ struct Inspector {
   void *user;
 };
 
+/// Where a view of a caller's tensor lies.
+struct Binding {
+  const uint8_t *host;
+  halide_dimension_t dims[4];
+};
+
 struct Program {
   const Header *table = nullptr;
   const KernelFn *kernels = nullptr;
@@ -51,11 +57,22 @@ struct Program {
   uint32_t *external = nullptr;       ///< views of inputs and outputs, which run() patches
   uint32_t externalCount = 0;
   Device *device = nullptr; ///< where the kernels run; null: here
-  /// What a device keeps of each list for the memory that it is bound to.
-  struct {
+  /// What a device keeps of a list for the memory that it is bound to.
+  struct Kept {
     bool hasRun;    ///< with this memory
     void *recorded; ///< its steps, to be replayed as one
-  } kept[kStepLists] = {};
+  };
+  Kept kept[kStepLists] = {};
+  /// The same of the list that reads the caller's tensors, for the sets of them that it saw last: callers
+  /// alternate between a few.
+  static constexpr uint32_t kSets = 4;
+  struct {
+    Kept kept;
+    uint64_t lastUse; ///< 0: never
+  } sets[kSets] = {};
+  uint32_t set = 0;            ///< to which the list is bound now
+  uint64_t uses = 0;           ///< of all sets
+  Binding *bindings = nullptr; ///< of the external views, set after set
 
   /// Allocates descriptors and argument vectors; a status of the C interface.
   int allocate(const Header &table, const KernelFn *kernels, Lane *lane0);
@@ -76,7 +93,10 @@ struct Program {
 private:
   int runSteps(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
                const Observer &observer, const Inspector &inspector);
+  Kept &keptOf(StepList list);
+  void forget(Kept &one);
   void forget(StepList list);
+  void chooseSet();
   int launch(const StepDesc &step, void **vector);
   int border(const BufferDesc &buffer, const int64_t *sizes, char *base);
 };

@@ -34,8 +34,9 @@ struct Arguments {
   int gradientK, gradientTap, gradientC; ///< its strides in elements: any layout of the file's
   int images, height, width;             ///< of the result
   int inHeight, inWidth;                 ///< input pixels that exist; all others read as 0
-  Phase phases[maxPhases];               ///< one alone unless the problem says otherwise
-  const float *from; ///< packing: the weight of channels 0 and 0 and the first tap of the packed filter
+  int parts;               ///< of the reduction, 1 to those that the tile has; a weight gradient: all of them
+  Phase phases[maxPhases]; ///< one alone unless the problem says otherwise
+  const float *from;       ///< packing: the weight of channels 0 and 0 and the first tap of the packed filter
   int fromK, fromC, fromTapY, fromTapX; ///< its strides in elements; negative ones flip
   const float *vectors[maxVectors];     ///< the epilogues' vectors in order, zeros up to a multiple of 64
   View tensors[maxTensors];             ///< the epilogues' tensors in order

@@ -14,20 +14,30 @@ using tensorcore::Arguments;
 
 /// The operands of one call, as views of (c, x, y, n), packed weights, and vectors.
 struct Operands {
+  explicit Operands(const TensorCoreKernel &kernel) : kernel(kernel), all{}, count(0) {}
   const TensorCoreKernel &kernel;
   static constexpr uint32_t kMost =
       3 * tensorcore::maxPhases + tensorcore::maxVectors + tensorcore::maxTensors;
   /// In the order of the kernel's arguments: x, weights, …, y, with as many of x, weights and y as there are
-  /// phases; of a weight gradient x, dy, its sums.
+  /// phases; a kernel that pools has one to five y (docs/kernels.md); of a weight gradient x, dy, its sums.
   const halide_buffer_t *all[kMost];
   uint32_t count;
   uint32_t phases() const { return uint32_t(kernel.grid.phases); }
-  uint32_t writes() const { return phases(); }
+  bool pools() const { return kernel.grid.pool != 0; }
+  bool keepsPixels() const { return kernel.grid.pool & kKeepsPixels; }
+  uint32_t writes() const {
+    return !pools() ? phases() : keepsPixels() ? 5 : kernel.grid.pool & kPoolsIndex ? 2 : 1;
+  }
   const halide_buffer_t &x(uint32_t phase) const { return *all[phase]; }
   const halide_buffer_t &weights(uint32_t phase) const { return *all[phases() + phase]; }
   const halide_buffer_t &operand(uint32_t i) const { return *all[2 * phases() + i]; }
   const halide_buffer_t &result(uint32_t phase) const { return *all[count - writes() + phase]; }
-  /// The result of the convolution, or its gradient.
+  /// Extents of the convolution's result, or of its gradient.
+  int images() const { return pixels().dim[3].extent; }
+  int height() const { return (pools() ? 2 : 1) * pixels().dim[2].extent; }
+  int width() const { return (pools() ? 2 : 1) * pixels().dim[1].extent; }
+
+private:
   const halide_buffer_t &pixels() const { return kernel.grid.columns ? *all[1] : result(0); }
 };
 
@@ -37,8 +47,8 @@ tensorcore::View viewOf(const halide_buffer_t &buffer) {
 }
 
 Operands operandsOf(const TensorCoreKernel &kernel, void **args) {
-  Operands result = {kernel, {}, 0};
-  uint32_t count = 3 * uint32_t(kernel.grid.phases);
+  Operands result(kernel);
+  uint32_t count = 2 * result.phases() + result.writes();
   for (const char *operand = kernel.operands; *operand; ++operand)
     ++count;
   for (; result.count < count && result.count < Operands::kMost; ++result.count)
@@ -67,24 +77,39 @@ void fillPhases(const Operands &operands, Arguments &a) {
                    distance(*first, operands.x(i), bytes * first->dim[1].stride)};
 }
 
+/// Where the pixels and their maxima go. The first of the four results that interleave begins where the
+/// pixels do, and shows every second one of them.
+void fillPool(const Operands &operands, Arguments &a) {
+  a.pooled = viewOf(operands.result(operands.writes() == 5 ? 4 : 0));
+  if (operands.writes() == 2)
+    a.index = viewOf(operands.result(1));
+  if (operands.keepsPixels()) {
+    a.y.row /= 2;
+    a.y.pixel /= 2;
+  }
+}
+
 /// The views' origins are the padding already, and their pixels all exist.
 void fill(const Operands &operands, char *partial, Arguments &a) {
   const TensorCoreKernel &kernel = operands.kernel;
-  const halide_buffer_t &x = operands.x(0), &y = operands.pixels();
+  const halide_buffer_t &x = operands.x(0);
   a.x[0] = viewOf(x);
-  a.y = viewOf(y);
+  a.y = viewOf(kernel.grid.columns ? *operands.all[1] : operands.result(0));
   if (kernel.grid.columns)
     partial = reinterpret_cast<char *>(operands.result(0).host);
   else
     a.weights = reinterpret_cast<const char *>(operands.weights(0).host);
   a.partial = reinterpret_cast<float *>(partial);
-  a.images = y.dim[3].extent;
-  a.height = y.dim[2].extent;
-  a.width = y.dim[1].extent;
+  a.images = operands.images();
+  a.height = operands.height();
+  a.width = operands.width();
+  a.parts = launchedParts(kernel.grid, a.images, a.height, a.width);
   a.inHeight = x.dim[2].extent;
   a.inWidth = x.dim[1].extent;
   if (operands.phases() > 1)
     fillPhases(operands, a);
+  if (operands.pools())
+    fillPool(operands, a);
   int vectors = 0, tensors = 0;
   for (uint32_t i = 0; kernel.operands[i]; ++i) {
     const halide_buffer_t &operand = operands.operand(i);
@@ -168,7 +193,7 @@ bool launchOne(Device &device, const TensorCoreKernel &kernel, bool adds, Argume
   const uint64_t sizes[] = {sizeof a, 0};
   const int8_t isBuffer[] = {0};
   const Launch launch = {adds ? kernel.sum : kernel.entry,
-                         {uint32_t(blocks), uint32_t(grid.phases), adds ? 1 : uint32_t(grid.parts)},
+                         {uint32_t(blocks), uint32_t(grid.phases), adds ? 1 : uint32_t(a.parts)},
                          {uint32_t(adds ? kSumThreads : grid.threads), 1, 1},
                          uint32_t(adds ? 0 : grid.sharedBytes),
                          arguments,
@@ -180,8 +205,7 @@ bool launchOne(Device &device, const TensorCoreKernel &kernel, bool adds, Argume
 /// Kernels count pixels and octets in 31 bits (schedules/tensorcore/Problem.h).
 bool isCountable(const Operands &operands) {
   constexpr double kMost = 0x1p31;
-  const halide_buffer_t &y = operands.pixels();
-  if (8. * y.dim[1].extent * y.dim[2].extent * y.dim[3].extent >= kMost)
+  if (8. * operands.width() * operands.height() * operands.images() >= kMost)
     return false;
   for (uint32_t i = 0; i < operands.count; ++i) {
     const halide_buffer_t &buffer = *operands.all[i];
@@ -196,15 +220,14 @@ bool isCountable(const Operands &operands) {
 
 bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
   const Operands operands = operandsOf(kernel, args);
-  const halide_buffer_t &y = operands.pixels();
   if (device.loading && !isCountable(operands)) // when a shape is set
     return failLaunch(
         device, SEGC_MODEL_INVALID_SHAPE,
         "%d images of %d x %d pixels are too many for one launch on tensor cores: split the batch "
         "or the pictures",
-        y.dim[3].extent, y.dim[2].extent, y.dim[1].extent);
+        operands.images(), operands.height(), operands.width());
   const uint64_t partial =
-      uint64_t(partialBytes(kernel.grid, y.dim[3].extent, y.dim[2].extent, y.dim[1].extent));
+      uint64_t(partialBytes(kernel.grid, operands.images(), operands.height(), operands.width()));
   if (!reserve(device, partial))
     return false;
   Arguments a = {};
@@ -213,8 +236,8 @@ bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
     return emulate(device, operands, a, partial);
   if (!loadCode(device, kernel.state, kernel.code, kernel.codeBytes))
     return false;
-  return device.loading ||
-         (launchOne(device, kernel, false, a) && (!kernel.sum || launchOne(device, kernel, true, a)));
+  return device.loading || (launchOne(device, kernel, false, a) &&
+                            (a.parts == 1 || !kernel.sum || launchOne(device, kernel, true, a)));
 }
 
 } // namespace

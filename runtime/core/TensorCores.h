@@ -10,12 +10,17 @@
 
 namespace segc::rt {
 
+/// A kernel makes maxima of 2x2 pixels, writes their positions, writes the pixels too. The pixels are then
+/// four results, one for each place in the windows, which interleave; all results have the extents of the
+/// maxima.
+constexpr int32_t kPools = 1, kPoolsIndex = 2, kKeepsPixels = 4;
+
 /// What decides the grids of a convolution's kernels, apart from extents.
 struct TensorCoreGrid {
   int32_t k; ///< channels of the result
   int32_t phases, parts;
   int32_t tileM, tileN, tileWidth; ///< of a block; width 0: a run of pixels
-  int32_t pool;                    ///< 1: the kernel that adds the parts takes the four pixels of a window
+  int32_t pool;                    ///< what kPools and those behind it say; 0: no pool
   int32_t threads, sharedBytes;    ///< of a block of the first kernel
   int32_t columns;                 ///< of a weight gradient: taps x input channels; 0: a convolution
 };
@@ -49,10 +54,26 @@ inline int64_t sumBlocks(const TensorCoreGrid &g, int64_t images, int64_t height
   const int64_t units = g.pool ? images * ceilDiv(height, 2) * ceilDiv(width, 2) : images * height * width;
   return ceilDiv(units * (g.k / 8), kSumThreads);
 }
+/// The most memory for sums of parts: a convolution of many pixels fills the GPU without them.
+constexpr int64_t kPartialBytes = 64 << 20;
+
+/// The sums of one part of a convolution's reduction.
+inline int64_t partBytes(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
+  return int64_t(4) * g.phases * images * height * width * g.k;
+}
+/// The parts of a launch: those of the tile, or as many as have room for their sums. So the order of a sum's
+/// terms depends on extents alone.
+inline int32_t launchedParts(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
+  if (g.columns || g.parts == 1)
+    return g.parts;
+  const int64_t most = kPartialBytes / partBytes(g, images, height, width);
+  return most >= g.parts ? g.parts : most < 2 ? 1 : int32_t(most);
+}
 /// Memory for the sums of a convolution's parts. A weight gradient's are its result, which another kernel
 /// adds up.
 inline int64_t partialBytes(const TensorCoreGrid &g, int64_t images, int64_t height, int64_t width) {
-  return g.parts == 1 || g.columns ? 0 : int64_t(4) * g.parts * g.phases * images * height * width * g.k;
+  const int32_t parts = launchedParts(g, images, height, width);
+  return parts == 1 || g.columns ? 0 : parts * partBytes(g, images, height, width);
 }
 
 /// What an emulated launch may touch; ranges do not overlap.

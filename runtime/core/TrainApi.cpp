@@ -120,6 +120,18 @@ int segc_model_gradient(segc_model_model *model, int index, const float **data) 
                                  : SEGC_MODEL_OK;
 }
 
+int segc_model_gradients_finite(segc_model_model *model, int *finite) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (!finite)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "finite is NULL");
+  bool all = false;
+  const int status = gradientsAreFinite(*model, all);
+  *finite = all;
+  return status;
+}
+
 int segc_model_get_weight(segc_model_model *model, int index, float *data) {
   TrainUse use(model);
   if (use.failed)

@@ -27,6 +27,8 @@ struct Training {
 int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
                     const segc_model_tensor *outputs);
 int updateWeights(segc_model_model &model);
+/// Whether update() would move the weights by finite numbers.
+int gradientsAreFinite(segc_model_model &model, bool &finite);
 int setAccumulation(segc_model_model &model, bool on);
 
 /// The engines whose prepared weights come from those with one of these WeightFlags, or kAnyWeight, prepare

@@ -5,6 +5,7 @@
 #include "runtime/core/Schedule.h"
 #include "runtime/core/Table.h"
 #include <math.h>
+#include <string.h>
 
 namespace segc::rt {
 namespace {
@@ -102,6 +103,33 @@ int updateWeights(segc_model_model &model) {
   ++training.steps;
   training.grads = 0;
   return training.accumulate ? clearFlat(model, FlatBuffer::Accumulated) : SEGC_MODEL_OK;
+}
+
+/// The sum of the squares is finite if they all are: in f64 it cannot overflow. Where the table has no list
+/// that adds them, the gradients lie in the host's memory.
+int gradientsAreFinite(segc_model_model &model, bool &finite) {
+  const Training &training = *model.training;
+  if (training.grads == 0)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "there is no gradient since the last update: call grad() first");
+  if (int status = returnFlat(model))
+    return status;
+  if (section(*model.train.table, StepList::Norm).count) {
+    lendScratch(model, model.train);
+    double norm;
+    const int status = gradientNorm(model, norm);
+    finite = isfinite(norm);
+    return status;
+  }
+  const FlatBuffer which = training.accumulate ? FlatBuffer::Accumulated : FlatBuffer::Gradients;
+  const float *const gradients = training.memory.flat[uint32_t(which)];
+  finite = true;
+  for (uint64_t i = 0; i < training.desc->trainableElements; ++i) {
+    constexpr uint32_t kExponent = 0x7f800000; // all ones for infinities and NaN
+    uint32_t bits;
+    memcpy(&bits, gradients + i, sizeof bits);
+    finite &= (bits & kExponent) != kExponent;
+  }
+  return SEGC_MODEL_OK;
 }
 
 } // namespace segc::rt

@@ -25,14 +25,16 @@ struct Terms {
   const bool bce;
   Func total, share;
 
-  Terms(const KernelSpec &spec, const ImageParam &sums, const std::string &name)
+  Terms(const KernelSpec &spec, const ImageParam &sums, const std::string &name, Isa isa)
       : bce(spec.word("kind") == "bce"), total(name + "Total"), share(name + "Share") {
     const bool mean = spec.word("reduction") == "mean";
     const RDom r(0, sums.dim(2).extent(), 0, sums.dim(3).extent(), name + "R");
     const int columns = bce ? 5 : 2;
     std::vector<Expr> terms;
+    // A GPU has a thread for every band that there could be; what those without one read is not used.
+    const Expr band = isGpu(isa) ? min(r.x, sums.dim(2).extent() - 1) : Expr(r.x);
     for (int k = 0; k < columns; k++)
-      terms.push_back(sums(0, k, r.x, r.y));
+      terms.push_back(sums(0, k, band, r.y));
     total() = zeros(columns);
     total() = plus(total(), terms);
     const FuncRef t = total();
@@ -50,7 +52,8 @@ struct Terms {
 /// a launch of its own, with totals of its own.
 KernelBuild buildFinishTerms(const KernelSpec &spec, Isa isa) {
   const ImageParam sums = sumsParam(1);
-  const Terms forLoss(spec, sums, "loss"), forGradient = isGpu(isa) ? Terms(spec, sums, "gradient") : forLoss;
+  const Terms forLoss(spec, sums, "loss", isa),
+      forGradient = isGpu(isa) ? Terms(spec, sums, "gradient", isa) : forLoss;
   const Var one("one"), i("i"), x("x"), y("y"), n("n");
   const bool bce = forLoss.bce;
   Func loss("lossValue"), coefficients("coefficients");

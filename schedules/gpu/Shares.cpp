@@ -117,11 +117,59 @@ KernelBuild buildFinish(const KernelSpec &spec, Isa isa) {
   return build;
 }
 
+/// A loss from the sums of all bands and images, and beside it the coefficients of its gradient: a block
+/// each, whose threads share the bands. Each has totals of its own.
+KernelBuild buildFinishLoss(const KernelSpec &spec, Isa isa) {
+  const KernelBuild build = borrow(spec, isa);
+  const std::vector<Func> stages = stagesOf(build.pipeline);
+  for (Func out : build.pipeline.outputs()) {
+    const Loops v;
+    const Var band("gpuBand");
+    const std::vector<Var> args = out.args();
+    const bool isLoss = args.size() == 1;
+    Func total, share;
+    for (const Func &stage : stages) {
+      if (plainName(stage) == (isLoss ? "lossTotal" : "gradientTotal"))
+        total = stage;
+      if (plainName(stage) == (isLoss ? "lossShare" : "gradientShare"))
+        share = stage;
+    }
+    const RVar images(total.rvars()[1]);
+    Func partial = total.update().rfactor(RVar(total.rvars()[0]), band);
+    out.split(args[0], v.block, v.thread, isLoss || spec.word("kind") != "bce" ? 1 : 2,
+              TailStrategy::GuardWithIf);
+    if (isLoss)
+      out.gpu_blocks(v.block).gpu_threads(v.thread);
+    else
+      out.reorder(args[1], v.thread, v.block, args[2], args[3])
+          .gpu_blocks(v.block, args[2], args[3])
+          .gpu_threads(v.thread);
+    out.never_partition_all();
+    total.compute_at(out, v.thread).store_in(MemoryType::Register);
+    share.compute_at(out, v.thread).store_in(MemoryType::Register);
+    partial.compute_at(out, v.block)
+        .store_in(MemoryType::GPUShared)
+        .bound(band, 0, kMostBands)
+        .gpu_threads(band);
+    partial.update().reorder(images, band).gpu_threads(band).never_partition_all();
+  }
+  return build;
+}
+
+std::string whyNotFinish(const KernelSpec &spec) {
+  const std::string kind = spec.word("kind");
+  return kind == "dice" || kind == "soft_iou" ? "an overlap adds up classes, not bands alone" : "";
+}
+
 } // namespace
 
 Family finishSharesFamily() {
-  Family family = plainFamily("finish_shares", "Vectors of a channel each from partial sums on a GPU.",
-                              {"finish_sum", "finish_stats", "finish_norm_grad"}, buildFinish);
+  Family family = plainFamily(
+      "finish_shares", "Losses and vectors of a channel each from partial sums on a GPU.",
+      {"finish_sum", "finish_stats", "finish_norm_grad", "finish_loss"}, [](const KernelSpec &spec, Isa isa) {
+        return spec.op == "finish_loss" ? buildFinishLoss(spec, isa) : buildFinish(spec, isa);
+      });
+  family = checkedFamily(family, whyNotFinish);
   family.onGpu = true;
   return family;
 }

@@ -6,7 +6,9 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
+#include <algorithm>
 #include <cctype>
+#include <cstdlib>
 
 using namespace llvm;
 
@@ -46,12 +48,33 @@ int largest(StringRef report, StringRef words) {
 } // namespace
 
 std::optional<std::string> findPtxas() {
+  if (const char *home = std::getenv("CUDA_HOME"))
+    if (ErrorOr<std::string> path = sys::findProgramByName("ptxas", {std::string(home) + "/bin"}))
+      return *path;
   if (ErrorOr<std::string> path = sys::findProgramByName("ptxas"))
     return *path;
   if (ErrorOr<std::string> path =
           sys::findProgramByName("ptxas", {"/usr/local/cuda/bin", "/usr/lib/cuda/bin"}))
     return *path;
   return std::nullopt;
+}
+
+Expected<std::string> ptxasVersion(const std::string &ptxas) {
+  FileRemover remove;
+  Expected<std::string> file = temporary("txt", remove, "");
+  if (!file)
+    return file.takeError();
+  std::string message;
+  const std::optional<StringRef> redirects[] = {StringRef(""), StringRef(*file), StringRef(*file)};
+  const int status =
+      sys::ExecuteAndWait(ptxas, {ptxas, "--version"}, std::nullopt, redirects, 20, 0, &message);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> text = MemoryBuffer::getFile(*file);
+  if (status || !text || (*text)->getBuffer().trim().empty())
+    return createStringError("'" + ptxas + "' is no ptxas: `--version` " +
+                             (message.empty() ? "says nothing or fails" : message));
+  std::string version = (*text)->getBuffer().trim().str();
+  std::replace_if(version.begin(), version.end(), [](unsigned char c) { return std::isspace(c); }, ' ');
+  return version;
 }
 
 Expected<Cubin> assemble(const std::string &ptx, const std::string &arch, const std::string &ptxas) {

@@ -14,8 +14,10 @@ struct Cubin {
   int spillBytes = 0; ///< stores and loads of registers that did not fit, and stack
 };
 
-/// In PATH, or where CUDA's packages put it.
+/// In $CUDA_HOME/bin, in PATH, or where CUDA's packages put it.
 std::optional<std::string> findPtxas();
+/// What `ptxas --version` says, as one line.
+llvm::Expected<std::string> ptxasVersion(const std::string &ptxas);
 
 /// For one architecture: sm_80, sm_90, …
 llvm::Expected<Cubin> assemble(const std::string &ptx, const std::string &arch, const std::string &ptxas);

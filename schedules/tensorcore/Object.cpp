@@ -1,6 +1,7 @@
 /// \file The object as a module of constants and one call, through LLVM's x86 back end.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Object.h"
+#include "runtime/core/Images.h"
 #include "runtime/core/TensorCores.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -49,7 +50,7 @@ public:
     std::vector<uint32_t> grid(sizeof(Grid) / 4);
     std::memcpy(grid.data(), &kernel.grid, sizeof(Grid));
     Constant *fields[] = {state,
-                          text(kernel.code),
+                          bytes(kernel.code, kernel.codeBytes),
                           text(kernel.entry),
                           text(kernel.sum),
                           text(kernel.problem),
@@ -73,9 +74,16 @@ private:
   Constant *text(const char *value) {
     if (!value)
       return ConstantPointerNull::get(pointer);
-    Constant *bytes = ConstantDataArray::getString(context, value);
-    return new GlobalVariable(module, bytes->getType(), true, GlobalValue::PrivateLinkage, bytes,
-                              symbol + "_text");
+    return bytes(value, std::strlen(value) + 1);
+  }
+  Constant *bytes(const char *value, uint64_t size) {
+    if (!value)
+      return ConstantPointerNull::get(pointer);
+    Constant *data = ConstantDataArray::getString(context, StringRef(value, size), /*AddNull=*/false);
+    auto *variable = new GlobalVariable(module, data->getType(), true, GlobalValue::PrivateLinkage, data,
+                                        symbol + "_text");
+    variable->setAlignment(Align(rt::kImageAlignment));
+    return variable;
   }
 
   Module &module;
@@ -105,6 +113,9 @@ Expected<schedules::KernelArtifact> compileObject(const schedules::KernelJob &jo
     if (!specialised)
       return specialised.takeError();
     code = std::move(*specialised);
+    code.ptx.push_back('\0');
+    if (const std::string wrong = schedules::addImages(code.ptx, job.images); !wrong.empty())
+      return createStringError(wrong);
   }
   std::string operands;
   for (const schedules::Epilogue &step : problem.epilogues)
@@ -120,7 +131,7 @@ Expected<schedules::KernelArtifact> compileObject(const schedules::KernelJob &jo
                                  job.problem.c_str(),
                                  job.schedule.c_str(),
                                  operands.c_str(),
-                                 emulated ? 0 : code.ptx.size() + 1,
+                                 emulated ? 0 : code.ptx.size(),
                                  gridOf(problem, tile)};
   LLVMContext context;
   Module module(job.symbol, context);
@@ -135,7 +146,7 @@ Expected<schedules::KernelArtifact> compileObject(const schedules::KernelJob &jo
   schedules::KernelArtifact artifact;
   if (readable) {
     raw_string_ostream(artifact.llvm) << module;
-    artifact.device = emulated ? "// for the emulated warp\n" : code.ptx;
+    artifact.device = emulated ? "// for the emulated warp\n" : code.ptx.c_str();
     artifact.stmt = "tile " + tile.print() + "\n";
     SmallVector<char, 0> assembly;
     std::unique_ptr<Module> copy = CloneModule(module);

@@ -76,6 +76,8 @@ Error checkProblem(const Problem &p) {
     return fail("{0}: weights are packed as those of one input, without epilogues", text);
   if (p.poolIndex && !p.pool)
     return fail("{0}: an index without a pool", text);
+  if (!p.keep && !p.pool)
+    return fail("{0}: neither the result nor a pool of it is to be written", text);
   return checkEpilogues(p);
 }
 
@@ -109,9 +111,8 @@ Error checkTile(const Problem &p, const Tile &t) {
   }
   if (t.width && (!isPowerOfTwo(t.width) || t.width < 2 || t.m / t.width < 2 || gradient))
     return fail("{0}: a rectangle of {1} pixels cannot be {2} wide", text, t.m, t.width);
-  if (p.pool && !t.width && t.parts == 1)
-    return fail("{0}: the fused pool needs rectangles of pixels (or parts, which a second kernel adds up)",
-                text);
+  if (p.pool && !t.width)
+    return fail("{0}: the fused pool needs rectangles of pixels", text);
   return Error::success();
 }
 
@@ -134,7 +135,8 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
     return fail("{0}: dtype '{1}' is none of bf16, f16 and f32 (as TF32)", text, spec.dtype);
   if (spec.get("g") > 1)
     return fail("{0}: {1} groups; tensor-core kernels have one", text, spec.get("g"));
-  if (spec.word("read") == "scaled" || !spec.reduction().empty())
+  const std::string pooling = spec.pooling();
+  if (spec.word("read") == "scaled" || (pooling.empty() && !spec.reduction().empty()))
     return fail("{0}: neither read= nor +argmax and +softmax are possible", text);
   p.c0 = spec.get("c");
   p.k = spec.get("k");
@@ -143,6 +145,12 @@ Expected<Problem> Problem::of(const schedules::KernelSpec &spec) {
   p.dy = spec.get("d", 0), p.dx = spec.get("d", 1);
   p.phases = int(spec.number("phases", 1));
   p.epilogues = spec.epilogues;
+  if (!pooling.empty()) {
+    p.epilogues.pop_back();
+    p.pool = true;
+    p.poolIndex = pooling == "pool_index";
+    p.keep = pooling == "keep_pool";
+  }
   p.resultF32 = p.element == Element::TF32 || p.kind == Kind::WeightGradient;
   if (Error error = checkProblem(p))
     return error;
@@ -175,7 +183,9 @@ std::string Problem::print() const {
   if (scaled)
     text += " +scale";
   if (pool)
-    text += poolIndex ? " +maxpool2(index)" : " +maxpool2";
+    text += std::string(" +maxpool2") + (keep        ? poolIndex ? "(index)" : ""
+                                         : poolIndex ? "(alone, index)"
+                                                     : "(alone)");
   return text + " : " + name(element);
 }
 

@@ -27,7 +27,8 @@ struct Problem {
   int c0 = 0, c1 = 0, k = 0; ///< channels of the input, of a second one behind it (0: none), of the result
   int rh = 1, rw = 1, sy = 1, sx = 1, dy = 1, dx = 1;
   std::vector<schedules::Epilogue> epilogues;
-  bool pool = false, poolIndex = false; ///< a 2x2 max-pool of the result is written beside it
+  bool pool = false, poolIndex = false; ///< a 2x2 max-pool of the result is written, its index too
+  bool keep = true;                     ///< the result itself is written: without a pool always
   int phases = 1;                       ///< convolutions of one launch
   bool scaled = false;                  ///< packing: times a vector over k
   Extents extents;

@@ -84,6 +84,7 @@ std::map<std::string, int> constants(const Problem &p, const Tile &t) {
           {"tile_w", t.width},
           {"pool", p.pool},
           {"index", p.poolIndex},
+          {"keep", p.keep},
           {"phases", p.phases},
           {"scaled", p.scaled}};
 }
@@ -180,7 +181,8 @@ rt::TensorCoreGrid gridOf(const Problem &problem, const Tile &tile) {
           tile.m,
           tile.n,
           tile.width,
-          problem.pool,
+          (problem.pool ? rt::kPools : 0) | (problem.poolIndex ? rt::kPoolsIndex : 0) |
+              (problem.pool && problem.keep ? rt::kKeepsPixels : 0),
           tile.threads(),
           sharedBytes(problem, tile),
           gradient ? problem.taps() * problem.channels() : 0};

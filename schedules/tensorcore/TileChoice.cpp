@@ -23,9 +23,8 @@ int64_t steps(const Problem &p, const Tile &t, const Extents &e) {
 }
 
 int64_t partialBytesOfPart(const Problem &p, const Extents &e) {
-  Tile two;
-  two.parts = 2;
-  return partialBytes(p, two, e) / 2;
+  return p.kind == Kind::WeightGradient ? partialBytes(p, Tile(), e)
+                                        : rt::partBytes(gridOf(p, Tile()), e.images, e.height, e.width);
 }
 
 int registersOf(const Tile &t) {
@@ -35,8 +34,10 @@ int registersOf(const Tile &t) {
 /// Bytes that must come from and go to memory at least once.
 double memoryTraffic(const Problem &p, const Extents &e) {
   const double input = double(e.images) * e.inHeight * e.inWidth * p.channels() * bytesOf(p.element);
-  const double result =
-      double(pixels(e)) * p.k * (p.resultF32 && p.kind == Kind::Convolution ? 4 : bytesOf(p.element));
+  const double values =
+      p.kind == Kind::Convolution ? (p.keep ? 1 : 0) + (p.pool ? 0.25 : 0) : 1; // of each pixel and channel
+  const double result = double(pixels(e)) * p.k * values *
+                        (p.resultF32 && p.kind == Kind::Convolution ? 4 : bytesOf(p.element));
   const double weights =
       double(p.taps()) * p.channels() * p.k * (p.kind == Kind::WeightGradient ? 4 : bytesOf(p.element));
   return input + p.phases * (result + weights);

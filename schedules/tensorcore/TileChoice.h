@@ -2,6 +2,7 @@
 /// instructions.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "runtime/core/TensorCores.h"
 #include "schedules/tensorcore/Problem.h"
 
 namespace segc::tensorcore {
@@ -10,7 +11,7 @@ namespace segc::tensorcore {
 struct Device {
   int sms = 132;
   int sharedPerSm = 228 * 1024, sharedPerBlock = 227 * 1024; ///< 48 * 1024 where the launch asks for no more
-  int64_t partialBytes = 64 << 20;                           ///< what the parts of one reduction may take
+  int64_t partialBytes = rt::kPartialBytes;                  ///< what the parts of one reduction may take
   double gigahertz = 1.7;
   double multiplies = 1280; ///< of bf16 by mma.sync: 62 % of what wgmma reaches on sm_90; tf32 half of it
   double sharedBytes = 128, cacheBytes = 48; ///< shared memory, L2 cache

@@ -13,7 +13,7 @@ ROOMS = {
     "runtime/pictures": ["runtime/pictures", "runtime/files", "png.h", "jpeglib.h", "tiffio.h"],
     "runtime/train": ["runtime/train", "runtime/pictures", "runtime/files", "nlohmann"],
     "schedules/tensorcore": ["schedules/tensorcore", "schedules/KernelSpec.h", "schedules/Compile.h",
-                             "runtime/core/TensorCore", "llvm"],
+                             "schedules/Images.h", "runtime/core/Images.h", "runtime/core/TensorCore", "llvm"],
     "schedules": ["schedules", "Halide"],
     "dialects/hourglass": ["dialects/hourglass", "mlir", "llvm"],
     "dialects/plan": ["dialects", "mlir", "llvm"],

@@ -338,6 +338,9 @@ TEST_F(CudaLibrary, TensorsOnTheDeviceAreReadAndWrittenWithoutCopies) {
   EXPECT_EQ(driver().replays(), before + 1);
   EXPECT_EQ(handle.run(), moved);
   EXPECT_EQ(driver().replays(), before + 2);
+  handle.x.data = in; // its graph is still there
+  EXPECT_EQ(handle.run(), trace);
+  EXPECT_EQ(driver().replays(), before + 3);
   // One side only.
   ASSERT_EQ(caller.setDeviceTensors(handle.instance.model, 0, 1), SEGC_MODEL_OK);
   driver().takeTrace();
@@ -345,6 +348,85 @@ TEST_F(CudaLibrary, TensorsOnTheDeviceAreReadAndWrittenWithoutCopies) {
   const std::string mixed = handle.run();
   EXPECT_EQ(count(mixed, "upload "), 1u) << mixed;
   EXPECT_EQ(count(mixed, "download "), 0u) << mixed;
+}
+
+TEST_F(CudaLibrary, FourSetsOfBuffersHaveAGraphEach) {
+  Caller caller;
+  float *in[5], *const out = caller.memory(5 * 48);
+  for (float *&one : in)
+    one = caller.memory(3 * 48);
+  caller.leave();
+  Handle handle;
+  ASSERT_EQ(caller.setDeviceTensors(handle.instance.model, 1, 1), SEGC_MODEL_OK) << library().lastError();
+  driver().takeTrace();
+  handle.y.data = out;
+  const auto run = [&](int which) { return handle.x.data = in[which], handle.run(); };
+  std::string plain[5];
+  int before = driver().replays();
+  for (int i = 0; i < 4; ++i)
+    plain[i] = run(i);
+  EXPECT_EQ(driver().replays(), before);
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 4; ++i)
+      EXPECT_EQ(run(i), plain[i]) << i;
+  EXPECT_EQ(driver().replays(), before += 8);
+  // A fifth takes the place of the one that was used least recently; the others stay.
+  plain[4] = run(4);
+  for (int i : {1, 2, 3})
+    EXPECT_EQ(run(i), plain[i]) << i;
+  EXPECT_EQ(driver().replays(), before += 3);
+  EXPECT_EQ(run(0), plain[0]);
+  EXPECT_EQ(driver().replays(), before) << "it was forgotten";
+  EXPECT_EQ(run(0), plain[0]);
+  EXPECT_EQ(driver().replays(), before + 1);
+  // Buffers that are new each time cost no recording.
+  handle.shape(6, 8);
+  handle.y.data = out;
+  before = driver().replays();
+  for (int round = 0; round < 2; ++round)
+    for (int i = 0; i < 5; ++i)
+      run(i);
+  EXPECT_EQ(driver().replays(), before);
+}
+
+TEST_F(CudaLibrary, TrainingReadsTensorsOnTheDevice) {
+  Caller caller;
+  float *const in = caller.memory(3 * 48), *const labels = caller.memory(48),
+               *const small = caller.memory(47);
+  caller.leave();
+  Handle handle;
+  segc_model_model *const model = handle.instance.model;
+  ASSERT_EQ(caller.setDeviceTensors(model, 1, 0), SEGC_MODEL_OK) << library().lastError();
+  driver().takeTrace();
+  EXPECT_EQ(library().grad(model, handle.batch, 2, nullptr, 0), SEGC_MODEL_INVALID_TENSOR);
+  EXPECT_NE(std::string(library().lastError()).find("lies in the host's memory"), std::string::npos);
+  handle.batch[0].data = in;
+  handle.batch[1].data = small;
+  EXPECT_EQ(library().grad(model, handle.batch, 2, nullptr, 0), SEGC_MODEL_INVALID_TENSOR);
+  EXPECT_NE(std::string(library().lastError()).find("takes 192 bytes, its memory ends after 188"),
+            std::string::npos);
+  handle.batch[1].data = labels;
+  const std::string first = handle.step(), second = handle.step();
+  const int before = driver().replays();
+  // Seeds and the numbers of the optimiser are all that is sent, the losses all that is fetched, in one wait.
+  EXPECT_EQ(count(second, "upload "), 2u) << second;
+  EXPECT_EQ(count(second, "download "), 1u) << second;
+  EXPECT_EQ(count(second, "wait"), 1u) << second;
+  EXPECT_EQ(handle.step(), second);
+  EXPECT_EQ(driver().replays(), before + 1);
+}
+
+TEST_F(CudaLibrary, WhetherGradientsAreFiniteTakesAFewSums) {
+  Handle handle;
+  ASSERT_EQ(library().grad(handle.instance.model, handle.batch, 2, nullptr, 0), 0) << library().lastError();
+  driver().takeTrace();
+  int finite = -1;
+  EXPECT_EQ(library().gradientsFinite(handle.instance.model, &finite), 0) << library().lastError();
+  const std::string trace = driver().takeTrace();
+  EXPECT_NE(finite, -1); // of what lay there: kernels do nothing here
+  EXPECT_EQ(count(trace, "launch .entry"), 1u) << trace;
+  EXPECT_EQ(count(trace, "download "), 1u) << trace;
+  EXPECT_NE(trace.find(" 2048 "), std::string::npos) << trace;
 }
 
 TEST_F(CudaLibrary, InTheCallersStreamARunDoesNotWait) {

@@ -353,9 +353,15 @@ int cuGraphDestroy(void *of) {
   return error;
 }
 
+/// What stands for machine code here: four letters, the architecture, then PTX (test/e2e/Inputs/ptxas).
 int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **) {
-  if (const int error = int(setting("module", 0)))
+  int architecture = 0;
+  const bool isImage = std::sscanf(static_cast<const char *>(code), "\177ELF sm_%d", &architecture) == 1;
+  if (setting("loads", 0))
+    std::fprintf(stderr, "fake cuda: loads %s for %d\n", isImage ? "machine code" : "PTX", architecture);
+  if (const int error = int(setting(isImage ? "image" : "module", 0)))
     return error;
+  state.misuses += reinterpret_cast<uintptr_t>(code) % 16 != 0 && isImage;
   ++state.modules, ++state.loaded;
   *module = const_cast<void *>(code);
   return state.checkOutside(std::strstr(static_cast<const char *>(code), ".target sm_80") != nullptr);

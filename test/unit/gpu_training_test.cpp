@@ -165,6 +165,11 @@ struct Trained {
 
   void grad() { ASSERT_EQ(library().grad(model(), batch, 2, nullptr, 0), 0) << library().lastError(); }
   void update() { ASSERT_EQ(library().update(model()), 0) << library().lastError(); }
+  int gradientsFinite() const {
+    int finite = -1;
+    EXPECT_EQ(library().gradientsFinite(model(), &finite), 0) << library().lastError();
+    return finite;
+  }
   float loss(int index = 0) const {
     float value = 0;
     EXPECT_EQ(library().loss(model(), index, &value), 0) << library().lastError();
@@ -287,6 +292,19 @@ TEST_F(GpuGradients, SingleWeightsAndGradients) {
     const std::vector<float> after = gpu.run();
     EXPECT_NEAR(after[256], before[256] + 1, 1e-5);
     EXPECT_EQ(after[0], before[0]);
+  }
+}
+
+/// A processor's library has no sum of squares without clipping and looks itself.
+TEST_F(GpuGradients, GradientsThatAreNotFiniteAreFound) {
+  for (schedules::Isa isa : {schedules::Isa::OpenCl, schedules::Isa::Portable}) {
+    Trained model(kAdam, isa);
+    model.grad();
+    EXPECT_EQ(model.gradientsFinite(), 1);
+    model.image[5] = NAN;
+    EXPECT_EQ(model.gradientsFinite(), 1);
+    model.grad();
+    EXPECT_EQ(model.gradientsFinite(), 0);
   }
 }
 

@@ -240,6 +240,7 @@ TEST_F(TrainingMisuse, NullsCountsAndIndices) {
   }
   EXPECT_EQ(segc_model_loss(model, 0, nullptr), invalid);
   EXPECT_EQ(segc_model_gradient(model, 0, nullptr), invalid);
+  EXPECT_EQ(segc_model_gradients_finite(model, nullptr), invalid);
   EXPECT_EQ(segc_model_get_weight(model, 0, nullptr), invalid);
   EXPECT_EQ(segc_model_set_weight(model, 0, nullptr), invalid);
   EXPECT_EQ(segc_model_flat(model, 0, nullptr, &count), invalid);
@@ -248,6 +249,9 @@ TEST_F(TrainingMisuse, NullsCountsAndIndices) {
   EXPECT_EQ(segc_model_train_input_info(model, 0, nullptr), invalid);
   ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK);
   EXPECT_EQ(segc_model_update(model), invalid) << "the gradient is used up";
+  int finite = 0;
+  EXPECT_EQ(segc_model_gradients_finite(model, &finite), invalid);
+  EXPECT_EQ(segc_model_gradients_finite(nullptr, &finite), invalid);
 }
 
 TEST_F(TrainingMisuse, TensorsAreCheckedAsForRun) {

@@ -162,6 +162,37 @@ TEST(TensorCoreConv, PoolBesideTheResult) {
     }
 }
 
+/// A launch takes fewer parts than the tile has where there is no room for their sums.
+TEST(TensorCoreConv, FewerPartsThanTheTileHas) {
+  for (const bool pool : {false, true})
+    for (int parts : {1, 2, 5}) {
+      Case c;
+      c.problem = conv(64, 24, 3);
+      c.problem.epilogues = {{"bias"}, {"relu"}};
+      c.problem.pool = c.problem.poolIndex = pool;
+      c.tile = {64, 32, 32, 32, 16, 3, 5, pool ? 8 : 0};
+      c.parts = parts;
+      c.padY = c.padX = 1, c.n = 2, c.h = 7, c.w = 9;
+      runConvolution(c);
+    }
+}
+
+/// Where nobody else reads the pixels, they are not written.
+TEST(TensorCoreConv, PoolInPlaceOfTheResult) {
+  for (const Element element : {Element::BF16, Element::TF32})
+    for (const bool index : {false, true})
+      for (int parts : {1, 3}) {
+        Case c;
+        c.problem = conv(16, 40, 3, element);
+        c.problem.epilogues = {{"bias"}, {"relu"}};
+        c.problem.pool = true, c.problem.keep = false, c.problem.poolIndex = index;
+        c.tile = {64, 64, 64 / bytesOf(element), 32, 32, 3, parts, 8};
+        c.padY = c.padX = 1;
+        for (auto [h, w] : {std::pair{8, 8}, {13, 17}})
+          c.n = 2, c.h = h, c.w = w, runConvolution(c);
+      }
+}
+
 TEST(TensorCoreConv, F32ResultOfBf16) {
   Case c;
   c.problem = conv(32, 16, 3);

@@ -1,6 +1,7 @@
 /// \file The launches of the tensor-core tests on a GPU, where one is at hand.
 // SPDX-License-Identifier: MIT
 #include "test/unit/tensorcore_device.h"
+#include "test/unit/tensorcore_support.h"
 #include <cstring>
 #include <dlfcn.h>
 #include <map>
@@ -156,16 +157,18 @@ std::string Gpu::run(const Problem &problem, const Tile &tile, const Extents &ex
       return named("copying to the device", error);
     Arguments device = translated(arguments, copies);
     for (const Kernel &kernel : module->second) {
+      if (!isLaunched(kernel, problem, arguments))
+        continue;
       void *function, *parameters[] = {&device};
       const int maxDynamicShared = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
       if (int error = driver()->getFunction(&function, module->first, kernel.symbol.c_str()))
         return named("cuModuleGetFunction", error);
       if (int error = driver()->setAttribute(function, maxDynamicShared, kernel.sharedBytes))
         return named("cuFuncSetAttribute", error);
-      if (int error =
-              driver()->launch(function, unsigned(blocks(kernel, problem, tile, extents)),
-                               unsigned(kernel.phases), unsigned(kernel.parts), unsigned(kernel.threads), 1,
-                               1, unsigned(kernel.sharedBytes), nullptr, parameters, nullptr))
+      if (int error = driver()->launch(function, unsigned(blocks(kernel, problem, tile, extents)),
+                                       unsigned(kernel.phases), unsigned(kernel.adds ? 1 : arguments.parts),
+                                       unsigned(kernel.threads), 1, 1, unsigned(kernel.sharedBytes), nullptr,
+                                       parameters, nullptr))
         return named("cuLaunchKernel", error);
     }
     if (int error = driver()->synchronize())

@@ -77,6 +77,21 @@ TEST_F(TensorCoreLaunch, ASettableShapeHasItsCodeAndItsPartialSums) {
   EXPECT_EQ(set(1, 16, 32), SEGC_MODEL_DEVICE_FAILED) << "run() allocates nothing";
 }
 
+TEST_F(TensorCoreLaunch, PartialSumsTakeNoMoreThan64MB) {
+  EXPECT_EQ(set(1, 1024, 1024), SEGC_MODEL_OK) << device.text;
+  EXPECT_EQ(allocated, 64u << 20);
+  EXPECT_EQ(set(1, 1024, 1025), SEGC_MODEL_OK) << device.text;
+  EXPECT_EQ(allocated, 64u << 20);
+  device.loading = false;
+  EXPECT_EQ(set(1, 1024, 1025), SEGC_MODEL_OK);
+  EXPECT_EQ(launches, 1) << "one part has no sum";
+  EXPECT_EQ(set(1, 1024, 1024), SEGC_MODEL_OK);
+  EXPECT_EQ(launches, 3);
+  const TensorCoreGrid five = {8, 1, 5, 128, 64, 0, 0, 128, 0, 0};
+  EXPECT_EQ(launchedParts(five, 1, 1024, 512), 4) << "as many as there is room for";
+  EXPECT_EQ(partialBytes(five, 1, 1024, 512), 64 << 20);
+}
+
 TEST_F(TensorCoreLaunch, MorePixelsThanAreCountedAreRefused) {
   EXPECT_EQ(set(1, 16384, 16383), SEGC_MODEL_OK) << device.text;
   EXPECT_EQ(set(1, 16384, 16384), SEGC_MODEL_INVALID_SHAPE);

@@ -46,6 +46,7 @@ Case drawCase(unsigned seed) {
     if (draw.chance(60))
       p.epilogues.push_back({draw.of<const char *>({"relu", "prelu", "silu", "tanh"})});
     p.pool = draw.chance(30), p.poolIndex = p.pool && draw.chance(50);
+    p.keep = !p.pool || draw.chance(60);
   }
   const std::vector<Tile> all = tiles(p);
   c.tile = all[size_t(draw.below(int(all.size())))];

@@ -7,6 +7,7 @@
 #include "test/unit/tensorcore_device.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -79,19 +80,26 @@ const emulate::Kernels &compiled(const Problem &problem, const Tile &tile) {
       .first->second;
 }
 
+bool isLaunched(const Kernel &kernel, const Problem &problem, const Arguments &a) {
+  return !kernel.adds || problem.kind == Kind::WeightGradient || a.parts > 1;
+}
+
 std::string launch(const Problem &problem, const Tile &tile, const Extents &extents, Arguments a,
                    std::vector<emulate::Range> memory, emulate::Counts *counts) {
   const emulate::Kernels &kernels = compiled(problem, tile);
   std::vector<float> partial(size_t(partialBytes(problem, tile, extents)) / 4, NAN);
   a.partial = partial.data();
+  a.parts = a.parts ? a.parts : tile.parts;
   memory.push_back({partial.data(), partial.size() * 4, true});
   // What a GPU starts from too.
   std::vector<std::vector<char>> before;
   for (const emulate::Range &range : memory)
     before.emplace_back(static_cast<char *>(range.begin), static_cast<char *>(range.begin) + range.bytes);
   for (const Kernel &kernel : kernelsOf(problem, tile, "kernel")) {
-    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.phases, kernel.parts,
-                                  kernel.threads, kernel.sharedBytes};
+    if (!isLaunched(kernel, problem, a))
+      continue;
+    const emulate::Launch grid = {blocks(kernel, problem, tile, extents), kernel.phases,
+                                  kernel.adds ? 1 : a.parts, kernel.threads, kernel.sharedBytes};
     llvm::Expected<emulate::Counts> result = kernels.run(kernel.symbol, grid, &a, memory);
     if (!result)
       return llvm::toString(result.takeError());
@@ -220,6 +228,7 @@ emulate::Counts runConvolution(const Case &c, unsigned seed) {
   if (!c.constantExtents)
     a.images = c.n, a.height = height, a.width = width, a.inHeight = c.h, a.inWidth = c.w;
   a.phases[0] = {0, 0, -c.padY, -c.padX};
+  a.parts = c.parts;
 
   emulate::Counts counts;
   EXPECT_EQ(launch(p, c.tile, extents, a, memory, &counts), "");
@@ -243,7 +252,7 @@ emulate::Counts runConvolution(const Case &c, unsigned seed) {
         }
   size_t next = 0;
   std::string where;
-  for (int n = 0; n < c.n; n++)
+  for (int n = 0; n < c.n && p.keep; n++)
     for (int oy = 0; oy < height; oy++)
       for (int ox = 0; ox < width; ox++)
         for (int k = 0; k < p.k; k++) {
@@ -258,19 +267,31 @@ emulate::Counts runConvolution(const Case &c, unsigned seed) {
         }
   EXPECT_LE(worst, 1) << where;
 
+  if (!p.keep) {
+    EXPECT_EQ(std::count(y.bytes.begin(), y.bytes.end(), 0xffffffffu), int64_t(y.bytes.size()))
+        << "pixels that nobody reads are written";
+  }
+  // The pool sees what is stored; where that is the maxima alone, it can be told up to its rounding.
+  auto pixel = [&](int n, int oy, int ox, int k) {
+    return p.keep ? y.get(n, oy, ox, k) : expected[size_t(((n * height + oy) * width + ox) * p.k + k)];
+  };
   if (p.pool)
     for (int n = 0; n < c.n; n++)
       for (int oy = 0; oy < height / 2; oy++)
         for (int ox = 0; ox < width / 2; ox++)
           for (int k = 0; k < p.k; k++) {
+            auto at = [&](int i) { return pixel(n, 2 * oy + i / 2, 2 * ox + i % 2, k); };
             int best = 0;
             for (int i = 1; i < 4; i++)
-              if (y.get(n, 2 * oy + i / 2, 2 * ox + i % 2, k) >
-                  y.get(n, 2 * oy + best / 2, 2 * ox + best % 2, k))
+              if (at(i) > at(best))
                 best = i;
-            EXPECT_EQ(pooled.get(n, oy, ox, k), y.get(n, 2 * oy + best / 2, 2 * ox + best % 2, k));
+            const double slack = p.keep ? 0 : 0.505 * unit * std::fabs(at(best)) + sumTolerance() * largest;
+            EXPECT_NEAR(pooled.get(n, oy, ox, k), at(best), slack);
             if (p.poolIndex) {
-              EXPECT_EQ(int(index[size_t(pooled.at(n, oy, ox, k))]), best);
+              const int position = index[size_t(pooled.at(n, oy, ox, k))];
+              EXPECT_TRUE(position == best ||
+                          (!p.keep && position < 4 && at(position) >= at(best) - 2 * slack))
+                  << position << ", expected " << best;
             }
             if (testing::Test::HasFailure())
               return counts;

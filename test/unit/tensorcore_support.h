@@ -45,6 +45,7 @@ struct Case {
   int padY = 0, padX = 0;
   bool constantExtents = false;
   int pixelGap = 0; ///< additional channels between pixels of all tensors
+  int parts = 0;    ///< of the launch; 0: all that the tile has
   int extraH = 0;   ///< rows of the result beyond what the input gives (asymmetric padding)
 };
 
@@ -54,6 +55,8 @@ emulate::Counts runWeightGradient(const Case &c, unsigned seed = 1);
 
 /// The kernels of a problem, compiled once in a program.
 const emulate::Kernels &compiled(const Problem &problem, const Tile &tile);
+/// Whether a launch of a.parts parts needs the kernel.
+bool isLaunched(const Kernel &kernel, const Problem &problem, const Arguments &a);
 /// Launches all kernels of a problem on the emulated warp, then on a GPU if there is one, whose results then
 /// stand; fills a.partial. The error's text, or empty.
 std::string launch(const Problem &problem, const Tile &tile, const Extents &extents, Arguments a,

@@ -19,7 +19,8 @@ extern const int segc_stages;                           ///< buffers of the pipe
 extern const int segc_parts;                            ///< of the reduction
 extern const int segc_tile_w; ///< width of a block's rectangle of pixels; 0: a run of pixels
 
-extern const int segc_pool, segc_index; ///< 1: a 2x2 max-pool is written too; its index too
+extern const int segc_pool, segc_index; ///< 1: a 2x2 max-pool is written; its index too
+extern const int segc_keep;             ///< 1: the pixels are written, also where there is a pool
 extern const int segc_phases;           ///< convolutions of one launch
 extern const int segc_scaled;           ///< packing: 1: times a vector over k
 }

@@ -64,8 +64,9 @@ struct ConvOperands {
 void storeTile(const Arguments &a, const Extents &e, int tile, int firstK, const Accumulators &acc) {
   const int octets = segc_warp_n / 8;
   exchange(acc, [&](int column) {
-    if (segc_parts == 1 && segc_pool) {
-      const int tileW = segc_tile_w ? segc_tile_w : 2;
+    if (segc_pool && parts(a) == 1) {
+      const int tileW =
+          segc_tile_w ? segc_tile_w : 2; // never 0 here, but the code of other kernels divides too
       for (int item = segc_warp_thread(); item < segc_tile_m / 4 * octets; item += threads()) {
         const int window = item / octets, octet = item % octets, k = firstK + column + 8 * octet;
         const int row = window / (tileW / 2) * 2 * tileW + window % (tileW / 2) * 2;
@@ -84,7 +85,7 @@ void storeTile(const Arguments &a, const Extents &e, int tile, int firstK, const
       float v[8];
       unsigned packed[8];
       loadOctet(v, row, octet);
-      if (segc_parts == 1) {
+      if (parts(a) == 1) {
         finish(a, v, packed, p, k);
         continue;
       }
@@ -107,7 +108,7 @@ extern "C" void segc_conv(const Arguments *arguments) {
   Accumulators acc;
   clear(acc);
   int first, last;
-  partOf(ConvOperands::steps(), first, last);
+  partOf(a, ConvOperands::steps(), first, last);
   pipeline(operands, first, last, acc);
   storeTile(a, e, tile, firstK, acc);
 }
@@ -126,7 +127,7 @@ extern "C" void segc_conv_sum(const Arguments *arguments) {
       return;
     finishWindow(a, e, p, k, [&](float *v, int i) {
       const long pixel = ((long)p.n * e.height + p.y + i / 2) * e.width + p.x + i % 2;
-      sumParts(v, a.partial, pixel * octets + k / 8, size);
+      sumParts(v, a, pixel * octets + k / 8, size);
     });
     return;
   }
@@ -135,7 +136,7 @@ extern "C" void segc_conv_sum(const Arguments *arguments) {
     return;
   float v[8];
   unsigned packed[8];
-  sumParts(v, a.partial, ((long)phase() * e.pixels() + unit) * octets + k / 8, segc_phases * size);
+  sumParts(v, a, ((long)phase() * e.pixels() + unit) * octets + k / 8, segc_phases * size);
   finish(a, v, packed, p, k);
 }
 

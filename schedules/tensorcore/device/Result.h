@@ -45,11 +45,12 @@ inline void store(const View &to, int offset, int k, const unsigned *packed) {
     segc_warp_store16(at + 16, packed + 4);
 }
 
-/// Epilogue, rounding and store of one pixel's octet.
+/// Epilogue, rounding and store of one pixel's octet; a pool may be all that reads it.
 inline void finish(const Arguments &a, float *v, unsigned *packed, const Pixel &p, int k) {
   segc_epilogue(v, &a, k, p.n, p.y, p.x);
   pack(packed, v);
-  store(a.y, a.phases[phase()].y + offset(a.y, p), k, packed);
+  if (segc_keep)
+    store(a.y, a.phases[phase()].y + offset(a.y, p), k, packed);
 }
 
 /// Four pixels of a 2x2 window, `first` its upper left one; `sums(v, i)` gives those of pixel i. The pool
@@ -88,13 +89,12 @@ inline void finishWindow(const Arguments &a, const Extents &e, const Pixel &firs
                      where[4] | where[5] << 8 | where[6] << 16 | where[7] << 24);
 }
 
-/// Sums of `parts` parts, in the order of the parts, whoever computed them first. Parts lie `size` octets
-/// apart.
-inline void sumParts(float *v, const float *partial, long octet, long size) {
-  loadFloats(v, (const char *)(partial + 8 * octet));
-  for (int part = 1; part < segc_parts; part++) {
+/// Sums of all parts, in the order of the parts, whoever computed them first. Parts lie `size` octets apart.
+inline void sumParts(float *v, const Arguments &a, long octet, long size) {
+  loadFloats(v, (const char *)(a.partial + 8 * octet));
+  for (int part = 1; part < parts(a); part++) {
     float next[8];
-    loadFloats(next, (const char *)(partial + 8 * (octet + part * size)));
+    loadFloats(next, (const char *)(a.partial + 8 * (octet + part * size)));
 #pragma unroll
     for (int j = 0; j < 8; j++)
       v[j] += next[j];

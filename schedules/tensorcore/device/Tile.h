@@ -90,12 +90,15 @@ template <class Operands> inline void pipeline(Operands &operands, int first, in
   }
 }
 
+/// Of the reduction in this launch. With one the block finishes its results itself.
+inline int parts(const Arguments &a) { return segc_parts == 1 ? 1 : a.parts; }
+
 /// The steps of this block's part of the reduction; part p of P takes floor(p * steps / P) up to the next
 /// one's.
-inline void partOf(int steps, int &first, int &last) {
+inline void partOf(const Arguments &a, int steps, int &first, int &last) {
   const int part = segc_parts == 1 ? 0 : segc_warp_part();
-  first = int((long)steps * part / segc_parts);
-  last = int((long)steps * (part + 1) / segc_parts);
+  first = int((long)steps * part / parts(a));
+  last = int((long)steps * (part + 1) / parts(a));
 }
 
 inline void clear(Accumulators &acc) {

@@ -93,7 +93,7 @@ extern "C" void segc_weight_gradient(const Arguments *arguments) {
   Accumulators acc;
   clear(acc);
   int first, last;
-  partOf(divideUp(e.pixels(), segc_tile_k), first, last);
+  partOf(a, divideUp(e.pixels(), segc_tile_k), first, last);
   pipeline(operands, first, last, acc);
   exchange(acc, [&](int column) {
     const int octets = segc_warp_n / 8;
@@ -119,7 +119,7 @@ extern "C" void segc_weight_gradient_sum(const Arguments *arguments) {
   if (k >= segc_k)
     return;
   float v[8];
-  sumParts(v, a.partial, item, (long)segc_k * octets);
+  sumParts(v, a, item, (long)segc_k * octets);
   float *to = a.gradient + (long)k * a.gradientK + (long)(column / channels) * a.gradientTap +
               (long)(column % channels) * a.gradientC;
 #pragma unroll
