@@ -19,6 +19,8 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   if (options.stopAfter == Stage::Graph)
     return;
   passes.addPass(createCanonicalizerPass()); // no op computes what a simpler one can
+  if (options.precision != "f32")
+    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   if (options.training) {
     passes.addPass(createDifferentiate()); // @main returns gradients; no loss, dropout, unfrozen norm of
                                            // running statistics
@@ -41,8 +43,6 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;
-  if (options.precision != "f32")
-    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   passes.addNestedPass<func::FuncOp>(
       createScheduleGroups(scheduling)); // every group has a schedule, weights are packed
   passes.addPass(createCSEPass());       // each tensor is packed once
@@ -84,7 +84,7 @@ void registerPipelines() {
   PassPipelineRegistration<WholeOptions>(
       "segc-train", "Everything from the graph with its losses to the plan of a training step",
       [](OpPassManager &passes, const WholeOptions &options) {
-        buildPipeline(passes, {options.isa, {}, "f32", Stage::Plan, true, options.recompute});
+        buildPipeline(passes, {options.isa, {}, options.precision, Stage::Plan, true, options.recompute});
       });
 }
 

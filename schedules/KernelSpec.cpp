@@ -257,7 +257,7 @@ std::string inParentheses(const Epilogue &e, Inside inside) {
   case Inside::Nothing:
     return "";
   case Inside::Stride:
-    return "(" + std::to_string(e.stride) + ")";
+    return "(" + std::to_string(e.stride) + (e.wide ? ",f32)" : ")");
   case Inside::Value:
     return "(" + printNumber(e.value) + ")";
   case Inside::StrideValue:
@@ -300,7 +300,8 @@ std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
   const size_t wanted = inside == Inside::Nothing                             ? 0
                         : inside == Inside::Stride || inside == Inside::Value ? 1
                                                                               : 2;
-  if (parts.size() != wanted || (open != std::string::npos && !closed))
+  e.wide = inside == Inside::Stride && parts.size() == 2 && parts[1] == "f32";
+  if (parts.size() != wanted + e.wide || (open != std::string::npos && !closed))
     return "'+" + text + "': " + e.op + needs(inside);
   auto isNo = [&](const std::string &part, const char *what) {
     return "'+" + text + "': '" + part + "' is no " + what;

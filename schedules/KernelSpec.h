@@ -13,11 +13,15 @@
 
 namespace segc::schedules {
 
+/// Whether activations of this dtype take 16 bits.
+inline bool isNarrow(const std::string &dtype) { return dtype == "bf16" || dtype == "f16"; }
+
 /// A pointwise step applied to the result, in order; docs/kernels.md has their list. Vectors are per channel
 /// (padded to the kernel's packing), tensors have the result's extents.
 struct Epilogue {
   std::string op;    ///< bias, affine, add, relu, drop, norm_grad, d_relu, …
   int stride = 0;    ///< of a tensor operand: elements between neighbouring pixels
+  bool wide = false; ///< the tensor operand is f32 whatever the kernel's dtype
   double value = 0;  ///< alpha of the function (leaky_relu, elu and their derivatives), drop: the rate
   uint32_t site = 0; ///< drop: which dropout of the model it is
 

@@ -102,7 +102,6 @@ std::optional<schedules::KernelSpec> describeVectorOp(Operation *op) {
       })
       .Case([](hg::FinishGroupStatsOp finish) -> Spec {
         schedules::KernelSpec spec = onSums(finish, finish.getSums());
-        spec.dtype = precisionOf(finish); // its results have pixels
         spec.fields["groups"] = {static_cast<int>(finish.getGroups())};
         spec.fields["gamma"] = {finish.getGamma() != nullptr};
         spec.fields["beta"] = {finish.getBeta() != nullptr};

@@ -23,9 +23,9 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
       getOperation().emitError("unknown precision '") << precision << "': f32, bf16, f16 or tf32";
       return signalPassFailure();
     }
-    // Sums of gradients and updates need f32, and so far their activations do too.
-    if (precision != "f32" && getOperation()->hasAttr("hourglass.training")) {
-      getOperation().emitError("training runs in f32: -precision ") << precision << " goes with -mode infer";
+    // Gradients of f16 need a factor that keeps them off zero, which the update does not know yet.
+    if (precision == "f16" && getOperation()->hasAttr("hourglass.training")) {
+      getOperation().emitError("training runs in f32 or bf16: -precision f16 goes with -mode infer");
       return signalPassFailure();
     }
     getOperation()->setAttr(kPrecision, StringAttr::get(&getContext(), precision));

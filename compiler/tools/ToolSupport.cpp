@@ -60,9 +60,8 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
            suggestion(precision, {"f32", "bf16", "f16", "tf32"});
   std::string mode = options.value(options::OPT_mode_eq, "infer");
   bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
-  return training ? "-precision " + precision +
-                        " is for inference: training runs in f32, or tf32 with -target cuda"
-                  : "";
+  return training && precision == "f16" ? "-precision f16 is for inference: training runs in f32 or bf16"
+                                        : "";
 }
 
 /// What kernels are compiled for; empty or what is wrong with the flags.
