@@ -65,6 +65,8 @@ schedules::KernelSpec describeFinish(hg::FinishLossOp op) {
   if (kind == "dice" || kind == "soft_iou")
     spec.words["eps"] = op.getEps() ? number(*op.getEps()) : "1";
   spec.words["scale"] = number(op.getWeight());
+  if (precisionOf(op) == "f16")
+    spec.words["scaled"] = "1";
   return spec;
 }
 

@@ -23,9 +23,11 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
       getOperation().emitError("unknown precision '") << precision << "': f32, bf16, f16 or tf32";
       return signalPassFailure();
     }
-    // Gradients of f16 need a factor that keeps them off zero, which the update does not know yet.
-    if (precision == "f16" && getOperation()->hasAttr("hourglass.training")) {
-      getOperation().emitError("training runs in f32 or bf16: -precision f16 goes with -mode infer");
+    auto training = getOperation()->getAttrOfType<DictionaryAttr>("hourglass.training");
+    auto inputs = training ? training.getAs<ArrayAttr>("wrt") : ArrayAttr();
+    if (precision == "f16" && inputs && !inputs.empty()) {
+      getOperation().emitError("gradients of inputs (\"wrt\") are not scaled back from f16: take -precision "
+                               "bf16 or f32");
       return signalPassFailure();
     }
     getOperation()->setAttr(kPrecision, StringAttr::get(&getContext(), precision));

@@ -190,6 +190,8 @@ private:
     }
     if (isa<plan::SeedOp>(source))
       return interpreter.seedTensor();
+    if (isa<plan::HyperOp>(source)) // of a program that computes gradients: their scale, here always 1
+      return Tensor(cast<plan::ViewType>(value.getType()).getTensor().getShape(), 1.0);
     if (auto dense = dyn_cast<plan::DenseOp>(source)) {
       auto tensor = readDense(step, dense);
       return failed(tensor) || !dense.getFirst() ? std::move(tensor) : fromTap(*tensor, *dense.getFirst());

@@ -58,10 +58,7 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   if (precision != "bf16" && precision != "f16")
     return "-precision '" + precision + "' is unknown" +
            suggestion(precision, {"f32", "bf16", "f16", "tf32"});
-  std::string mode = options.value(options::OPT_mode_eq, "infer");
-  bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
-  return training && precision == "f16" ? "-precision f16 is for inference: training runs in f32 or bf16"
-                                        : "";
+  return "";
 }
 
 /// What kernels are compiled for; empty or what is wrong with the flags.

@@ -227,8 +227,6 @@ int main(int argc, char **argv) {
                                     exitCode);
   if (!options)
     return exitCode;
-  if (options->value(options::OPT_precision_eq, "f32") == "f16")
-    return fail("-precision f16 is for inference: training runs in f32 or bf16");
   return options->has(options::OPT_resume_eq) ? resumeRun(*options)
                                               : beginRun(*options, commandLine(argc, argv));
 }
