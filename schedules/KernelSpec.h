@@ -21,9 +21,9 @@ inline bool isNarrow(const std::string &dtype) { return dtype == "bf16" || dtype
 struct Epilogue {
   std::string op;    ///< bias, affine, add, relu, drop, norm_grad, d_relu, …
   int stride = 0;    ///< of a tensor operand: elements between neighbouring pixels
-  bool wide = false; ///< the tensor operand is f32 whatever the kernel's dtype
   double value = 0;  ///< alpha of the function (leaky_relu, elu and their derivatives), drop: the rate
   uint32_t site = 0; ///< drop: which dropout of the model it is
+  bool wide = false; ///< the tensor operand is f32 whatever the kernel's dtype
 
   /// One letter for each operand in order: t tensor, v vector, s the seed of the step.
   std::string signature() const;
