@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "schedules/KernelSpec.h"
 #include <cmath>
+#include <map>
 
 using namespace mlir;
 using segc::reference::Tensor;
@@ -39,6 +40,8 @@ std::optional<Model> resized(const Model &model, const std::vector<std::vector<i
   return small;
 }
 
+constexpr double kRounding = 2e-7; ///< a float's, of a convolution's largest value
+
 /// What a convolution of 16 bits is wrong by beside the rounding of its result, of its largest value. F(2x4)
 /// by dot products of bf16 is off by 6e-3 in the mean square (schedules/cpu/WinogradBf16.cpp), of which
 /// results have about a quarter of their largest value; uniform noise of that size has the amplitude 6e-3 / 4
@@ -47,7 +50,9 @@ double convolutionRounding(const CompileOptions &compile) {
   const schedules::Isa isa = compile.variants.front();
   if (isa == schedules::Isa::Avx512Bf16 && compile.precision == "bf16")
     return 4e-3;
-  return !schedules::isGpu(isa) ? 2e-7 : compile.precision == "bf16" ? 0x1p-9 : 0x1p-12;
+  return !schedules::isGpu(isa) || (isa == schedules::Isa::OpenCl && !compile.tensorCores) ? kRounding
+         : compile.precision == "bf16"                                                     ? 0x1p-9
+                                                                                           : 0x1p-12;
 }
 constexpr double kNoises = 4; ///< a library's error may be so many times what noise of its size makes
 
@@ -83,6 +88,7 @@ public:
       const double allowed = std::fmax(options.tolerance, kNoises * row.noise);
       row.isNoise = schedules::isNarrow(compile.precision) && allowed >= 1;
       row.ok &= row.differences <= options.differences && row.stages <= options.differences &&
+                row.rounded <= std::fmax(options.tolerance, row.noise) &&
                 (row.library <= allowed || (row.isNoise && std::isfinite(row.library)));
     }
     return result;
@@ -173,7 +179,6 @@ private:
   /// Where a value is within rounding of a kink, or a batch norm sees few values, a float's rounding moves
   /// gradients by far more than itself: how far shows by disturbing the convolutions, and so much is allowed.
   bool sensitivity() {
-    constexpr double kRounding = 2e-7; // a float's, of a convolution's largest value
     constexpr int kDraws = 3;
     if (schedules::isNarrow(compile.precision))
       return narrowSensitivity(kDraws);
@@ -202,6 +207,8 @@ private:
                          [&](unsigned index, const Tensor &value) {
                            double &noise = result.rows[index].noise;
                            noise = std::fmax(noise, errorOf(value, index));
+                           if (draw == 0 && convolutions == kRounding)
+                             rounded[index] = value;
                          }))
         return false;
     return true;
@@ -229,14 +236,16 @@ private:
 
   /// Relative to the tensor's largest value, or to a hundredth of the largest gradient: one that is zero up
   /// to rounding (of a bias before a batch norm) has no scale of its own.
-  double errorOf(const Tensor &value, unsigned index) {
+  double errorOf(const Tensor &value, unsigned index) { return errorOf(value, expected[index], index); }
+  double errorOf(const Tensor &value, const Tensor &wanted, unsigned index) {
     double most = 0;
     for (auto [tensor, row] : llvm::zip(expected, result.rows))
       if (StringRef(row.name).starts_with("grad."))
         most = std::fmax(most, largestOf(tensor));
     double own = std::fmax(largestOf(expected[index]), 1e-30);
     bool isGradient = StringRef(result.rows[index].name).starts_with("grad.");
-    return compare(value, expected[index]).maximum * own / (isGradient ? std::fmax(own, 1e-2 * most) : own);
+    return compare(value, wanted).maximum * std::fmax(largestOf(wanted), 1e-30) /
+           (isGradient ? std::fmax(own, 1e-2 * most) : own);
   }
 
   void judgeStage(unsigned index, const Tensor &value) {
@@ -351,8 +360,12 @@ private:
       else if (index == 0)
         row.library = std::fabs(found->floats[0] - expected[0].data[0]) /
                       std::fmax(std::fabs(expected[0].data[0]), 1e-30);
-      else
-        row.library = errorOf(shapedLike(tensorOf(*found), expected[index]), index);
+      else {
+        const Tensor value = shapedLike(tensorOf(*found), expected[index]);
+        row.library = errorOf(value, index);
+        if (auto known = rounded.find(index); known != rounded.end())
+          row.rounded = errorOf(value, known->second, index);
+      }
     }
   }
 
@@ -363,6 +376,7 @@ private:
   OwningOpRef<ModuleOp> graph, differentiated;
   std::optional<files::TensorFile> weights;
   std::vector<Tensor> inputs, expected;
+  std::map<unsigned, Tensor> rounded; ///< by row: what the plan makes of rounded values
   std::vector<std::string> names;
   GradientCheckResult result;
 };

@@ -29,6 +29,7 @@ struct GradientRow {
   double noise = 0;       ///< how far it moves when values are rounded as in the library
   bool isNoise = false;   ///< rounding moves it by as much as is allowed at most: nothing can be said
   double library = 0;
+  double rounded = 0; ///< in 16 bits with arithmetic of f32: the library's from the plan's that is so rounded
   bool ok = true;
 };
 
