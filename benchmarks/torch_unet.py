@@ -1,6 +1,8 @@
-"""PyTorch's training step of examples/models/unet.json behind the protocol of train.c: torch_unet.py THREADS MODE SIZE
+"""PyTorch's training step of examples/models/unet.json or unet-small.json behind the protocol of train.c:
+torch_unet.py THREADS MODE SIZE [WIDTH CLASSES BATCH PRECISION]
 
-MODE is eager, cl (channels_last) or compile (torch.compile and channels_last).
+MODE is eager, cl (channels_last) or compile (torch.compile and channels_last); PRECISION bf16 is autocast,
+with weights, statistics of norms and losses in f32.
 """
 # SPDX-License-Identifier: MIT
 import os
@@ -41,9 +43,11 @@ class UNet(nn.Module):
 
 def main():
     threads, mode, size = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    width, classes, batch = (int(v) for v in (sys.argv[4:7] or ("64", "2", "1")))
+    narrow = sys.argv[7:8] == ["bf16"]
     torch.set_num_threads(threads)
-    net = UNet(64, 2)
-    x, y = torch.rand(1, 3, size, size), torch.randint(0, 2, (1, size, size))
+    net = UNet(width, classes)
+    x, y = torch.rand(batch, 3, size, size), torch.randint(0, classes, (batch, size, size))
     if mode != "eager":
         net, x = net.to(memory_format=torch.channels_last), x.contiguous(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
@@ -51,8 +55,10 @@ def main():
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        logits = forward(x)
-        p, hot = logits.softmax(1), F.one_hot(y, 2).permute(0, 3, 1, 2)
+        with torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            logits = forward(x)
+        logits = logits.float()
+        p, hot = logits.softmax(1), F.one_hot(y, classes).permute(0, 3, 1, 2)
         inside, both = (p * hot).sum((0, 2, 3)), (p + hot).sum((0, 2, 3))
         loss = F.cross_entropy(logits, y) + 0.5 * (1 - ((2 * inside + 1) / (both + 1)).mean())
         loss.backward()

@@ -19,6 +19,8 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   if (options.stopAfter == Stage::Graph)
     return;
   passes.addPass(createCanonicalizerPass()); // no op computes what a simpler one can
+  if (options.precision != "f32")
+    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   if (options.training) {
     passes.addPass(createDifferentiate()); // @main returns gradients; no loss, dropout, unfrozen norm of
                                            // running statistics
@@ -35,8 +37,6 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
       createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
-  if (options.precision != "f32")
-    passes.addPass(createSetPrecision({options.precision})); // kernels and buffers know their dtype
   // Dot products of bf16 on processors have a kernel of their own, which makes no maxima.
   if ((onGpu || options.precision == "f32") &&
       !llvm::is_contained(options.without, onGpu ? "tensor_cores" : "winograd"))
@@ -86,7 +86,7 @@ void registerPipelines() {
   PassPipelineRegistration<WholeOptions>(
       "segc-train", "Everything from the graph with its losses to the plan of a training step",
       [](OpPassManager &passes, const WholeOptions &options) {
-        buildPipeline(passes, {options.isa, {}, "f32", Stage::Plan, true, options.recompute});
+        buildPipeline(passes, {options.isa, {}, options.precision, Stage::Plan, true, options.recompute});
       });
 }
 

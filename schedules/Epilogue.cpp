@@ -133,12 +133,24 @@ Expr derive(const std::string &op, Expr v, Expr saved, Expr alpha) {
   throw CompileError("unknown derivative '" + op + "'");
 }
 
+static std::string operandName(const std::vector<Epilogue> &steps, size_t i, char letter) {
+  return steps[i].op + std::to_string(i) + letter;
+}
+
+std::vector<std::string> wideOperands(const KernelSpec &spec) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < spec.epilogues.size(); i++)
+    if (spec.epilogues[i].wide)
+      names.push_back(operandName(spec.epilogues, i, 'a'));
+  return names;
+}
+
 Epilogues::Epilogues(const KernelSpec &spec, int channels, Expr width, Expr height)
     : steps(spec.epilogues), channels(channels), width(width), height(height) {
   for (size_t i = 0; i < steps.size(); i++) {
     char letter = 'a';
     for (char kind : steps[i].signature()) {
-      const std::string name = steps[i].op + std::to_string(i) + letter++;
+      const std::string name = operandName(steps, i, letter++);
       params.push_back(kind == 't'   ? activation(name, channels, steps[i].stride)
                        : kind == 's' ? denseParam(name, {2}, Halide::Int(32))
                                      : denseParam(name, {paddedChannels(channels)}));

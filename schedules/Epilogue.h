@@ -39,6 +39,9 @@ private:
   Halide::Expr width, height;
 };
 
+/// Names of the operands that are f32 whatever the spec's dtype is.
+std::vector<std::string> wideOperands(const KernelSpec &spec);
+
 /// One activation function without operands, or with `alpha` (leaky_relu, elu).
 Halide::Expr activate(const std::string &op, Halide::Expr value, double alpha = 0);
 /// v * f'(saved) for the derivative epilogue `op`; `alpha` is leaky_relu's, elu's or a channel's slope.

@@ -95,7 +95,8 @@ const std::vector<Op> &ops() {
         {"per_image"},
         {"pos", 0, {"auto"}, true, ""},
         optional("eps"),
-        {"scale", 0, {}, true}}},
+        {"scale", 0, {}, true},
+        optional("scaled")}},
       {"loss_grad",
        {kind, {"c"}, {"in"}, {"t"}, {"pw"}, {"out"}, {"per_image"}, ignore, cw, alpha, gamma, beta}},
       {"total_loss", {{"n"}, {"weights", 0, {}, true}}},
@@ -103,6 +104,7 @@ const std::vector<Op> &ops() {
       {"adam", {{"decoupled"}}},
       {"ema", {}},
       {"accumulate", {}},
+      {"unscale", {}},
       {"sum_squares", {}},
       {"import", {{"c"}, {"out"}, {"from", 0, types}}},
       {"export", {{"c"}, {"in"}, {"to", 0, types}}},
@@ -258,7 +260,7 @@ std::string inParentheses(const Epilogue &e, Inside inside) {
   case Inside::Nothing:
     return "";
   case Inside::Stride:
-    return "(" + std::to_string(e.stride) + ")";
+    return "(" + std::to_string(e.stride) + (e.wide ? ",f32)" : ")");
   case Inside::Value:
     return "(" + printNumber(e.value) + ")";
   case Inside::StrideValue:
@@ -301,7 +303,8 @@ std::variant<Epilogue, std::string> parseEpilogue(const std::string &text) {
   const size_t wanted = inside == Inside::Nothing                             ? 0
                         : inside == Inside::Stride || inside == Inside::Value ? 1
                                                                               : 2;
-  if (parts.size() != wanted || (open != std::string::npos && !closed))
+  e.wide = inside == Inside::Stride && parts.size() == 2 && parts[1] == "f32";
+  if (parts.size() != wanted + e.wide || (open != std::string::npos && !closed))
     return "'+" + text + "': " + e.op + needs(inside);
   auto isNo = [&](const std::string &part, const char *what) {
     return "'+" + text + "': '" + part + "' is no " + what;

@@ -13,6 +13,9 @@
 
 namespace segc::schedules {
 
+/// Whether activations of this dtype take 16 bits.
+inline bool isNarrow(const std::string &dtype) { return dtype == "bf16" || dtype == "f16"; }
+
 /// A pointwise step applied to the result, in order; docs/kernels.md has their list. Vectors are per channel
 /// (padded to the kernel's packing), tensors have the result's extents.
 struct Epilogue {
@@ -20,6 +23,7 @@ struct Epilogue {
   int stride = 0;    ///< of a tensor operand: elements between neighbouring pixels
   double value = 0;  ///< alpha of the function (leaky_relu, elu and their derivatives), drop: the rate
   uint32_t site = 0; ///< drop: which dropout of the model it is
+  bool wide = false; ///< the tensor operand is f32 whatever the kernel's dtype
 
   /// One letter for each operand in order: t tensor, v vector, s the seed of the step.
   std::string signature() const;

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Storage.h"
 #include "schedules/Arithmetic.h"
+#include "schedules/Epilogue.h"
 #include <set>
 
 using namespace Halide;
@@ -132,12 +133,15 @@ KernelBuild buildKernel(const KernelSpec &spec, const Schedule &schedule, Isa is
   KernelBuild kernel = findFamily(schedule.family)->build(spec, schedule, isa);
   if (spec.dtype == "f32" || spec.op.rfind("pack_", 0) == 0) // what packs says itself what it stores
     return kernel;
+  const bool isLoss = spec.op == "loss_sums" || spec.op == "loss_grad";
   std::set<std::string> names;
   if (spec.op != "import")
     for (const ImageParam &input : kernel.inputs)
-      if (isActivation(input))
+      if (isActivation(input) && !(isLoss && input.name() != kernel.inputs.front().name()))
         names.insert(input.name());
-  if (spec.op != "export" && spec.op != "export_upsample")
+  for (const std::string &wide : wideOperands(spec))
+    names.erase(wide);
+  if (spec.op != "export" && spec.op != "export_upsample" && spec.op != "conv_wgrad")
     for (const Func &output : kernel.pipeline.outputs())
       for (const OutputImageParam &buffer : output.output_buffers())
         names.insert(buffer.name());

@@ -3,6 +3,7 @@
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/VectorSpec.h"
 #include "dialects/hourglass/Activation.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 using namespace mlir;
 
@@ -38,8 +39,10 @@ public:
     }
     if (!kernel.anchor)
       return group.emitOpError("computes nothing"), failure();
-    kernel.spec.dtype = precisionOf(group);
+    kernel.spec.dtype = staysWide(group.getOutputs()[0]) ? "f32" : precisionOf(group);
     kernel.spec.tf32 = precisionName(group) == "tf32";
+    if (failed(checkWideReads()))
+      return failure();
     for (unsigned i = 0; i < group->getNumOperands(); ++i)
       if (llvm::none_of(kernel.reads, [&](const GroupRead &read) { return read.operand == i; }))
         kernel.shapes.push_back(i);
@@ -47,6 +50,21 @@ public:
   }
 
 private:
+  /// What stays f32 is read by kernels of f32, by losses behind their input, and by epilogues that say so.
+  LogicalResult checkWideReads() {
+    if (kernel.spec.dtype == "f32")
+      return success();
+    bool isLoss = isa<hg::LossSumsOp, hg::LossGradOp>(kernel.anchor);
+    for (auto [index, read] : llvm::enumerate(kernel.reads)) {
+      bool isKnown =
+          (isLoss && index > 0) || (read.epilogue >= 0 && kernel.spec.epilogues[read.epilogue].wide);
+      if (read.role == ReadRole::Activation && !isKnown && staysWide(group.getInputs()[read.operand]))
+        return group.emitOpError("internal: operand ")
+               << read.operand << " stays f32, which a kernel of " << kernel.spec.dtype << " cannot read";
+    }
+    return success();
+  }
+
   /// A broadcast inside the body is the way in which the op behind it reads an operand.
   static bool isBroadcastOperand(Operation &op) {
     return isa<hg::BroadcastOp>(op) && !isa<hg::YieldOp>(*op.getUsers().begin());
@@ -321,6 +339,8 @@ private:
     kernel.spec.epilogues.push_back(epilogue);
     if (failed(read(tensor, ReadRole::Activation, "", static_cast<int>(kernel.spec.epilogues.size()) - 1)))
       return failure();
+    kernel.spec.epilogues.back().wide =
+        precisionOf(group) != "f32" && staysWide(group.getInputs()[kernel.reads.back().operand]);
     return readVectors(vectors);
   }
 
@@ -418,8 +438,21 @@ std::string precisionOf(Operation *op) {
   return precision ? precision.str() : "f32";
 }
 
-Type storedType(Operation *op, Type element) {
-  std::string precision = element.isF32() ? precisionOf(op) : "f32";
+bool staysWide(Value value) {
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto main = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    return main && main.getArgAttr(argument.getArgNumber(), "hourglass.target");
+  }
+  Operation *op = value.getDefiningOp();
+  if (auto group = dyn_cast<hg::GroupOp>(op)) // a target that is brought to the extents of its loss's input
+    return isa<hg::UpsampleOp>(group.getBody().front().front()) && staysWide(group.getInputs()[0]);
+  return isa<hg::FinishLossOp, hg::FinishGroupStatsOp, hg::FinishGroupNormGradOp>(op);
+}
+
+Type storedType(Value value) {
+  Type element = cast<RankedTensorType>(value.getType()).getElementType();
+  Operation *op = value.getParentBlock()->getParentOp();
+  std::string precision = element.isF32() && !staysWide(value) ? precisionOf(op) : "f32";
   return precision == "bf16"  ? Type(BFloat16Type::get(op->getContext()))
          : precision == "f16" ? Type(Float16Type::get(op->getContext()))
                               : element;

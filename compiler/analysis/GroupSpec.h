@@ -37,8 +37,11 @@ std::string precisionOf(mlir::Operation *op);
 void setLikelyExtents(schedules::KernelSpec &spec, mlir::RankedTensorType result);
 /// What -precision says: precisionOf(), or tf32.
 std::string precisionName(mlir::Operation *op);
-/// The element type of an activation's buffer: `element` itself but for f32.
-mlir::Type storedType(mlir::Operation *op, mlir::Type element);
+/// Whether the value lies in memory as f32 whatever the precision is: targets (a label has no digits to
+/// lose), the statistics of norms of each image, what a loss's gradient is multiplied by.
+bool staysWide(mlir::Value value);
+/// The element type of the value's buffer: its own, but for f32 that the precision narrows.
+mlir::Type storedType(mlir::Value value);
 
 /// Describes the group; emits an error at the group if no kernel computes it.
 mlir::FailureOr<GroupKernel> describeGroup(hg::GroupOp group);

@@ -45,7 +45,7 @@ unsigned Placement::makeBuffer(Value value) {
   const hg::Shape &s = shape(value);
   BufferInfo buffer;
   buffer.name = hg::layerName(value.getLoc());
-  buffer.element = s.element;
+  buffer.element = storedType(value);
   bool hasChannels = s.dims.size() == 4;
   buffer.n = s.dims[0];
   buffer.h = s.dims[hasChannels ? 2 : 1];
@@ -188,7 +188,8 @@ bool Placement::takesOver(hg::GroupOp group, Value operand, unsigned position) c
   const BufferInfo &buffer = buffers[from.buffer];
   bool whole = from.channel == 0 && from.stepY == 1 && from.stepX == 1 &&
                buffer.channels == *table.constantValue(shape(operand).dims[1]);
-  return whole && lastUse.lookup(from.buffer) <= position;
+  return whole && buffer.element == storedType(group.getOutputs()[0]) &&
+         lastUse.lookup(from.buffer) <= position;
 }
 
 void Placement::placeRest() {

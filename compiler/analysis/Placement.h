@@ -11,7 +11,7 @@ namespace segc {
 
 struct BufferInfo {
   std::string name;
-  mlir::Type element;
+  mlir::Type element; ///< as it is stored
   hg::Size n, h, w;
   int64_t channels;
   std::array<int64_t, 4> apron{0, 0, 0, 0}; ///< top, left, bottom, right

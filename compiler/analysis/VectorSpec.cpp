@@ -65,6 +65,8 @@ schedules::KernelSpec describeFinish(hg::FinishLossOp op) {
   if (kind == "dice" || kind == "soft_iou")
     spec.words["eps"] = op.getEps() ? number(*op.getEps()) : "1";
   spec.words["scale"] = number(op.getWeight());
+  if (precisionOf(op) == "f16")
+    spec.words["scaled"] = "1";
   return spec;
 }
 
@@ -102,7 +104,6 @@ std::optional<schedules::KernelSpec> describeVectorOp(Operation *op) {
       })
       .Case([](hg::FinishGroupStatsOp finish) -> Spec {
         schedules::KernelSpec spec = onSums(finish, finish.getSums());
-        spec.dtype = precisionOf(finish); // its results have pixels
         spec.fields["groups"] = {static_cast<int>(finish.getGroups())};
         spec.fields["gamma"] = {finish.getGamma() != nullptr};
         spec.fields["beta"] = {finish.getBeta() != nullptr};

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/codegen/TableWriter.h"
 #include "compiler/analysis/FlatLayout.h"
+#include "compiler/analysis/GroupSpec.h"
 #include "compiler/codegen/TrainingTable.h"
 #include "runtime/core/ModelTable.h"
 #include "llvm/ADT/StringMap.h"
@@ -59,12 +60,14 @@ public:
       training[0].lossCount = u(losses.size());
       training[0].trainableElements = static_cast<uint64_t>(layout.trainableElements);
       training[0].totalElements = static_cast<uint64_t>(layout.totalElements);
+      training[0].lossScaling = precisionOf(module) == "f16";
     }
     writeProgram(prepare, prepareSteps);
     writeBuffers(run);
     writeProgram(run, runSteps);
-    std::vector<rt::StepDesc> updates[4];
-    for (auto [name, steps] : llvm::zip(std::array{"norm", "update", "average", "accumulate"}, updates))
+    std::vector<rt::StepDesc> updates[5];
+    for (auto [name, steps] :
+         llvm::zip(std::array{"norm", "update", "average", "accumulate", "unscale"}, updates))
       if (auto program = module.lookupSymbol<plan::ProgramOp>(name))
         writeProgram(program, steps);
     rt::Header header{};
@@ -96,6 +99,7 @@ public:
     header.updateSteps = append(updates[1]);
     header.averageSteps = append(updates[2]);
     header.accumulateSteps = append(updates[3]);
+    header.unscaleSteps = append(updates[4]);
     header.bytes = blob.bytes.size();
     std::memcpy(blob.bytes.data(), &header, sizeof header);
     return blob;

@@ -6,6 +6,7 @@
 /// only when asked to. (Chen et al. 2016; as a minimum cut: Horace He et al. 2021, the partitioner of
 /// functorch.)
 // SPDX-License-Identifier: MIT
+#include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/MinCut.h"
 #include "compiler/passes/Passes.h"
 
@@ -34,7 +35,7 @@ bool isView(Operation *op) { return isa<hg::ConcatOp, hg::SliceOp>(op); }
 int64_t bytesOf(Value value) {
   auto type = cast<RankedTensorType>(value.getType());
   constexpr int64_t kTypical = 64; // for extents known at run time only
-  int64_t bytes = (type.getElementTypeBitWidth() + 7) / 8;
+  int64_t bytes = (storedType(value).getIntOrFloatBitWidth() + 7) / 8;
   for (int64_t extent : type.getShape())
     bytes *= ShapedType::isDynamic(extent) ? kTypical : extent;
   return bytes;

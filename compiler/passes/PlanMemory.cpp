@@ -87,9 +87,9 @@ private:
 
   void makeBuffers() {
     for (const BufferInfo &info : placement.buffers) {
-      auto alloc = plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name,
-                                         storedType(main, info.element), ids({info.n, info.h, info.w}),
-                                         info.channels, info.apron, IntegerAttr());
+      auto alloc =
+          plan::AllocOp::create(b, loc, plan::BufferType::get(b.getContext()), info.name, info.element,
+                                ids({info.n, info.h, info.w}), info.channels, info.apron, IntegerAttr());
       buffers.push_back(alloc.getBuffer());
       bordered.push_back(llvm::all_of(info.apron, [](int64_t pixels) { return pixels == 0; }));
     }
@@ -113,7 +113,7 @@ private:
     Window w = window.value_or(Window{shape.dims[2], shape.dims[3], zero[0], zero[1]});
     hg::Size y0 = table.plus(table.mul(w.y0, place.stepY), place.y0),
              x0 = table.plus(table.mul(w.x0, place.stepX), place.x0);
-    auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, storedType(main, info.element));
+    auto type = viewType({shape.dims[0], shape.dims[1], w.h, w.w}, info.element);
     return plan::ViewOp::create(
         b, loc, type, buffers[place.buffer], place.channel, info.channels, ids({shape.dims[0], w.h, w.w}),
         ids({y0, x0}), b.getDenseI64ArrayAttr({place.stepY, place.stepX}), w.bounded, DenseI64ArrayAttr());
@@ -377,7 +377,7 @@ private:
       border(placement.place(argument));
       int64_t c = *table.constantValue(shape.dims[1]);
       std::string problem = "import c" + std::to_string(c) + " out" + std::to_string(pixelStride(argument)) +
-                            " from=" + dtypeName(element) + " : " + precision;
+                            " from=" + dtypeName(element) + " : " + dtypeName(storedType(argument));
       if (failed(copy(input, view(argument), problem,
                       "import " + (name ? name.getValue() : StringRef("input")))))
         return failure();

@@ -4,6 +4,7 @@
 /// compute is defined by their problems (docs/kernels.md): no body says it again.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/FlatLayout.h"
+#include "compiler/analysis/GroupSpec.h"
 #include "compiler/passes/Passes.h"
 #include "schedules/Family.h"
 
@@ -32,9 +33,11 @@ public:
       return module.emitError("hourglass.training has no optimizer with a type");
     // Where nothing learns (only gradients of inputs are wanted) the programs are empty.
     const int64_t all = layout.trainableElements;
+    // A loss that was scaled: its gradients are divided, and their norm tells whether they are finite.
+    const bool isScaled = precisionOf(module) == "f16";
     begin("norm");
     // On a GPU it also tells whether gradients are finite, without bringing them over.
-    if (all && (number("clip_norm") > 0 || schedules::isGpu(target)) &&
+    if (all && (isScaled || number("clip_norm") > 0 || schedules::isGpu(target)) &&
         failed(launch("sum_squares : f32", {flat("gradients", 0, all)}, {partial()})))
       return failure();
     begin("update");
@@ -46,6 +49,12 @@ public:
     if (all && number("ema") > 0) {
       Value average = flat("average", 0, all);
       if (failed(launch("ema : f32", {hyper(0), average, flat("parameters", 0, all)}, {average})))
+        return failure();
+    }
+    begin("unscale");
+    if (all && isScaled) {
+      Value gradients = flat("gradients", 0, all);
+      if (failed(launch("unscale : f32", {hyper(0), gradients}, {gradients})))
         return failure();
     }
     begin("accumulate");

@@ -90,6 +90,11 @@ LogicalResult VectorLowering::launch(ArrayRef<Operation *> chain, ValueRange ope
       return failure();
     writes.push_back(*view);
   }
+  const bool scaled = !spec.word("scaled").empty();
+  if (scaled) { // how f16 keeps gradients off zero is no part of what a loss means
+    auto hyper = plan::ViewType::get(b.getContext(), RankedTensorType::get({16}, b.getF32Type()));
+    reads.push_back(plan::HyperOp::create(b, loc, hyper, 0));
+  }
   auto choice = schedules::chooseSchedule(spec, target);
   if (auto *why = std::get_if<std::string>(&choice))
     return emitError(loc) << *why;
@@ -103,6 +108,8 @@ LogicalResult VectorLowering::launch(ArrayRef<Operation *> chain, ValueRange ope
     if (!mapping.contains(operand))
       mapping.map(operand, argument);
   }
+  if (scaled)
+    body->addArgument(cast<plan::ViewType>(reads.back().getType()).getTensor(), loc);
   for (Operation *inner : chain)
     if (auto phase = dyn_cast<hg::PhaseWeightOp>(b.clone(*inner, mapping)))
       phase.setFirst({0, 0}); // the view begins there, so that all phases have one kernel

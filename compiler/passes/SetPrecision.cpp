@@ -23,9 +23,11 @@ struct SetPrecisionPass : impl::SetPrecisionBase<SetPrecisionPass> {
       getOperation().emitError("unknown precision '") << precision << "': f32, bf16, f16 or tf32";
       return signalPassFailure();
     }
-    // Sums of gradients and updates need f32, and so far their activations do too.
-    if (precision != "f32" && getOperation()->hasAttr("hourglass.training")) {
-      getOperation().emitError("training runs in f32: -precision ") << precision << " goes with -mode infer";
+    auto training = getOperation()->getAttrOfType<DictionaryAttr>("hourglass.training");
+    auto inputs = training ? training.getAs<ArrayAttr>("wrt") : ArrayAttr();
+    if (precision == "f16" && inputs && !inputs.empty()) {
+      getOperation().emitError("gradients of inputs (\"wrt\") are not scaled back from f16: take -precision "
+                               "bf16 or f32");
       return signalPassFailure();
     }
     getOperation()->setAttr(kPrecision, StringAttr::get(&getContext(), precision));

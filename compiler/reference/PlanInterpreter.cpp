@@ -43,9 +43,9 @@ class ProgramRunner {
 public:
   ProgramRunner(plan::ProgramOp program, ArrayRef<Tensor> inputs, std::map<int64_t, Tensor> &prepared,
                 Interpreter &interpreter, const Interpreter::Weights &weights,
-                const Interpreter::Observer &observer)
+                const Interpreter::Observer &observer, bool rounds)
       : program(program), inputs(inputs), prepared(prepared), interpreter(interpreter), weights(weights),
-        observer(observer), arena(0) {}
+        observer(observer), rounds(rounds), arena(0) {}
 
   LogicalResult run() {
     if (failed(evaluateSizes()) || failed(placeBuffers()))
@@ -190,6 +190,8 @@ private:
     }
     if (isa<plan::SeedOp>(source))
       return interpreter.seedTensor();
+    if (isa<plan::HyperOp>(source)) // of a program that computes gradients: their scale, here always 1
+      return Tensor(cast<plan::ViewType>(value.getType()).getTensor().getShape(), 1.0);
     if (auto dense = dyn_cast<plan::DenseOp>(source)) {
       auto tensor = readDense(step, dense);
       return failed(tensor) || !dense.getFirst() ? std::move(tensor) : fromTap(*tensor, *dense.getFirst());
@@ -299,10 +301,22 @@ private:
     auto view = dyn_cast<plan::ViewOp>(target);
     if (!view || extentsOf(view) != tensor.shape)
       return step->emitOpError("writes a view of other extents than its result");
+    auto alloc = view.getBuffer().getDefiningOp<plan::AllocOp>();
     return forEachElement(step, view, 0, [&](int64_t index, int64_t byte, int64_t size) {
-      arena.write(view.getBuffer().getDefiningOp(), byte, size, tensor.data[index]);
+      arena.write(alloc, byte, size, stored(tensor.data[index], alloc.getElement()));
       return true;
     });
+  }
+
+  /// Rounded to the buffer's type, to the nearest, ties to even.
+  double stored(double value, Type element) const {
+    auto narrow = dyn_cast<FloatType>(element);
+    if (!rounds || !narrow || narrow.getWidth() != 16)
+      return value;
+    APFloat rounded(value);
+    bool losesInfo;
+    rounded.convert(narrow.getFloatSemantics(), APFloat::rmNearestTiesToEven, &losesInfo);
+    return rounded.convertToDouble();
   }
 
   LogicalResult launch(plan::LaunchOp op) {
@@ -343,6 +357,7 @@ private:
   Interpreter &interpreter;
   const Interpreter::Weights &weights;
   const Interpreter::Observer &observer;
+  const bool rounds;
   std::vector<int64_t> sizes;
   bool defaults = true;
   DenseMap<Operation *, int64_t> offsets;
@@ -353,8 +368,12 @@ private:
 } // namespace
 
 FailureOr<std::vector<Tensor>> runPlan(ModuleOp module, ArrayRef<Tensor> inputs, Interpreter::Weights weights,
-                                       Interpreter::Observer watcher, NamedTensors *named) {
+                                       Interpreter::Observer watcher, NamedTensors *named,
+                                       std::optional<Narrowing> narrowing) {
   Interpreter interpreter(weights, watcher);
+  if (narrowing)
+    interpreter.disturb(narrowing->convolutions, narrowing->seed);
+  bool rounds = narrowing.has_value();
   interpreter.allowOtherExtents();
   std::map<int64_t, Tensor> prepared;
   std::vector<Tensor> results;
@@ -362,9 +381,9 @@ FailureOr<std::vector<Tensor>> runPlan(ModuleOp module, ArrayRef<Tensor> inputs,
   if (!main)
     return module.emitError("has no program @run");
   if (auto prepare = module.lookupSymbol<plan::ProgramOp>("prepare"))
-    if (failed(ProgramRunner(prepare, {}, prepared, interpreter, weights, watcher).run()))
+    if (failed(ProgramRunner(prepare, {}, prepared, interpreter, weights, watcher, rounds).run()))
       return failure();
-  ProgramRunner runner(main, inputs, prepared, interpreter, weights, watcher);
+  ProgramRunner runner(main, inputs, prepared, interpreter, weights, watcher, rounds);
   if (failed(runner.run()))
     return failure();
   if (named)

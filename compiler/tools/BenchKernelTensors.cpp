@@ -28,8 +28,6 @@ constexpr halide_type_t kFloat(halide_type_float, 32), kHalf(halide_type_float, 
 
 /// What is wrong with a problem's fields; the parser only knows which there must be.
 std::string whyNot(const KernelSpec &s) {
-  if (s.dtype != "f32" && (s.op == "conv_wgrad" || s.op == "channel_sums"))
-    return "training is in f32";
   for (const char *name : {"c", "k", "r", "s", "d", "g", "in", "out", "dy"})
     if (s.fields.count(name) && std::min(s.get(name), s.fields.at(name).back()) < 1)
       return std::string("field '") + name + "' must be at least 1";

@@ -14,8 +14,9 @@ struct GradientCheckOptions {
   double tolerance = 1e-3;                 ///< of the library, in float
   std::vector<int> threads = {1, 2, 3, 8}; ///< numbers of threads whose bits must agree
   uint64_t seed = 0;
-  int64_t work =
-      3'000'000; ///< multiply-adds of one evaluation that are affordable: larger pictures are made smaller
+  /// Multiply-adds of one evaluation that are affordable: larger pictures are made smaller. In 16 bits the
+  /// library has larger ones of its own, as few pixels make gradients that rounding turns into others.
+  int64_t work = 3'000'000, narrowWork = 50'000'000;
 };
 
 /// One gradient, or the loss. Errors are relative to the largest element; NaN where there is none.
@@ -25,8 +26,10 @@ struct GradientRow {
   int64_t kinks = 0;      ///< elements left out: a ReLU's edge or a pool's tie within the step
   bool judged = true;     ///< by differences: somewhere there was no kink
   double stages = 0;      ///< worst of the fused graph, the scheduled graph and the plan
-  double noise = 0;       ///< how far it moves when convolutions are wrong by a float's rounding
+  double noise = 0;       ///< how far it moves when values are rounded as in the library
+  bool isNoise = false;   ///< rounding moves it by as much as is allowed at most: nothing can be said
   double library = 0;
+  double rounded = 0; ///< in 16 bits with arithmetic of f32: the library's from the plan's that is so rounded
   bool ok = true;
 };
 

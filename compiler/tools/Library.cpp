@@ -68,6 +68,8 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
   find(library->steps, "steps");
   find(library->setSteps, "set_steps");
   find(library->learningRate, "learning_rate");
+  find(library->lossScale, "loss_scale");
+  find(library->setLossScale, "set_loss_scale");
   return error.empty() ? std::move(library) : nullptr;
 }
 

@@ -57,6 +57,8 @@ public:
   int (*setSeed)(segc_model_model *, uint32_t) = nullptr;
   int64_t (*steps)(const segc_model_model *) = nullptr;
   int (*setSteps)(segc_model_model *, int64_t) = nullptr;
+  int (*lossScale)(const segc_model_model *, double *, int64_t *) = nullptr;
+  int (*setLossScale)(segc_model_model *, double, int64_t) = nullptr;
   double (*learningRate)(const segc_model_model *) = nullptr;
 
 private:

@@ -59,11 +59,7 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
   if (precision != "bf16" && precision != "f16")
     return "-precision '" + precision + "' is unknown" +
            suggestion(precision, {"f32", "bf16", "f16", "tf32"});
-  std::string mode = options.value(options::OPT_mode_eq, "infer");
-  bool training = mode == "train" || mode == "both" || options.has(options::OPT_grad);
-  return training ? "-precision " + precision +
-                        " is for inference: training runs in f32, or tf32 with -target cuda"
-                  : "";
+  return "";
 }
 
 /// For which GPUs objects hold machine code beside their PTX, and who makes it; empty or what is wrong with

@@ -31,7 +31,9 @@ Trainer::Failed Trainer::computeGradients(std::vector<double> &losses) {
         return functions.lastError();
       losses[i] += double(value) / double(batches.size());
     }
-    const auto finite = library->gradientsAreFinite();
+    // Where losses are scaled it is update() that judges gradients, and makes the scale smaller.
+    const std::variant<bool, std::string> finite =
+        loaded.compile.precision == "f16" ? true : library->gradientsAreFinite();
     if (const auto *why = std::get_if<std::string>(&finite))
       return *why;
     if (!std::isfinite(losses[0]) || !std::get<bool>(finite))
@@ -147,6 +149,13 @@ Trainer::Failed Trainer::judge() {
 Trainer::Failed Trainer::save(const std::string &name, bool withState) {
   if (Failed why = library->readWeights(weights))
     return why;
+  if (loaded.compile.precision == "f16") {
+    train::RunState::Scaling scaling;
+    scaling.updates = library->functions().steps(library->model());
+    if (library->functions().lossScale(library->model(), &scaling.scale, &scaling.goodSteps))
+      return library->functions().lastError();
+    state.scaling = scaling;
+  }
   train::Checkpoint checkpoint{loaded.model->name, settings.seed, state, weights.tensors};
   if (withState) {
     auto kept = library->state();

@@ -100,7 +100,9 @@ Trainer::Failed Trainer::openPhase(bool fresh) {
   if (!fresh) {
     if (Failed why = library->setState(resumedState))
       return why;
-    if (functions.setSteps(model, state.phaseSteps))
+    const auto &scaling = state.scaling;
+    if (functions.setSteps(model, scaling ? scaling->updates : state.phaseSteps) ||
+        (scaling && functions.setLossScale(model, scaling->scale, scaling->goodSteps)))
       return functions.lastError();
     resumedState.clear();
   }

@@ -68,16 +68,21 @@ int checkGradients(const ToolOptions &options, LoadedModel &input,
   if (!result->extents.empty())
     llvm::errs() << "note: compared at " << result->extents
                  << ", differences take one evaluation of the network each\n";
-  llvm::outs() << llvm::left_justify("gradient", 49) << "differences   stages    noise  library  kinks\n";
-  size_t wrong = result->problems.size(), unjudged = 0;
+  const bool narrow = schedules::isNarrow(input.compile.precision);
+  llvm::outs() << llvm::left_justify("gradient", 49) << "differences   stages    noise  library"
+               << (narrow ? "  rounded" : "") << "  kinks\n";
+  size_t wrong = result->problems.size(), unjudged = 0, noisy = 0;
   for (const GradientRow &row : result->rows) {
     auto number = [](double value) { return llvm::format("%9.1e", value); };
     llvm::outs() << llvm::left_justify(row.name, 32) << " " << llvm::left_justify(row.shape, 18)
-                 << number(row.differences) << number(row.stages) << number(row.noise) << number(row.library)
-                 << llvm::format("%7lld", static_cast<long long>(row.kinks))
+                 << number(row.differences) << number(row.stages) << number(row.noise) << number(row.library);
+    if (narrow)
+      llvm::outs() << number(row.rounded);
+    llvm::outs() << llvm::format("%7lld", static_cast<long long>(row.kinks))
                  << (row.ok ? "  ok" : "  DIFFERS") << "\n";
     wrong += !row.ok;
     unjudged += !row.judged;
+    noisy += row.isNoise;
   }
   for (const std::string &problem : result->problems)
     llvm::outs() << "DIFFERS: " << problem << "\n";
@@ -85,6 +90,8 @@ int checkGradients(const ToolOptions &options, LoadedModel &input,
                << (wrong ? std::to_string(wrong) + " differences" : std::string("all agree"));
   if (unjudged)
     llvm::outs() << "; " << unjudged << " without differences, the loss bends wherever it was probed";
+  if (noisy)
+    llvm::outs() << "; " << noisy << " not judged, rounding to 16 bits turns them into others";
   llvm::outs() << "\n";
   return result->ok() ? 0 : 1;
 }

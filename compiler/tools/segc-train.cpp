@@ -227,10 +227,6 @@ int main(int argc, char **argv) {
                                     exitCode);
   if (!options)
     return exitCode;
-  std::string precision = options->value(options::OPT_precision_eq, "f32");
-  if (precision == "bf16" || precision == "f16")
-    return fail("-precision " + precision +
-                " is for inference: training runs in f32, or tf32 with -target cuda");
   return options->has(options::OPT_resume_eq) ? resumeRun(*options)
                                               : beginRun(*options, commandLine(argc, argv));
 }

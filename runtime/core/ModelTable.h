@@ -10,7 +10,7 @@
 namespace segc::rt {
 
 constexpr uint32_t kTableMagic = 0x43474553; // "SEGC"
-constexpr uint32_t kTableVersion = 4;
+constexpr uint32_t kTableVersion = 5;
 constexpr uint32_t kMaxRank = 6;
 constexpr uint32_t kNone = 0xffffffffu;
 
@@ -138,6 +138,7 @@ enum HyperField : uint32_t {
   kHyperCorrection1 = 6, ///< 1 - beta1^t
   kHyperCorrection2 = 7, ///< sqrt(1 - beta2^t)
   kHyperAverage = 9,     ///< decay of the average
+  kHyperLossScale = 10,  ///< of row 0, where losses are scaled: what their gradients are multiplied by
 };
 constexpr uint32_t kHyperFloats = 16; ///< the others are 0
 
@@ -194,8 +195,8 @@ enum class ScheduleKind : uint32_t {
 struct TrainingDesc {
   OptimizerKind optimizer;
   ScheduleKind schedule;
-  uint32_t lossCount; ///< single losses: the Loss vector has one element more
-  uint32_t reserved;
+  uint32_t lossCount;   ///< single losses: the Loss vector has one element more
+  uint32_t lossScaling; ///< 1: gradients of activations are f16, so that those of losses are scaled
   double learningRate, momentum, beta1, beta2, eps, weightDecay;
   double gamma, power;
   double clipNorm;            ///< the longest gradient, 0: any
@@ -244,10 +245,11 @@ struct Header {
   Section losses;          ///< uint32_t, strings: "cross_entropy:logits"
   Section segments;        ///< SegmentDesc, in order, together all trainable elements
   Section milestones;      ///< int64_t, rising
-  Section normSteps;       ///< StepDesc: sums of squares into Partial, if clipNorm is not 0
+  Section normSteps;       ///< StepDesc: sums of squares into Partial, if clipNorm or lossScaling is not 0
   Section updateSteps;     ///< StepDesc: the optimiser
   Section averageSteps;    ///< StepDesc: Average, if ema is not 0
   Section accumulateSteps; ///< StepDesc: Accumulated += Gradients
+  Section unscaleSteps;    ///< StepDesc: Gradients /= loss scale, if lossScaling is not 0
 };
 
 /// Instruction sets a variant may need, checked once at create().

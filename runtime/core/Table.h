@@ -14,8 +14,8 @@ inline const char *text(const Header &table, uint32_t id) {
 }
 
 /// The step lists of a table; their steps are numbered through in this order.
-enum class StepList : uint32_t { Prepare, Run, Norm, Update, Average, Accumulate };
-constexpr uint32_t kStepLists = 6;
+enum class StepList : uint32_t { Prepare, Run, Norm, Update, Average, Accumulate, Unscale };
+constexpr uint32_t kStepLists = 7;
 
 inline const Section &section(const Header &table, StepList list) {
   switch (list) {
@@ -29,8 +29,10 @@ inline const Section &section(const Header &table, StepList list) {
     return table.updateSteps;
   case StepList::Average:
     return table.averageSteps;
-  default:
+  case StepList::Accumulate:
     return table.accumulateSteps;
+  default:
+    return table.unscaleSteps;
   }
 }
 

@@ -197,6 +197,37 @@ double segc_model_learning_rate(const segc_model_model *model) {
   return model && model->training ? learningRate(*model) : 0;
 }
 
+int segc_model_loss_scale(const segc_model_model *model, double *scale, int64_t *good_steps) {
+  const int status = checkTrains(model);
+  if (status)
+    return status;
+  if (!scale || !good_steps)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "%s is NULL", scale ? "good_steps" : "scale");
+  *scale = model->training->lossScale;
+  *good_steps = model->training->goodSteps;
+  return SEGC_MODEL_OK;
+}
+
+int segc_model_set_loss_scale(segc_model_model *model, double scale, int64_t good_steps) {
+  TrainUse use(model);
+  if (use.failed)
+    return use.failed;
+  if (!model->training->desc->lossScaling)
+    return fail(SEGC_MODEL_UNSUPPORTED, "losses are scaled in libraries of -precision f16 only");
+  double power = kLeastLossScale;
+  while (power < scale && power < kMostLossScale)
+    power *= 2;
+  if (power != scale)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "scale is %g; a power of two from %g to %g", scale,
+                kLeastLossScale, kMostLossScale);
+  if (good_steps < 0 || good_steps >= kGoodSteps)
+    return fail(SEGC_MODEL_INVALID_ARGUMENT, "good_steps is %lld; from 0 to %lld", (long long)good_steps,
+                (long long)kGoodSteps - 1);
+  model->training->lossScale = scale;
+  model->training->goodSteps = good_steps;
+  return SEGC_MODEL_OK;
+}
+
 int segc_model_set_seed(segc_model_model *model, uint32_t seed) {
   TrainUse use(model);
   if (!use.failed)

@@ -100,6 +100,7 @@ void bindLists(segc_model_model &model) {
   Training &training = *model.training;
   Memory memory = {nullptr, engine.weights, engine.prepared, &training.memory};
   engine.program.bindStatic(StepList::Average, engine.constants, nullptr, memory);
+  engine.program.bindStatic(StepList::Unscale, engine.constants, nullptr, memory);
   if (training.memory.flat[uint32_t(FlatBuffer::Accumulated)])
     engine.program.bindStatic(StepList::Accumulate, engine.constants, nullptr, memory);
   TrainMemory updated = training.memory;
@@ -121,6 +122,7 @@ int allocateTraining(segc_model_model &model) {
   Training &training = *model.training;
   training.desc = trainingOf(table);
   training.ownRate = -1;
+  training.lossScale = training.desc->lossScaling ? kFirstLossScale : 1;
   training.prepareReads = flagsOfPrepared(table);
   model.train.train = &training.memory;
   for (uint32_t i = 0; i < kFlatBuffers; ++i)
@@ -144,7 +146,8 @@ int readAllWeights(segc_model_model &model, const void *block, size_t bytes) {
 int readyUpdate(segc_model_model &model) {
   if (!model.crew.device)
     return SEGC_MODEL_OK;
-  for (StepList list : {StepList::Norm, StepList::Update, StepList::Average, StepList::Accumulate})
+  for (StepList list :
+       {StepList::Norm, StepList::Update, StepList::Average, StepList::Accumulate, StepList::Unscale})
     if (int status = model.train.program.load(list))
       return status;
   return SEGC_MODEL_OK;
@@ -214,10 +217,18 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
   training.host.seed[1] = int32_t(uint32_t(training.steps) + training.grads * 0x9e3779b9u);
   if (int status = sendVector(model, training.memory.seed, training.host.seed, 2 * sizeof(int32_t)))
     return status;
+  if (training.desc->lossScaling) {
+    training.host.hyper[kHyperLossScale] = float(training.lossScale);
+    if (int status =
+            sendVector(model, training.memory.hyper, training.host.hyper, kHyperFloats * sizeof(float)))
+      return status;
+  }
   lendScratch(model, engine);
   const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
   int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);
   markStale(model, kRunning);
+  if (!failed && training.desc->lossScaling)
+    failed = runList(model, StepList::Unscale);
   // A device has now read the inputs and what update() sent before; this is the one wait of a step.
   if (!failed)
     failed = fetchVector(model, training.host.loss, training.memory.loss,

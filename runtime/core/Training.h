@@ -5,6 +5,11 @@
 
 namespace segc::rt {
 
+/// Factors of the gradients of losses, powers of two: the first one, and how far it may fall and rise. It is
+/// doubled after so many updates in a row.
+constexpr double kFirstLossScale = 65536, kLeastLossScale = 1.0 / 16384, kMostLossScale = 16777216;
+constexpr int64_t kGoodSteps = 2000;
+
 /// Created zeroed. One for each handle of a library that trains.
 struct Training {
   const TrainingDesc *desc;
@@ -18,9 +23,12 @@ struct Training {
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
   uint32_t seed;
   bool accumulate, checkFinite;
-  bool hasLoss;   ///< grad() ran
-  int64_t steps;  ///< updates so far
-  double ownRate; ///< the caller's learning rate; negative: the schedule's
+  bool hasLoss;  ///< grad() ran
+  int64_t steps; ///< updates so far
+  // Where losses are scaled (TrainingDesc::lossScaling); else 1 and 0.
+  double lossScale;  ///< what their gradients are multiplied by
+  int64_t goodSteps; ///< updates in a row with this scale
+  double ownRate;    ///< the caller's learning rate; negative: the schedule's
 };
 
 /// The operations of the C interface without its checks of arguments and of concurrent use.

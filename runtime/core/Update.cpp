@@ -27,14 +27,19 @@ int gradientNorm(segc_model_model &model, double &norm) {
 
 /// What every gradient is multiplied by: 1 / count for the mean of accumulated ones, and for clipping
 /// min(1, clipNorm / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_ (a NaN stays one).
-int gradientFactor(segc_model_model &model, double &factor) {
+/// Where losses are scaled `finite` says whether the gradients are.
+int gradientFactor(segc_model_model &model, double &factor, bool &finite) {
   const Training &training = *model.training;
   factor = 1.0 / training.grads;
-  if (!(training.desc->clipNorm > 0))
+  finite = true;
+  if (!(training.desc->clipNorm > 0) && !training.desc->lossScaling)
     return SEGC_MODEL_OK;
   double norm;
   if (int status = gradientNorm(model, norm))
     return status;
+  finite = !training.desc->lossScaling || isfinite(norm);
+  if (!(training.desc->clipNorm > 0))
+    return SEGC_MODEL_OK;
   norm *= factor;
   const double coefficient = training.desc->clipNorm / (norm + 1e-6);
   if (!(coefficient >= 1))
@@ -66,6 +71,27 @@ int fillHyper(segc_model_model &model, double factor) {
                     uint64_t(table.segments.count) * kHyperFloats * sizeof(float));
 }
 
+/// A scale that was too large, so that the gradients changed nothing, is halved.
+int shrinkLossScale(Training &training) {
+  if (training.lossScale <= kLeastLossScale)
+    return fail(SEGC_MODEL_NOT_FINITE,
+                "the gradients are not finite, though the loss's is multiplied by %g only: the network's own "
+                "values are too large for f16, or not finite themselves",
+                training.lossScale);
+  training.lossScale /= 2;
+  training.goodSteps = 0;
+  return SEGC_MODEL_OK;
+}
+
+/// One that was good for long is doubled.
+void growLossScale(Training &training) {
+  if (!training.desc->lossScaling || ++training.goodSteps < kGoodSteps)
+    return;
+  training.goodSteps = 0;
+  if (training.lossScale < kMostLossScale)
+    training.lossScale *= 2;
+}
+
 } // namespace
 
 double learningRate(const segc_model_model &model) {
@@ -86,8 +112,16 @@ int updateWeights(segc_model_model &model) {
     return status;
   lendScratch(model, model.train);
   double factor;
-  if (int status = gradientFactor(model, factor))
+  bool finite;
+  if (int status = gradientFactor(model, factor, finite))
     return status;
+  if (!finite) {
+    training.grads = 0;
+    if (training.accumulate)
+      if (int status = clearFlat(model, FlatBuffer::Accumulated))
+        return status;
+    return shrinkLossScale(training);
+  }
   if (int status = fillHyper(model, factor))
     return status;
   // The average starts from what the parameters are before the first update.
@@ -101,6 +135,7 @@ int updateWeights(segc_model_model &model) {
   if (int status = runList(model, StepList::Average))
     return status;
   ++training.steps;
+  growLossScale(training);
   training.grads = 0;
   return training.accumulate ? clearFlat(model, FlatBuffer::Accumulated) : SEGC_MODEL_OK;
 }

@@ -13,20 +13,25 @@ constexpr char format[] = "segc-checkpoint/1";
 
 Json jsonOf(const Checkpoint &checkpoint) {
   const RunState &state = checkpoint.state;
-  return {{"format", format},
-          {"model", checkpoint.model},
-          {"seed", checkpoint.seed},
-          {"steps", state.steps},
-          {"phase", state.phase},
-          {"phase_steps", state.phaseSteps},
-          {"epoch", state.position.epoch},
-          {"index", state.position.index},
-          {"judged_step", state.judgedStep},
-          {"best", state.best ? Json(*state.best) : Json()},
-          {"best_step", state.bestStep},
-          {"since_best", state.sinceBest},
-          {"loss_sums", state.lossSums},
-          {"loss_count", state.lossCount}};
+  Json json = {{"format", format},
+               {"model", checkpoint.model},
+               {"seed", checkpoint.seed},
+               {"steps", state.steps},
+               {"phase", state.phase},
+               {"phase_steps", state.phaseSteps},
+               {"epoch", state.position.epoch},
+               {"index", state.position.index},
+               {"judged_step", state.judgedStep},
+               {"best", state.best ? Json(*state.best) : Json()},
+               {"best_step", state.bestStep},
+               {"since_best", state.sinceBest},
+               {"loss_sums", state.lossSums},
+               {"loss_count", state.lossCount}};
+  if (state.scaling)
+    json.update({{"loss_scale", state.scaling->scale},
+                 {"good_steps", state.scaling->goodSteps},
+                 {"updates", state.scaling->updates}});
+  return json;
 }
 
 Result<Checkpoint> fromJson(const Json &json, const std::string &path) {
@@ -50,6 +55,9 @@ Result<Checkpoint> fromJson(const Json &json, const std::string &path) {
   state.sinceBest = count("since_best");
   state.lossSums = fields.numbers("loss_sums", -1e300, 1e300);
   state.lossCount = count("loss_count");
+  const int64_t goodSteps = count("good_steps"), updates = count("updates");
+  if (const Json *scale = fields.value("loss_scale"); scale && scale->is_number())
+    state.scaling = {scale->get<double>(), goodSteps, updates};
   if (std::optional<Failure> failure = fields.finish())
     return *failure;
   return result;

@@ -17,6 +17,13 @@ struct RunState {
   int64_t bestStep = 0, sinceBest = 0; ///< when that was; validations since then
   std::vector<double> lossSums;        ///< of the steps since the last line of the log
   int64_t lossCount = 0;               ///< how many these are
+  /// Where losses are scaled: the scale, updates in a row with it, and those of the phase, of which some of
+  /// its steps were none.
+  struct Scaling {
+    double scale = 1;
+    int64_t goodSteps = 0, updates = 0;
+  };
+  std::optional<Scaling> scaling;
 };
 
 /// A tensor file whose tensors are the weights under the model's own names, so that every tool reads it as

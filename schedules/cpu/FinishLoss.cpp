@@ -19,6 +19,20 @@ void describe(Func loss, Func coefficients, int count) {
   describeActivation(coefficients.output_buffer(), count, count);
 }
 
+/// What the coefficients are multiplied by, and where from: the constant of the problem, and where losses are
+/// scaled field 10 of the hyper vector (docs/kernels.md).
+struct Factor {
+  Expr value;
+  std::vector<ImageParam> inputs;
+
+  Factor(const KernelSpec &spec, const ImageParam &sums) : value(spec.number("scale", 1)), inputs{sums} {
+    if (spec.word("scaled").empty())
+      return;
+    inputs.push_back(denseParam("hyper", {16}));
+    value = value * cast<double>(inputs.back()(10));
+  }
+};
+
 /// The sums of all bands and images, and what follows from them: 1 / sum of weights, and the factor of the
 /// positive term.
 struct Terms {
@@ -60,13 +74,14 @@ KernelBuild buildFinishTerms(const KernelSpec &spec, Isa isa) {
   const FuncRef t = forLoss.total();
   const Expr scale = forLoss.share()[0], pos = forLoss.share()[1];
   loss(one) = cast<float>(scale * (bce ? pos * t[0] + t[1] : t[0]));
-  const Expr k = forGradient.share()[0] * Expr(spec.number("scale", 1));
+  const Factor factor(spec, sums);
+  const Expr k = forGradient.share()[0] * factor.value;
   coefficients(i, x, y, n) = cast<float>(bce ? select(i == 0, k * forGradient.share()[1], k) : k);
   const int count = bce ? 2 : 1;
   describe(loss, coefficients, count);
   loss.bound(one, 0, 1);
   coefficients.bound(i, 0, count).unroll(i);
-  return kernelBuild(Pipeline({loss, coefficients}), {sums});
+  return kernelBuild(Pipeline({loss, coefficients}), factor.inputs);
 }
 
 /// Ratio of every class, and its derivatives by I and by P, in one image (`perImage`) or in all:
@@ -127,7 +142,8 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   const Expr counted = spec.word("reduction") == "mean" ? cast<double>(parts) : Expr(1.0);
   const Expr share = Expr(1.0) / (counted * Expr(double(classes)));
   loss(one) = cast<float>(cast<double>(parts) / counted - share * mean());
-  const Expr k = -share * Expr(spec.number("scale", 1));
+  const Factor factor(spec, sums);
+  const Expr k = -share * factor.value;
   // A thread of a GPU computes what lies between two channels: there it is one.
   const Expr byBoth = isGpu(isa) ? i % classes : min(i, classes - 1),
              byPredicted = isGpu(isa) ? i % classes : max(i - classes, 0);
@@ -139,7 +155,7 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   forLoss.schedule(LoopLevel(mean, all.y), isa);
   coefficients.bound(i, 0, 2 * classes);
   forGradient.schedule(LoopLevel(coefficients, n), isa);
-  return kernelBuild(Pipeline({loss, coefficients}), {sums});
+  return kernelBuild(Pipeline({loss, coefficients}), factor.inputs);
 }
 
 /// [sum of weight * loss, the losses].

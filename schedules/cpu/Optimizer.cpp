@@ -28,7 +28,7 @@ ImageParam flat(const std::string &name) {
 struct Hyper {
   ImageParam row = denseParam("hyper", {16});
   Expr rate = row(0), decay = row(1), factor = row(2), momentum = row(3), beta1 = row(3), beta2 = row(4),
-       eps = row(5), correction1 = row(6), correction2 = row(7), average = row(9);
+       eps = row(5), correction1 = row(6), correction2 = row(7), average = row(9), lossScale = row(10);
 };
 
 /// One pass over vectors of equal length: `values` are the results at element `i`. They are all computed, in
@@ -106,6 +106,14 @@ KernelBuild buildAccumulate(const KernelSpec &, Isa isa) {
   return pass.build({a(pass.i) + g(pass.i)}, {a, g});
 }
 
+/// The gradients of a loss that was scaled; the scale is a power of two, so that nothing is rounded.
+KernelBuild buildUnscale(const KernelSpec &, Isa isa) {
+  const Hyper hyper;
+  const ImageParam g = flat("g");
+  const Pass pass(g, isa);
+  return pass.build({g(pass.i) * (1.f / hyper.lossScale)}, {hyper.row, g});
+}
+
 KernelBuild buildCopy(const KernelSpec &, Isa isa) {
   const ImageParam x = flat("x");
   const Pass pass(x, isa);
@@ -144,9 +152,13 @@ KernelBuild buildSumSquares(const KernelSpec &spec, Isa isa) {
 
 KernelBuild buildOptimizer(const KernelSpec &spec, Isa isa) {
   static const std::map<std::string, KernelBuild (*)(const KernelSpec &, Isa)> builds = {
-      {"sgd", buildSgd},          {"adam", buildAdam},
-      {"ema", buildEma},          {"accumulate", buildAccumulate},
-      {"copy_vector", buildCopy}, {"sum_squares", buildSumSquares}};
+      {"sgd", buildSgd},
+      {"adam", buildAdam},
+      {"ema", buildEma},
+      {"accumulate", buildAccumulate},
+      {"unscale", buildUnscale},
+      {"copy_vector", buildCopy},
+      {"sum_squares", buildSumSquares}};
   return builds.at(spec.op)(spec, isa);
 }
 
@@ -157,10 +169,11 @@ std::string whyNot(const KernelSpec &spec) {
 } // namespace
 
 Family optimizerFamily() {
-  return checkedFamily(plainFamily("optimizer", "One pass over flat vectors, also in place.",
-                                   {"sgd", "adam", "ema", "accumulate", "copy_vector", "sum_squares"},
-                                   buildOptimizer),
-                       whyNot);
+  return checkedFamily(
+      plainFamily("optimizer", "One pass over flat vectors, also in place.",
+                  {"sgd", "adam", "ema", "accumulate", "unscale", "copy_vector", "sum_squares"},
+                  buildOptimizer),
+      whyNot);
 }
 
 } // namespace segc::schedules

@@ -10,7 +10,12 @@
 ///   m    (lane, vector, channel, s, t)  vectors of output channels for each input channel
 ///
 /// What a tile has beyond the image counts as dy = 0; x is read there at the nearest pixel of its window.
+///
+/// Where there are dot products of bf16, v and z are rounded to bf16 and hold two tiles a word: half the
+/// products and half the memory, sums in f32.
 // SPDX-License-Identifier: MIT
+#include "schedules/cpu/ConvTile.h"
+#include "schedules/cpu/DotPairs.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Wgrad.h"
 #include "schedules/cpu/WinogradTransforms.h"
@@ -103,7 +108,8 @@ Schedule pointOf(const KernelSpec &spec, Isa isa, int blockC, int blockK) {
   const int kb = upTo(blockVectors(vectors / cv, std::max(blockK / (cv * vector), 1)), kBlocks).back();
   const int cb = upTo(blockVectors(spec.get("c") / vector, blockC / vector), kBlocks).back();
   Schedule schedule{"wgrad_winograd", {{"cv", cv}, {"it", it}, {"kb", kb}, {"cb", cb}, {"parts", 1}}};
-  const int room = (kCache - kb * cv * cb * vector * vector) / ((kb * cv + cb) * vector);
+  const int perWord = hasDots(spec, isa) ? 2 : 1;
+  const int room = perWord * (kCache - kb * cv * cb * vector * vector) / ((kb * cv + cb) * vector);
   schedule.params["tiles"] = room < 8 ? 32 : upTo(room, kTiles).back();
   schedule.params["parts"] = chooseParts(spec, tasks(spec, schedule, isa));
   return schedule;
@@ -138,11 +144,13 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Expr tilesX = (width + kTile - 1) / kTile, tilesY = (height + kTile - 1) / kTile;
   const Expr tiles = tilesX * tilesY * dy.dim(3).extent();
   const Pieces pieces(tiles, parts, most);
+  const bool dots = hasDots(spec, isa);
+  const int perWord = dots ? 2 : 1;                                                     // tiles
+  const Expr words = (pieces.length + perWord - 1) / perWord, length = words * perWord; // of a piece
 
   Var l("l"), vk("vk"), vc("vc"), c("c"), e("e"), s("s"), t("t"), piece("piece"), part("part"), tap("tap");
-  const Filtering filtering = filteringOf(kTile, "f32");
-  const Expr number = bandStart(tiles, part, parts) + piece * pieces.length + e,
-             tile = min(number, tiles - 1);
+  const Filtering filtering = filteringOf(kTile, dots ? "bf16" : "f32");
+  const Expr number = bandStart(tiles, part, parts) + piece * length + e, tile = min(number, tiles - 1);
   const Expr left = tile % tilesX * kTile, top = tile / tilesX % tilesY * kTile, n = tile / (tilesX * tilesY);
   const Expr endX =
       select(number < bandStart(tiles, part + 1, parts), width, 0); // tiles beyond the band are 0
@@ -155,25 +163,32 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   vColumns(l, vc, e, s, t, piece, part) = mux(t, filtering.input(listOf(kPlanes, [&](int i) {
     return x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
   })));
-  v(l, vc, e, s, t, piece, part) =
-      mux(s, filtering.input(listOf(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
+  auto inWords = [&](const std::function<Expr(const Expr &)> &tileValue) {
+    return dots ? pairOf(tileValue(2 * e), tileValue(2 * e + 1)) : tileValue(e);
+  };
+  v(l, vc, e, s, t, piece, part) = inWords([&](const Expr &e) {
+    return mux(
+        s, filtering.input(listOf(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
+  });
   zColumns(l, vk, e, s, t, piece, part) =
-      mux(t, resultGradientTransform(listOf(kTile, [&](int i) { return gradient(left + s, top + i); })));
-  z(l, vk, e, s, t, piece, part) = mux(s, resultGradientTransform(listOf(kTile, [&](int i) {
-                                         return zColumns(l, vk, e, i, t, piece, part);
-                                       })));
+      mux(t, filtering.resultGradient(listOf(kTile, [&](int i) { return gradient(left + s, top + i); })));
+  z(l, vk, e, s, t, piece, part) = inWords([&](const Expr &e) {
+    return mux(s, filtering.resultGradient(
+                      listOf(kTile, [&](int i) { return zColumns(l, vk, e, i, t, piece, part); })));
+  });
 
-  RDom sum(0, pieces.length, "sum"), all(0, pieces.count, "all");
+  RDom sum(0, words, "sum"), all(0, pieces.count, "all");
   acc(l, vk, c, s, t, piece, part) = 0.f;
-  acc(l, vk, c, s, t, piece, part) +=
-      z(l, vk, sum, s, t, piece, part) * v(c % vector, c / vector, sum, s, t, piece, part);
+  const Expr ofDy = z(l, vk, sum, s, t, piece, part), ofX = v(c % vector, c / vector, sum, s, t, piece, part),
+             before = acc(l, vk, c, s, t, piece, part);
+  acc(l, vk, c, s, t, piece, part) = dots ? dotPairs(before, ofDy, ofX) : before + ofDy * ofX;
   m(l, vk, c, s, t, part) = 0.f;
   m(l, vk, c, s, t, part) += acc(l, vk, c, s, t, all, part);
   rows(l, vk, c, s, t, part) =
-      mux(t, filterGradientTransform(listOf(kPlanes, [&](int i) { return m(l, vk, c, s, i, part); })));
-  out(l, tap, c, vk, part) = mux(tap % kTaps, filterGradientTransform(listOf(kPlanes, [&](int i) {
-                                   return rows(l, vk, c, i, tap / kTaps, part);
-                                 })));
+      mux(t, filtering.filterGradient(listOf(kPlanes, [&](int i) { return m(l, vk, c, s, i, part); })));
+  out(l, tap, c, vk, part) = mux(tap % kTaps, filtering.filterGradient(listOf(kPlanes, [&](int i) {
+    return rows(l, vk, c, i, tap / kTaps, part);
+  })));
 
   // Loops: task (part, block of output, of input channels) > piece > plane > register tiles > tiles.
   Var kb("kb"), cb("cb"), ki("ki"), ci("ci"), rx("rx"), ry("ry"), task("task");
@@ -237,7 +252,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         .bound(t, 0, kPlanes)
         .bound_extent(piece, 1)
         .bound_extent(part, 1)
-        .bound_storage(e, most + 1)
+        .bound_storage(e, most / perWord + 1)
         .reorder(l, s, t, vectors, e, piece, part)
         .vectorize(l)
         .unroll(s);
@@ -245,7 +260,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         .store_in(MemoryType::Stack)
         .bound(l, 0, vector)
         .bound_extent(vectors, 1)
-        .bound_extent(e, 1)
+        .bound_extent(e, perWord)
         .bound(s, 0, size)
         .bound(t, 0, kPlanes)
         .bound_extent(piece, 1)
@@ -256,7 +271,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   };
   transform(v, vColumns, vc, block.input, kPlanes);
   transform(z, zColumns, vk, block.output, kTile);
-  return {{x, dy}, Pipeline(out)};
+  KernelBuild kernel{{x, dy}, Pipeline(out)};
+  if (dots)
+    lowerDotPairs(kernel.pipeline);
+  return kernel;
 }
 
 } // namespace

@@ -76,16 +76,25 @@ Exprs Filtering::output(const Exprs &q) const {
   return results;
 }
 
+double Filtering::slopeAtZero() const {
+  double slope = 1;
+  for (double p : points)
+    slope *= -p * p;
+  return slope;
+}
+
+double Filtering::slopeAt(double p) const {
+  double slope = 2 * p * p;
+  for (double other : points)
+    slope *= other == p ? 1 : p * p - other * other;
+  return slope;
+}
+
 Exprs Filtering::filter(const Exprs &g) const {
   auto times = [](const Expr &e, double factor) { return e * Expr(factor); };
-  double atZero = 1;
-  for (double p : points)
-    atZero *= -p * p;
-  Exprs values = {times(g[0], 1 / atZero)};
+  Exprs values = {times(g[0], 1 / slopeAtZero())};
   for (double p : points) {
-    double slope = 2 * p * p; // M'(p) = M'(-p)
-    for (double other : points)
-      slope *= other == p ? 1 : p * p - other * other;
+    const double slope = slopeAt(p);
     const Expr even = times(g[0], 1 / slope) + times(g[2], p * p / slope), odd = times(g[1], p / slope);
     values.push_back(even + odd);
     values.push_back(even - odd);
@@ -94,22 +103,38 @@ Exprs Filtering::filter(const Exprs &g) const {
   return values;
 }
 
+Exprs Filtering::resultGradient(const Exprs &d) const {
+  Exprs values = {d.front()};
+  for (double p : points) {
+    Expr even, odd; // of the polynomial with coefficients d at p, by Horner's scheme; the latter over p
+    for (int i = results() - 2; i >= 0; i -= 2) {
+      even = even.defined() ? plus(d[i], p * p, even) : d[i];
+      odd = odd.defined() ? plus(d[i + 1], p * p, odd) : d[i + 1];
+    }
+    values.push_back(plus(even, p, odd));
+    values.push_back(plus(even, -p, odd));
+  }
+  values.push_back(d.back());
+  return values;
+}
+
+Exprs Filtering::filterGradient(const Exprs &q) const {
+  Exprs taps = {Expr(float(1 / slopeAtZero())) * q.front(), Expr(), q.back()};
+  for (size_t j = 0; j < points.size(); j++) {
+    const double p = points[j], slope = slopeAt(p);
+    const Expr sum = q[1 + 2 * j] + q[2 + 2 * j], difference = q[1 + 2 * j] - q[2 + 2 * j];
+    taps[0] = plus(taps[0], 1 / slope, sum);
+    taps[1] = j == 0 ? Expr(float(p / slope)) * difference : plus(taps[1], p / slope, difference);
+    taps[2] = plus(taps[2], p * p / slope, sum);
+  }
+  return taps;
+}
+
 Filtering filteringOf(int results, const std::string &dtype) {
   if (dtype == "bf16" && results == 4)
     return Filtering({0.75, 1.5});
   const std::vector<double> points = {1, 2, 0.5};
   return Filtering({points.begin(), points.begin() + results / 2});
-}
-
-Exprs resultGradientTransform(const Exprs &d) {
-  const Expr a = d[0] + d[2], b = d[1] + d[3], c = d[0] + 4.f * d[2], e = 2.f * d[1] + 8.f * d[3];
-  return {d[0], a + b, a - b, c + e, c - e, d[3]};
-}
-
-Exprs filterGradientTransform(const Exprs &q) {
-  const Expr a = q[1] + q[2], b = q[2] - q[1], c = q[3] + q[4], e = q[3] - q[4];
-  return {0.25f * q[0] - (1 / 6.f) * a + (1 / 24.f) * c, (1 / 6.f) * b + (1 / 12.f) * e,
-          (1 / 6.f) * (c - a) + q[5]};
 }
 
 } // namespace segc::schedules::winograd

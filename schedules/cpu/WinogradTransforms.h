@@ -40,7 +40,13 @@ public:
   Exprs output(const Exprs &q) const; ///< A^T q: m + 2 products to m results
   Exprs filter(const Exprs &g) const; ///< G g: three taps to m + 2 values, in double precision
 
+  // The gradient with respect to g: dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
+  Exprs resultGradient(const Exprs &d) const; ///< A dy: m gradients of results to m + 2 values
+  Exprs filterGradient(const Exprs &q) const; ///< G^T q: m + 2 sums to the gradients of three taps
+
 private:
+  double slopeAtZero() const;     ///< M'(0)
+  double slopeAt(double p) const; ///< M'(p) = M'(-p)
   std::vector<double> points;
 };
 
@@ -50,12 +56,5 @@ private:
 /// has with 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the Accuracy of Winograd Convolution
 /// for Deep Neural Networks").
 Filtering filteringOf(int results, const std::string &dtype);
-
-// The gradient of y with respect to g in F(4, 3): dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
-
-/// A dy: four gradients of results to six values.
-Exprs resultGradientTransform(const Exprs &d);
-/// G^T q: six sums to the gradients of three taps.
-Exprs filterGradientTransform(const Exprs &q);
 
 } // namespace segc::schedules::winograd

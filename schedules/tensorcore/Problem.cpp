@@ -36,6 +36,9 @@ Error checkEpilogues(const Problem &problem) {
   for (const schedules::Epilogue &step : problem.epilogues) {
     if (!known.count(step.op))
       return fail("{0}: epilogue +{1} is none of a tensor-core kernel", problem.print(), step.op);
+    if (step.wide)
+      return fail("{0}: +{1} reads f32, which tensor-core kernels take as vectors only", problem.print(),
+                  step.op);
     for (char kind : step.signature())
       ++(kind == 't' ? tensors : vectors);
   }

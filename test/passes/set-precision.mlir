@@ -1,11 +1,11 @@
 // RUN: segc-opt %s --pass-pipeline='builtin.module(func.func(hg-fuse-groups),hg-set-precision{precision=bf16},func.func(hg-schedule{isa=avx512bf16 without=winograd_bf16}),hg-hoist-weights,plan-memory{isa=avx512bf16})' | FileCheck %s
 // RUN: segc-opt %s --pass-pipeline='builtin.module(func.func(hg-fuse-groups),hg-set-precision{precision=f16},func.func(hg-schedule{isa=cuda}),hg-hoist-weights,plan-memory{isa=cuda})' | FileCheck %s --check-prefix=F16
 // RUN: not segc-opt %s --pass-pipeline='builtin.module(hg-set-precision{precision=f8})' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// RUN: sed 's/^module {/module attributes {hourglass.training = {}} {/' %s > %t.mlir
-// RUN: not segc-opt %t.mlir --pass-pipeline='builtin.module(hg-set-precision{precision=bf16})' 2>&1 | FileCheck %s --check-prefix=TRAINING
+// RUN: sed 's/^module {/module attributes {hourglass.training = {wrt = ["image"]}} {/' %s > %t.mlir
+// RUN: not segc-opt %t.mlir --pass-pipeline='builtin.module(hg-set-precision{precision=f16})' 2>&1 | FileCheck %s --check-prefix=TRAINING
 
 // UNKNOWN: error: unknown precision 'f8': f32, bf16, f16 or tf32
-// TRAINING: error: training runs in f32: -precision bf16 goes with -mode infer
+// TRAINING: error: gradients of inputs ("wrt") are not scaled back from f16: take -precision bf16 or f32
 
 // What is stored is bf16: buffers, views, packed weights. What ops mean stays f32, and so do vectors and the caller's
 // tensors.

@@ -33,7 +33,7 @@ struct TableBuilder {
   std::vector<uint32_t> losses;
   std::vector<rt::SegmentDesc> segments;
   std::vector<int64_t> milestones;
-  std::vector<rt::StepDesc> normSteps, updateSteps, averageSteps, accumulateSteps;
+  std::vector<rt::StepDesc> normSteps, updateSteps, averageSteps, accumulateSteps, unscaleSteps;
   uint64_t laneScratchBytes = 0;
   uint32_t isa = 0;
 
@@ -101,6 +101,7 @@ struct TableBuilder {
     add(header.updateSteps, updateSteps);
     add(header.averageSteps, averageSteps);
     add(header.accumulateSteps, accumulateSteps);
+    add(header.unscaleSteps, unscaleSteps);
     header.bytes = block.size() * 8;
     std::memcpy(block.data(), &header, sizeof header);
     return block;

@@ -214,6 +214,18 @@ int accumulate(void **args) {
   return 0;
 }
 
+/// (hyper, g, g'): what scaled losses do to the gradients, and the way back
+int scale(void **args) {
+  for (int i = 0; i < buffer(args, 2)->dim[0].extent; ++i)
+    data(args, 3)[i] = data(args, 2)[i] * data(args, 1)[kHyperLossScale];
+  return 0;
+}
+int unscale(void **args) {
+  for (int i = 0; i < buffer(args, 2)->dim[0].extent; ++i)
+    data(args, 3)[i] = data(args, 2)[i] / data(args, 1)[kHyperLossScale];
+  return 0;
+}
+
 } // namespace
 
 const KernelFn tinyKernels[] = {copy,
@@ -236,6 +248,8 @@ const KernelFn tinyKernels[] = {copy,
                                 adam<false>,
                                 adam<true>,
                                 ema,
-                                accumulate};
+                                accumulate,
+                                scale,
+                                unscale};
 
 } // namespace segc::test

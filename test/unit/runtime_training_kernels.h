@@ -30,7 +30,9 @@ enum Kernel : uint32_t {
   kAdam,
   kAdamW,
   kEma,
-  kAccumulate
+  kAccumulate,
+  kScale,
+  kUnscale
 };
 
 extern const rt::KernelFn tinyKernels[];

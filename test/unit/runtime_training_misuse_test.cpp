@@ -217,6 +217,14 @@ TEST_F(TrainingMisuse, NullsCountsAndIndices) {
   EXPECT_EQ(segc_model_step(nullptr, batch, 2), invalid);
   EXPECT_EQ(segc_model_set_accumulation(nullptr, 1), invalid);
   EXPECT_EQ(segc_model_set_seed(nullptr, 1), invalid);
+  EXPECT_EQ(segc_model_set_loss_scale(nullptr, 1, 0), invalid);
+  EXPECT_EQ(segc_model_set_loss_scale(model, 65536, 0), SEGC_MODEL_UNSUPPORTED); // no library of f16
+  double scale = 0;
+  int64_t good = 1;
+  EXPECT_EQ(segc_model_loss_scale(model, &scale, nullptr), invalid);
+  EXPECT_EQ(segc_model_loss_scale(model, &scale, &good), SEGC_MODEL_OK);
+  EXPECT_EQ(scale, 1);
+  EXPECT_EQ(good, 0);
   EXPECT_EQ(segc_model_set_check_finite(nullptr, 1), invalid);
   EXPECT_EQ(segc_model_set_steps(nullptr, 1), invalid);
   EXPECT_EQ(segc_model_set_steps(model, -1), invalid);

@@ -90,7 +90,16 @@ void addOptimizer(Maker &t, const TinyOptions &options) {
       list.push_back(flat(which, s));
     t.launch(t.updateSteps, kernel, list, "update", uint32_t(1 + state.size()));
   }
-  if (options.desc.clipNorm != 0)
+  if (options.desc.lossScaling) {
+    const uint32_t hyper = t.vector(Space::Hyper, 0, kHyperFloats),
+                   gradients = flat(FlatBuffer::Gradients, all);
+    t.launch(t.runSteps, kScale, {hyper, gradients, gradients}, "scaled");
+    t.launch(t.unscaleSteps, kUnscale,
+             {t.vector(Space::Hyper, 0, kHyperFloats), flat(FlatBuffer::Gradients, all),
+              flat(FlatBuffer::Gradients, all)},
+             "unscale");
+  }
+  if (options.desc.clipNorm != 0 || options.desc.lossScaling)
     t.launch(t.normSteps, kSumSquares,
              {flat(FlatBuffer::Gradients, all), t.vector(Space::Partial, 0, kPartialSums, DType::F64)},
              "norm");
