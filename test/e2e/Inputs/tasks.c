@@ -1,6 +1,7 @@
 /* \file Prints for each step of a run how many tasks it offers to threads: tasks WEIGHTS
  * SPDX-License-Identifier: MIT
- * Built like benchmarks/bench.c. The pool is a weak symbol of the archive: this one counts, and runs all itself. */
+ * Built like benchmarks/bench.c. The pool is a weak symbol of the archive: this one counts, and runs all
+ * itself. */
 #include MODEL_HEADER
 #include <stdio.h>
 #include <stdlib.h>
