@@ -2,8 +2,10 @@
 /// tile.
 ///
 /// For every tile of pixels of a row the depthwise result of all channels goes, through its bias and
-/// activation, into a tile on the stack; the register tiles of the 1x1 convolution read it from there.
+/// activation, into a tile on the stack; the register tiles of the 1x1 convolution read it from there, as
+/// bf16 where there are dot products of these.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/DepthwiseTile.h"
 #include "schedules/cpu/Families.h"
@@ -38,7 +40,8 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
 }
 
 Packing packing(const KernelSpec &part, const Schedule &schedule, Isa isa) {
-  return part.get("g") == 1 ? convPacking(part, schedule.params.at("cv"), isa) : depthwisePacking(part);
+  return part.get("g") == 1 ? convPacking(part, schedule.params.at("cv"), isa, hasDots(part, isa))
+                            : depthwisePacking(part);
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
@@ -53,10 +56,13 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   Func mid("mid"), out("y");
   const std::string function = spec.word("mid");
   const Expr sum = depthwise.sum(c, x, y, n);
-  mid(c, x, y, n) = function == "none" ? sum : activate(function, sum);
+  const Expr between = function == "none" ? sum : activate(function, sum);
+  const bool dots = hasDots(second, isa);
+  mid(c, x, y, n) = dots ? reinterpret(BFloat(16), toBfloat(between)) : between;
   const Epilogues epilogues(spec, k);
-  ConvTile tile(second, schedule.params.at("cv"), isa, mid,
-                [&](const Expr &channel) { return epilogues.initial(channel); });
+  ConvTile tile(
+      second, schedule.params.at("cv"), isa, mid,
+      [&](const Expr &channel) { return epilogues.initial(channel); }, dots);
   const bool masked = k % tile.panel != 0;
   out(c, x, y, n) = epilogues.apply(tile.sum(c, x, y, n), c, x, y, n, true, masked);
 

@@ -161,7 +161,7 @@ void checkEveryOp(const Format &format, unsigned seed) {
       {"conv c3 k20 r3x3 s2x2 d1x1 g1 in3 out24 +bias +gelu", 3, 20, {0, 19, 15, 2}, small},
       {"conv c18 k18 r3x3 s1x1 d1x1 g18 in18 out20 +bias +relu6", 18, 18, {0, 11, 9, 2}, small},
       {"conv c8 k4 r1x1 s1x1 d1x1 g1 in8 out4 +softmax", 8, 4, small, small},
-      {"separable c18 k20 r3x3 s1x1 d1x1 in18 out20 mid=relu +bias", 18, 20, {0, 11, 9, 2}, small},
+      {"separable c19 k20 r3x3 s1x1 d1x1 in19 out20 mid=relu +bias", 19, 20, {0, 11, 9, 2}, small},
       {"maxpool c19 r2x2 s2x2 d1x1 in20 out19 idx0 +relu", 19, 19, small, half},
       {"maxpool c3 r2x2 s2x2 d1x1 in3 out3 idx3", 3, 3, small, half},
       {"avgpool c19 r2x2 s2x2 in20 out19 count=valid after0x0", 19, 19, small, half},
