@@ -134,8 +134,6 @@ KernelBuild buildFinishLoss(const KernelSpec &spec, Isa isa) {
       if (plainName(stage) == (isLoss ? "lossShare" : "gradientShare"))
         share = stage;
     }
-    const RVar images(total.rvars()[1]);
-    Func partial = total.update().rfactor(RVar(total.rvars()[0]), band);
     out.split(args[0], v.block, v.thread, isLoss || spec.word("kind") != "bce" ? 1 : 2,
               TailStrategy::GuardWithIf);
     if (isLoss)
@@ -145,8 +143,12 @@ KernelBuild buildFinishLoss(const KernelSpec &spec, Isa isa) {
           .gpu_blocks(v.block, args[2], args[3])
           .gpu_threads(v.thread);
     out.never_partition_all();
-    total.compute_at(out, v.thread).store_in(MemoryType::Register);
     share.compute_at(out, v.thread).store_in(MemoryType::Register);
+    if (!total.defined()) // the gradient of a sum needs no totals
+      continue;
+    const RVar images(total.rvars()[1]);
+    Func partial = total.update().rfactor(RVar(total.rvars()[0]), band);
+    total.compute_at(out, v.thread).store_in(MemoryType::Register);
     partial.compute_at(out, v.block)
         .store_in(MemoryType::GPUShared)
         .bound(band, 0, kMostBands)

@@ -74,7 +74,9 @@ TEST_F(GpuGradients, OfLossesOnMasksAndValues) {
             "");
   EXPECT_EQ(differences(judged(3, R"({"name": "t", "shape": [2, 3, 9, 40], "dtype": "f32"})", R"(
     {"type": "bce", "input": "a", "target": "t", "pos_weight": "auto"}, {"type": "mse", "input": "a", "target": "t"},
-    {"type": "l1", "input": "a", "target": "t"}, {"type": "smooth_l1", "input": "a", "target": "t", "beta": 0.3},
+    {"type": "l1", "input": "a", "target": "t", "reduction": "sum", "weight": 0.01},
+    {"type": "bce", "input": "a", "target": "t", "pos_weight": 2, "reduction": "sum", "weight": 0.01},
+    {"type": "smooth_l1", "input": "a", "target": "t", "beta": 0.3},
     {"type": "score", "input": "a", "target": "t", "weight": 0.1})"),
                         1e-5),
             "");
