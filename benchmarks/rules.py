@@ -7,8 +7,8 @@ compiles each net, takes its kernels with their extents from the report, and let
 the rule's point and up to --limit others of all families that apply, in turns, on one thread. A kernel that takes
 less than --least of the net's operations is left out. Times come from a busy machine too: a kernel whose rule seems
 worse than 10 % is measured once more with its few best points before it is believed.
-SPDX-License-Identifier: MIT
 """
+# SPDX-License-Identifier: MIT
 import argparse
 import json
 import pathlib
@@ -17,14 +17,15 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BIN = ROOT / "build" / "bin"
+from nets import BUILD, MODELS
+
+BIN = pathlib.Path(BUILD) / "bin"
 OPS = ("conv", "separable", "maxpool", "avgpool", "upsample")  # those that segc-bench has plain loops for
 
 
 def kernels_of(net, arguments, folder):
     """(problem, HxWxN of the result, operations, how often) of each kernel of a net."""
-    path = ROOT / "examples" / "models" / f"{net}.json"
+    path = pathlib.Path(MODELS) / f"{net}.json"
     command = [BIN / "segc", path if path.exists() else net, "-o", folder, "-precision", arguments.precision]
     for value in arguments.set:
         command += ["-set", value]

@@ -47,6 +47,12 @@ void describeActivation(OutputImageParam buffer, int channels, int pixel) {
   buffer.dim(3).set_min(0);
 }
 
+void describeForeign(OutputImageParam buffer, int channels) {
+  for (int d = 0; d < 4; d++)
+    buffer.dim(d).set_min(0).set_stride(Expr());
+  buffer.dim(0).set_extent(channels);
+}
+
 ImageParam activation(const std::string &name, int channels, int pixel, Type type) {
   ImageParam param(type, 4, name);
   describeActivation(param, channels, pixel);

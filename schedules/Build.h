@@ -48,6 +48,8 @@ Halide::ImageParam activation(const std::string &name, int channels, int pixel,
                               Halide::Type type = Halide::Float(32));
 /// The same promises for a parameter made elsewhere, as a pipeline's output buffer.
 void describeActivation(Halide::OutputImageParam buffer, int channels, int pixel);
+/// A tensor (c, x, y, n) of the caller's: all minima 0, `channels` channels, any strides.
+void describeForeign(Halide::OutputImageParam buffer, int channels);
 /// A dense parameter whose extents are all constants, innermost first (packed weights, vectors).
 Halide::ImageParam denseParam(const std::string &name, const std::vector<int> &extents,
                               Halide::Type type = Halide::Float(32));

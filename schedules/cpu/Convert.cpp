@@ -77,22 +77,17 @@ KernelBuild buildConvert(const KernelSpec &spec, Isa isa) {
   const std::string dtype = spec.word(import ? "from" : "to");
   const Rows rows(channels, isa, false);
   const Var &c = rows.c, &x = rows.x, &y = rows.y, &n = rows.n;
-  auto describeForeign = [&](auto buffer) {
-    for (int d = 0; d < 4; d++)
-      buffer.dim(d).set_min(0).set_stride(Expr());
-    buffer.dim(0).set_extent(channels);
-  };
   Func out("y");
   ImageParam in = import ? ImageParam(storageType(dtype), 4, "x") : activation("x", channels, spec.get("in"));
   if (import) {
-    describeForeign(in);
+    describeForeign(in, channels);
     out(c, x, y, n) = toFloat(in(c, x, y, n), dtype);
     describeActivation(out.output_buffer(), channels, spec.get("out"));
     scheduleForeign(out, rows, isa, in.dim(0).stride(), in.dim(1).stride(), spec.get("out") == channels);
   } else {
     out(c, x, y, n) = fromFloat(in(c, x, y, n), dtype);
     OutputImageParam result = out.output_buffer();
-    describeForeign(result);
+    describeForeign(result, channels);
     scheduleForeign(out, rows, isa, result.dim(0).stride(), result.dim(1).stride(),
                     spec.get("in") == channels);
   }

@@ -38,7 +38,7 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const bool isFar = spec.get("d", 1) > 1 || spec.dtype != "f32";
   const int most = isAvx512(isa) && isFar ? 16 : 8, halo = (spec.get("r", 1) - 1) * spec.get("d", 1);
-  auto columns = [&](int px) { return ceilDiv(std::max(spec.likelyWidth, 1), px) * (px + halo); };
+  auto columns = [&](int px) { return ceilDiv(spec.likelyWidth, px) * (px + halo); };
   int best = 4;
   for (int px : {6, 8, 16})
     if (px <= most && (!spec.likelyWidth ? px <= 8 : columns(px) <= columns(best)))

@@ -41,9 +41,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   Func out("y"), plane("plane"), wide("wide");
   out(c, x, y, n) = undef<float>();
   OutputImageParam result = out.output_buffer();
-  for (int d = 0; d < 4; d++)
-    result.dim(d).set_min(0).set_stride(Expr());
-  result.dim(0).set_extent(channels);
+  describeForeign(result, channels);
   const Expr width = result.dim(1).extent(), height = result.dim(2).extent();
 
   plane(x, y, c, n) = in(c, x, y, n);
@@ -86,15 +84,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 } // namespace
 
 Family planesFamily() {
-  Family family;
-  family.name = "planes";
-  family.doc = "A network's last resizing, straight into the planes of the caller's tensor.";
-  family.whyNot = whyNot;
-  family.parameters = parameters;
-  family.choose = choose;
-  family.packing = [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; };
-  family.build = build;
-  return family;
+  return {"planes", "A network's last resizing, straight into the planes of the caller's tensor.",
+          whyNot,   parameters,
+          choose,   [](const KernelSpec &, const Schedule &, Isa) { return Packing{}; },
+          build};
 }
 
 } // namespace segc::schedules
