@@ -29,7 +29,9 @@ def kernels_of(net, arguments, folder):
     command = [BIN / "segc", path if path.exists() else net, "-o", folder, "-precision", arguments.precision]
     for value in arguments.set:
         command += ["-set", value]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{net}: {done.stderr.strip()}")
     report = json.loads(next(pathlib.Path(folder).glob("*.report.json")).read_text())
     problems = {kernel["symbol"]: kernel["problem"] for kernel in report["kernels"]}
     found = {}
@@ -94,7 +96,7 @@ def main():
                 print(f"| `{problem}` | {extents} | {times[rule]:.3f} | {times[best]:.3f} | "
                       f"{times[rule] / times[best]:.2f} | {'the rule' if best == rule else best} |", flush=True)
         print(f"\nAll of them: {chosen:.2f} ms by the rules, {fastest:.2f} by the best points "
-              f"({chosen / fastest:.3f})\n", flush=True)
+              f"({chosen / fastest:.3f})\n" if fastest else "\nNo kernel has that share of the operations.\n", flush=True)
 
 
 if __name__ == "__main__":
