@@ -25,6 +25,8 @@ namespace {
 
 TableTarget tableTarget(schedules::Isa isa) {
   switch (isa) {
+  case schedules::Isa::Amx:
+    return {rt::kIsaAmx | rt::kIsaAvx512Bf16 | rt::kIsaAvx512 | rt::kIsaAvx2Fma};
   case schedules::Isa::Avx512Bf16:
     return {rt::kIsaAvx512Bf16 | rt::kIsaAvx512 | rt::kIsaAvx2Fma};
   case schedules::Isa::Avx512:
@@ -148,13 +150,16 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error, St
       bool avx512 = has({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"});
       bool dots = avx512 && has({"avx512bf16", "avx512ifma", "avx512vbmi", "avx512vbmi2", "avx512vnni",
                                  "avx512bitalg", "avx512vpopcntdq", "gfni"});
-      isa = dots && precision == "bf16"    ? schedules::Isa::Avx512Bf16
+      bool tiles = dots && has({"amx-tile", "amx-bf16", "avx512fp16", "avxvnni"});
+      isa = tiles && precision == "bf16"   ? schedules::Isa::Amx
+            : dots && precision == "bf16"  ? schedules::Isa::Avx512Bf16
             : avx512                       ? schedules::Isa::Avx512
             : has({"avx2", "fma", "f16c"}) ? schedules::Isa::Avx2
                                            : schedules::Isa::Portable;
     }
     if (!isa) {
-      error = ("-mcpu '" + name + "' is unknown; there are native, avx512bf16, avx512, avx2, portable").str();
+      error = ("-mcpu '" + name + "' is unknown; there are native, amx, avx512bf16, avx512, avx2, portable")
+                  .str();
       return {};
     }
     if (!llvm::is_contained(variants, *isa))

@@ -37,11 +37,13 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   passes.addPass(createCSEPass()); // equal values once
   passes.addNestedPass<func::FuncOp>(
       createFuseGroups({!onGpu})); // activations come from group, concat, interleave only
-  // Dot products of bf16 on processors have a kernel of their own, which makes no maxima.
-  if ((onGpu || options.precision == "f32") &&
-      !llvm::is_contained(options.without, onGpu ? "tensor_cores" : "winograd"))
+  // Dot products of bf16 on processors have a kernel of their own, which makes no maxima; AMX's makes them.
+  const bool winograd = !llvm::is_contained(options.without, "winograd");
+  if (onGpu                        ? !llvm::is_contained(options.without, "tensor_cores")
+      : options.precision == "f32" ? winograd
+                                   : isa == schedules::Isa::Amx && options.precision == "bf16")
     passes.addNestedPass<func::FuncOp>(
-        createFusePools({options.isa})); // 2x2 maxima in the kernels of convolutions
+        createFusePools({options.isa, winograd})); // 2x2 maxima in the kernels of convolutions
   passes.addPass(createVerifyPhase({"grouped"}));
   if (options.stopAfter == Stage::Fused)
     return;
@@ -68,7 +70,7 @@ void registerDialects(DialectRegistry &registry) {
 
 namespace {
 struct WholeOptions : PassPipelineOptions<WholeOptions> {
-  Option<std::string> isa{*this, "isa", llvm::cl::desc("avx512bf16, avx512, avx2 or portable"),
+  Option<std::string> isa{*this, "isa", llvm::cl::desc("amx, avx512bf16, avx512, avx2 or portable"),
                           llvm::cl::init("avx512")};
   Option<std::string> precision{*this, "precision", llvm::cl::desc("f32, bf16, f16 or tf32"),
                                 llvm::cl::init("f32")};

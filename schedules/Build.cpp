@@ -13,6 +13,9 @@ Target targetOf(Isa isa) {
   if (isAvx512(isa))
     target.set_features(
         {Target::AVX512_Skylake, Target::AVX2, Target::AVX, Target::FMA, Target::F16C, Target::SSE41});
+  if (isa == Isa::Amx)
+    target.set_features(
+        {Target::AVX512_Cannonlake, Target::AVX512_Zen4, Target::AVXVNNI, Target::AVX512_SapphireRapids});
   if (isa == Isa::Avx512Bf16)
     target.set_features({Target::AVX512_Cannonlake, Target::AVX512_Zen4});
   if (isa == Isa::Avx2)

@@ -15,9 +15,10 @@ struct IsaRow {
   const char *name;
   int lanes;
 };
-constexpr IsaRow kIsas[] = {
-    {Isa::Avx512Bf16, "avx512bf16", 16}, {Isa::Avx512, "avx512", 16}, {Isa::Avx2, "avx2", 8},
-    {Isa::Portable, "portable", 4},      {Isa::OpenCl, "opencl", 1},  {Isa::Cuda, "cuda", 1}};
+constexpr IsaRow kIsas[] = {{Isa::Amx, "amx", 16},          {Isa::Avx512Bf16, "avx512bf16", 16},
+                            {Isa::Avx512, "avx512", 16},    {Isa::Avx2, "avx2", 8},
+                            {Isa::Portable, "portable", 4}, {Isa::OpenCl, "opencl", 1},
+                            {Isa::Cuda, "cuda", 1}};
 
 std::string join(const std::vector<int> &values) {
   std::string text;
@@ -30,7 +31,7 @@ std::string join(const std::vector<int> &values) {
 
 int lanes(Isa isa) { return kIsas[int(isa)].lanes; }
 bool isGpu(Isa isa) { return isa == Isa::OpenCl || isa == Isa::Cuda; }
-bool isAvx512(Isa isa) { return isa == Isa::Avx512Bf16 || isa == Isa::Avx512; }
+bool isAvx512(Isa isa) { return isa == Isa::Amx || isa == Isa::Avx512Bf16 || isa == Isa::Avx512; }
 std::string name(Isa isa) { return kIsas[int(isa)].name; }
 std::optional<Isa> parseIsa(const std::string &text) {
   for (const IsaRow &row : kIsas)
@@ -67,17 +68,17 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      depthwiseFamily(),    winogradBf16Family(), winogradFamily(),    directConvFamily(),
-      headFamily(),         separableFamily(),    packConvFamily(),    poolFamily(),
-      unpoolFamily(),       takeFamily(),         upsampleFamily(),    planesFamily(),
-      gatherFamily(),       pointwiseFamily(),    reduceSumFamily(),   softmaxFamily(),
-      softmaxGradFamily(),  argmaxFamily(),       relayoutFamily(),    padFamily(),
-      padTransposeFamily(), convertFamily(),      prepareFamily(),     wgradWinogradFamily(),
-      wgradDirectFamily(),  unpackWgradFamily(),  channelSumsFamily(), finishSumsFamily(),
-      finishGroupsFamily(), lossSumsFamily(),     finishLossFamily(),  lossGradFamily(),
-      optimizerFamily(),    binMeansFamily(),     axisSumsFamily(),    tensorCoresFamily(),
-      convTileFamily(),     wgradTileFamily(),    unpackTileFamily(),  sharesFamily(),
-      finishSharesFamily(), threadsFamily(),
+      amxFamily(),           depthwiseFamily(),    winogradBf16Family(), winogradFamily(),
+      directConvFamily(),    headFamily(),         separableFamily(),    packConvFamily(),
+      poolFamily(),          unpoolFamily(),       takeFamily(),         upsampleFamily(),
+      planesFamily(),        gatherFamily(),       pointwiseFamily(),    reduceSumFamily(),
+      softmaxFamily(),       softmaxGradFamily(),  argmaxFamily(),       relayoutFamily(),
+      padFamily(),           padTransposeFamily(), convertFamily(),      prepareFamily(),
+      wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),  channelSumsFamily(),
+      finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),     finishLossFamily(),
+      lossGradFamily(),      optimizerFamily(),    binMeansFamily(),     axisSumsFamily(),
+      tensorCoresFamily(),   convTileFamily(),     wgradTileFamily(),    unpackTileFamily(),
+      sharesFamily(),        finishSharesFamily(), threadsFamily(),
   };
   return all;
 }

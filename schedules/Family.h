@@ -20,14 +20,14 @@ struct KernelBuild; // schedules/Build.h: the Halide side
 struct KernelJob;   // schedules/Compile.h
 struct KernelArtifact;
 
-/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is Avx512
-/// with dot products of bf16.
-enum class Isa { Avx512Bf16, Avx512, Avx2, Portable, OpenCl, Cuda };
+/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is Avx512
+/// with dot products of bf16, Amx is Avx512 with products of matrix tiles of bf16.
+enum class Isa { Amx, Avx512Bf16, Avx512, Avx2, Portable, OpenCl, Cuda };
 int lanes(Isa isa);
 bool isGpu(Isa isa);
 /// Has it the 32 registers of AVX-512, against 16?
 bool isAvx512(Isa isa);
-std::string name(Isa isa); ///< "avx512bf16", "avx512", "avx2", "portable", "opencl", "cuda"
+std::string name(Isa isa); ///< "amx", "avx512bf16", "avx512", "avx2", "portable", "opencl", "cuda"
 std::optional<Isa> parseIsa(const std::string &); ///< the inverse
 
 /// A chosen point of a family: "direct cv=4 px=6 rows=4".

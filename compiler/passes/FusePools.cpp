@@ -1,9 +1,9 @@
 /// \file Lets the kernel of a convolution make the maxima of its own pixels.
 ///
 /// A 2x2 max-pool behind a kernel of Winograd's joins it: a tile of results has whole windows in registers.
-/// So does a block of pixels on tensor cores. Where others read the pixels too (a skip connection), the
-/// kernel writes both: its four phases, which interleave to the pixels without a copy, and the maxima, all of
-/// the same extents. That needs even extents, which the requirements of the network must imply.
+/// So does a block of pixels on tensor cores or on AMX. Where others read the pixels too (a skip connection),
+/// the kernel writes both: its four phases, which interleave to the pixels without a copy, and the maxima,
+/// all of the same extents. That needs even extents, which the requirements of the network must imply.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/Shapes.h"
@@ -29,9 +29,9 @@ hg::MaxPoolOp poolOf(hg::GroupOp group) {
   return pool;
 }
 
-/// Does a family compute the group that could make maxima too: Winograd's on processors, tensor cores on
-/// GPUs? Operands that repeat along an axis would repeat to the extents of the maxima.
-bool isPoolable(hg::GroupOp group, schedules::Isa target) {
+/// Does a family compute the group that could make maxima too: AMX's and Winograd's on processors, tensor
+/// cores on GPUs? Operands that repeat along an axis would repeat to the extents of the maxima.
+bool isPoolable(hg::GroupOp group, schedules::Isa target, bool winograd) {
   if (group->getNumResults() != 1 || !group.getBody().front().getOps<hg::BroadcastOp>().empty() ||
       group.getBody().front().getOps<hg::ConvOp>().empty())
     return false;
@@ -39,7 +39,9 @@ bool isPoolable(hg::GroupOp group, schedules::Isa target) {
   if (failed(kernel) || !kernel->spec.reduction().empty())
     return false;
   if (!schedules::isGpu(target))
-    return schedules::findFamily("winograd")->whyNot(kernel->spec, schedules::Isa::Avx512).empty();
+    return schedules::findFamily("amx")->whyNot(kernel->spec, target).empty() ||
+           (winograd &&
+            schedules::findFamily("winograd")->whyNot(kernel->spec, schedules::Isa::Avx512).empty());
   const schedules::Family *family = schedules::findFamily("tensor_cores");
   return family->whyNot(kernel->spec, target).empty() && family->pays(kernel->spec, target) &&
          !readsOddSlice(group, family->granule);
@@ -70,7 +72,7 @@ struct FusePoolsPass : impl::FusePoolsBase<FusePoolsPass> {
     for (hg::GroupOp second : groups) {
       hg::MaxPoolOp pool = poolOf(second);
       auto first = pool ? second.getInputs()[0].getDefiningOp<hg::GroupOp>() : hg::GroupOp();
-      if (!first || !isPoolable(first, *parsed))
+      if (!first || !isPoolable(first, *parsed, winograd))
         continue;
       Value pixels = first.getOutputs()[0];
       if (schedules::isGpu(*parsed))

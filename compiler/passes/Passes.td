@@ -58,14 +58,15 @@ def FuseGroups : Pass<"hg-fuse-groups", "::mlir::func::FuncOp"> {
 }
 
 def FusePools : Pass<"hg-fuse-pools", "::mlir::func::FuncOp"> {
-  let summary = "Lets the kernels of convolutions, Winograd's and those on tensor cores, make the maxima of their own 2x2 pixels.";
+  let summary = "Lets the kernels of convolutions, Winograd's and those on AMX or tensor cores, make the maxima of their own 2x2 pixels.";
   let description = [{
     Where others read the pixels too, the kernel writes their four phases beside the maxima, and an interleave puts
     these together; for that extents must be even by what the network requires of them. On GPUs hg-set-precision goes
     first, for it decides what tensor cores compute.
   }];
   let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"",
-                        "avx512, avx2, portable, cuda or opencl">];
+                        "amx, avx512, avx2, portable, cuda or opencl">,
+                 Option<"winograd", "winograd", "bool", "true", "Winograd's kernels are there">];
   let dependentDialects = ["::segc::hg::HourglassDialect"];
   let statistics = [Statistic<"fused", "fused-pools", "Pools that joined a convolution's kernel">];
 }

@@ -76,9 +76,14 @@ constexpr const char *kProblems[] = {
     "sum_squares : f32",
 };
 
-/// The processors' page is that of one instruction set (and its bf16), wherever it is made.
+/// The processors' page is that of one instruction set (and its bf16, by dot products or tiles), wherever it is
+/// made.
 Isa isaOf(const Family &family, const KernelSpec &spec) {
-  return family.onGpu ? Isa::Cuda : spec.dtype == "bf16" ? Isa::Avx512Bf16 : Isa::Avx512;
+  if (family.onGpu)
+    return Isa::Cuda;
+  if (spec.dtype != "bf16")
+    return Isa::Avx512;
+  return family.whyNot(spec, Isa::Avx512Bf16).empty() ? Isa::Avx512Bf16 : Isa::Amx;
 }
 
 std::vector<KernelSpec> served(const Family &family) {

@@ -7,6 +7,7 @@
 #include "compiler/tools/BenchOptions.h"
 #include "compiler/tools/BenchRounds.h"
 #include "compiler/tools/ToolSupport.h"
+#include "runtime/core/Cpu.h"
 #include "runtime/files/WriteWhole.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -92,7 +93,8 @@ bool KernelBench::readTarget() {
   std::string error;
   const schedules::Isa native = parseVariants("native", error, report.spec.dtype).front();
   report.isa = options.has(options::OPT_mcpu_eq) ? compile->variants.front() : native;
-  if (report.isa < native) // best first
+  const bool hasTiles = report.isa != schedules::Isa::Amx || rt::availableIsa(rt::kIsaAmx); // asks for them
+  if (report.isa < parseVariants("native", error, "bf16").front() || !hasTiles)             // best first
     return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
   if (!compile->winograd)
     without = {"winograd", "winograd_bf16", "wgrad_winograd"};

@@ -48,7 +48,7 @@ constexpr double kRounding = 2e-7; ///< a float's, of a convolution's largest va
 /// * sqrt 3, and other layers some more. Tensor cores round weights; elsewhere weights and sums are f32.
 double convolutionRounding(const CompileOptions &compile) {
   const schedules::Isa isa = compile.variants.front();
-  if (isa == schedules::Isa::Avx512Bf16 && compile.precision == "bf16")
+  if ((isa == schedules::Isa::Avx512Bf16 || isa == schedules::Isa::Amx) && compile.precision == "bf16")
     return 4e-3;
   return !schedules::isGpu(isa) || (isa == schedules::Isa::OpenCl && !compile.tensorCores) ? kRounding
          : compile.precision == "bf16"                                                     ? 0x1p-9

@@ -26,7 +26,7 @@ defm arch : Value<"arch", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, Lo
 defm ptxas : Value<"ptxas", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "FILE",
   "with -arch: CUDA's assembler (default: $CUDA_HOME/bin, $PATH, /usr/local/cuda/bin)">;
 defm mcpu : Value<"mcpu", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "CPU",
-  "native (default), avx512bf16 (avx512 and dot products of bf16), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
+  "native (default), amx (avx512 and matrix tiles of bf16), avx512bf16 (avx512 and dot products of bf16), avx512, avx2, portable; several by comma make a library that chooses when it is loaded">;
 defm set : Value<"set", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "name=value", "sets a parameter of the model; may be repeated">;
 defm prune : Value<"prune", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "HEAD", "keeps one of the model's heads as the only output of inference, and what it needs">;
 defm precision : Value<"precision", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, BenchTool], "f32|bf16|f16|tf32",

@@ -5,14 +5,15 @@
 
 namespace segc::rt {
 
-/// Bits of Isa that may be used: what the processor has, the operating system saves (XSAVE), and the
-/// environment variable SEGC_ISA (portable, avx2, avx512, avx512bf16) does not forbid.
-uint32_t availableIsa();
+/// Those bits of `wanted` that may be used: what the processor has, the operating system saves (XSAVE), and
+/// the environment variable SEGC_ISA (portable, avx2, avx512, avx512bf16, amx) does not forbid. The operating
+/// system is asked to let the process use AMX if that is wanted and there.
+uint32_t availableIsa(uint32_t wanted = ~0u);
 
 /// The bits that a value of SEGC_ISA leaves; all for null and for values it does not know.
 uint32_t isaLimit(const char *value);
 
-/// "portable", "avx2", "avx512", "avx512bf16": the class of a variant with these bits.
+/// "portable", "avx2", "avx512", "avx512bf16", "amx": the class of a variant with these bits.
 const char *isaName(uint32_t isa);
 
 /// The bits that both programs of a variant need.

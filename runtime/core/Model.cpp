@@ -204,7 +204,10 @@ const Header &weightsTable(const Variant &variant) {
 
 int createModel(const Variant *variants, uint32_t count, const void *weights, size_t bytes, bool mapped,
                 segc_model_model **result) {
-  const Variant *variant = chooseVariant(variants, count, availableIsa());
+  uint32_t wanted = 0;
+  for (uint32_t v = 0; v < count; ++v)
+    wanted |= isaOf(variants[v]);
+  const Variant *variant = chooseVariant(variants, count, availableIsa(wanted));
   if (!variant)
     return fail(SEGC_MODEL_UNSUPPORTED_CPU,
                 "this library is built for %s or better; this processor%s has only %s",

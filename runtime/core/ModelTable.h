@@ -253,7 +253,7 @@ struct Header {
 };
 
 /// Instruction sets a variant may need, checked once at create().
-enum Isa : uint32_t { kIsaBaseline = 0, kIsaAvx2Fma = 1, kIsaAvx512 = 2, kIsaAvx512Bf16 = 4 };
+enum Isa : uint32_t { kIsaBaseline = 0, kIsaAvx2Fma = 1, kIsaAvx512 = 2, kIsaAvx512Bf16 = 4, kIsaAmx = 8 };
 
 /// A kernel as Halide emits it with `user_context`: args[0] points to the user context pointer, the others
 /// are halide_buffer_t *. Returns 0 or a Halide error code.

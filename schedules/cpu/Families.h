@@ -15,6 +15,7 @@ std::string whyNotPlain(const KernelSpec &spec);
 std::string whyNoGroups(const KernelSpec &spec);
 
 // Convolutions.
+Family amxFamily();
 Family depthwiseFamily();
 Family winogradFamily();
 Family winogradBf16Family();

@@ -8,7 +8,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/Families.h"
-#include "schedules/cpu/Maximum.h"
+#include "schedules/cpu/PooledResults.h"
 #include "schedules/cpu/WinogradLoops.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
@@ -161,53 +161,6 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   return {pack.print(), {panel, spec.get("c"), (tx + 2) * (ty + 2), panelsOf(spec, schedule, isa)}};
 }
 
-/// What a kernel stores for the pixels of one tile.
-struct Stored {
-  int sideX, sideY;         ///< results of a tile
-  std::vector<int> strides; ///< pixel stride of each result
-  bool index;               ///< the last one is the position of a maximum
-  Stored(const KernelSpec &spec, const Loops &loops)
-      : sideX(loops.alongX.results()), sideY(loops.alongY.results()), strides{spec.get("out")}, index(false) {
-    const std::string pooling = spec.pooling();
-    if (pooling.empty())
-      return;
-    sideX /= 2;
-    sideY /= 2;
-    index = pooling == "pool_index";
-    if (pooling == "keep_pool")
-      strides.assign(4, spec.get("out"));
-    if (pooling != "pool")
-      strides.push_back(spec.epilogues.back().stride);
-  }
-};
-
-/// The epilogues in front of a pool.
-KernelSpec beforePool(KernelSpec spec) {
-  if (!spec.pooling().empty())
-    spec.epilogues.pop_back();
-  return spec;
-}
-
-/// What is stored for result pixel (i, j) of a tile; value(i, j) is a pixel of the convolution.
-template <typename F>
-Exprs stored(const KernelSpec &spec, const Stored &results, const Expr &i, const Expr &j, const F &value) {
-  if (spec.pooling().empty())
-    return {value(i, j)};
-  const Exprs window = {value(2 * i, 2 * j), value(2 * i + 1, 2 * j), value(2 * i, 2 * j + 1),
-                        value(2 * i + 1, 2 * j + 1)};
-  Expr best = reinterpret<int32_t>(window[0]), position = cast<uint8_t>(0);
-  for (int tap = 1; tap < 4; tap++) {
-    const Expr isNew = isNewMaximum(window[tap], reinterpret<float>(best), results.index);
-    position = select(isNew, cast<uint8_t>(tap), position);
-    best = select(isNew, reinterpret<int32_t>(window[tap]), best);
-  }
-  const Expr maximum = reinterpret<float>(best);
-  if (results.index)
-    return {maximum, position};
-  return spec.pooling() == "pool" ? Exprs{maximum}
-                                  : Exprs{window[0], window[1], window[2], window[3], maximum};
-}
-
 // The values of results depend on extents, which exist only once the Func has a definition: they follow as an
 // update of the undefined ones declared here.
 
@@ -222,20 +175,6 @@ void declarePhases(Func out, const Loops &l, const KernelSpec &spec) {
   buffer.dim(3).set_bounds(0, l.dy);
   buffer.dim(4).set_min(0);
   buffer.dim(5).set_min(0);
-}
-
-/// All other results; their extents are the first one's.
-void declareResults(Func out, const Loops &l, const Stored &results) {
-  Exprs undefined(results.strides.size(), undef<float>());
-  if (results.index)
-    undefined.back() = undef<uint8_t>();
-  out(l.c, l.x, l.y, l.n) = Tuple(undefined);
-  const std::vector<OutputImageParam> buffers = out.output_buffers();
-  describeActivation(buffers[0], l.k, results.strides[0]);
-  for (size_t b = 1; b < buffers.size(); b++) {
-    buffers[b].dim(0).set_stride(1);
-    buffers[b].dim(1).set_stride(results.strides[b]);
-  }
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
@@ -272,8 +211,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     return epilogues.apply(loops.pixel(tx, ty, i, j), c, pixelX(tx, i), pixelY(ty, j), n, false,
                            loops.isRagged);
   };
-  const Stored results(spec, loops);
-  const int sideX = results.sideX, sideY = results.sideY;
+  const PooledResults results(spec);
+  const int sideX = loops.alongX.results() / results.side, sideY = loops.alongY.results() / results.side;
   Func out("y");
   if (loops.isDilated()) {
     declarePhases(out, loops, spec);
@@ -284,8 +223,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         valueAt(x / sideX * dx + loops.phaseX, y / sideY * dy + loops.phaseY, x % sideX, y % sideY) +
         cast<float>(inside.x);
   } else {
-    declareResults(out, loops, results);
-    out(c, x, y, n) = Tuple(stored(spec, results, x % sideX, y % sideY, [&](const Expr &i, const Expr &j) {
+    out(c, x, y, n) = Tuple(results.undefined());
+    results.describe(out.output_buffers(), loops.k);
+    out(c, x, y, n) = Tuple(results.values(x % sideX, y % sideY, [&](const Expr &i, const Expr &j) {
       return valueAt(x / sideX, y / sideY, i, j);
     }));
   }

@@ -1,4 +1,10 @@
 // RUN: segc-opt %s --pass-pipeline='builtin.module(func.func(hg-fuse-groups,hg-fuse-pools))' | FileCheck %s
+// In bf16 on AMX too, where Winograd's kernels do not matter.
+// RUN: segc-opt %s --pass-pipeline='builtin.module(hg-set-precision{precision=bf16},func.func(hg-fuse-groups,hg-fuse-pools{isa=amx winograd=false}))' | FileCheck %s --check-prefix=AMX
+// RUN: segc-opt %s --pass-pipeline='builtin.module(hg-set-precision{precision=bf16},func.func(hg-fuse-groups,hg-fuse-pools{isa=avx512 winograd=false}))' | FileCheck %s --check-prefix=NONE
+// AMX-LABEL: func @alone
+// AMX: hourglass.group{{.*}}end = "a kernel ends with the maxima of its pixels"
+// NONE-NOT: a kernel ends with the maxima of its pixels
 
 // Nobody else reads the pixels: they are never written.
 // CHECK-LABEL: func @alone

@@ -170,7 +170,10 @@ TEST(Cpu, ChoosesTheFirstVariantThatRuns) {
   EXPECT_EQ(chooseVariant(variants, 3, isaLimit("portable")), &variants[2]);
   EXPECT_EQ(chooseVariant(variants, 2, kIsaBaseline), nullptr);
   EXPECT_EQ(isaLimit("avx512"), uint32_t(kIsaAvx2Fma | kIsaAvx512));
-  EXPECT_EQ(isaLimit("avx512bf16"), ~0u);
+  EXPECT_EQ(isaLimit("avx512bf16"), uint32_t(kIsaAvx2Fma | kIsaAvx512 | kIsaAvx512Bf16));
+  EXPECT_EQ(isaLimit("amx"), ~0u);
+  EXPECT_STREQ(isaName(kIsaAmx | kIsaAvx512Bf16 | kIsaAvx512 | kIsaAvx2Fma), "amx");
+  EXPECT_EQ(availableIsa(kIsaAvx2Fma) & ~uint32_t(kIsaAvx2Fma), 0u) << "what is not wanted is not asked for";
   EXPECT_STREQ(isaName(tables[0].isa), "avx512");
   EXPECT_EQ(availableIsa() & kIsaAvx2Fma, __builtin_cpu_supports("avx2") ? uint32_t(kIsaAvx2Fma) : 0u);
   EXPECT_EQ(availableIsa() & kIsaAvx512, __builtin_cpu_supports("avx512vl") ? uint32_t(kIsaAvx512) : 0u);

@@ -1,7 +1,7 @@
 /// \file Kernels of dtype bf16 and f16: rounding of stores, every op against its f32 kernel, dot products
 /// against plain loops.
 // SPDX-License-Identifier: MIT
-#include "test/unit/schedule_memory_support.h"
+#include "test/unit/schedule_bf16_support.h"
 
 using namespace Halide;
 
@@ -9,25 +9,6 @@ namespace segc::schedules {
 namespace {
 
 constexpr Isa kIsas[] = {Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Portable};
-constexpr uint16_t kNan = 0x7fc0, kOutside = 0x7fe1; // a NaN that no kernel makes
-
-float widen(uint16_t bits) {
-  const uint32_t all = uint32_t(bits) << 16;
-  float value;
-  std::memcpy(&value, &all, 4);
-  return value;
-}
-/// To the nearest, ties to even; by the distance of the two neighbours, not by the kernels' carry.
-uint16_t narrow(float value) {
-  uint32_t all;
-  std::memcpy(&all, &value, 4);
-  const uint16_t low = uint16_t(all >> 16);
-  if (std::isnan(value))
-    return low | 0x40;
-  const uint32_t rest = all & 0xffff;
-  return rest > 0x8000 || (rest == 0x8000 && low % 2) ? low + 1 : low;
-}
-
 float widenHalf(uint16_t bits) {
   _Float16 half;
   std::memcpy(&half, &bits, 2);
@@ -51,14 +32,6 @@ struct Format {
 };
 constexpr Format kBf16 = {"bf16", widen, narrow, 1.f / 128, 1e-6f},
                  kF16 = {"f16", widenHalf, narrowHalf, 1.f / 1024, 6e-8f};
-
-/// The same memory as the kernel's parameter wants to see it: one of a bf16 kernel may be declared f32.
-Buffer<> shownAs(Type type, const Buffer<uint16_t> &memory) {
-  halide_dimension_t dims[4];
-  for (int d = 0; d < 4; d++)
-    dims[d] = memory.raw_buffer()->dim[d];
-  return Buffer<>(type, memory.raw_buffer()->host, 4, dims);
-}
 
 /// A kernel of either dtype at its rule's point and its operands: the same numbers, all of them bf16.
 struct Twin {
@@ -265,79 +238,6 @@ TEST(F16, StoresRoundToNearestEvenAndKeepNan) { checkStores(kF16); }
 TEST(Bf16, LoadsAreExact) { checkLoads(kBf16); }
 TEST(F16, LoadsAreExact) { checkLoads(kF16); }
 
-/// The largest error of a convolution by dot products over the largest value, after taking away what rounding
-/// the result to bf16 may cost.
-double dotError(const KernelSpec &spec, const Schedule &schedule, RunSize size, std::mt19937 &random) {
-  const Isa isa = Isa::Avx512Bf16;
-  SCOPED_TRACE(spec.print() + " | " + schedule.print());
-  JitKernel kernel(spec, schedule, isa);
-  EXPECT_EQ(kernel.error, "");
-  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
-  const KernelSpec packSpec = parseSpec(packing.problem);
-  EXPECT_EQ(packSpec.dtype, "bf16");
-  JitKernel pack(packSpec, {"pack", {}}, isa);
-  EXPECT_EQ(pack.error, "");
-  if (!kernel.error.empty() || !pack.error.empty())
-    return INFINITY;
-  const int c = spec.get("c"), k = spec.get("k"), g = spec.get("g"), rh = spec.get("r"),
-            rw = spec.get("r", 1);
-  auto uniform = [&] { return widen(narrow(std::uniform_real_distribution<float>(-1.f, 1.f)(random))); };
-  Buffer<float> w(std::vector<int>{rw, rh, c / g, k}), bias(std::vector<int>{paddedChannels(k)});
-  w.for_each_value([&](float &v) { v = uniform(); });
-  bias.fill(0.f);
-  for (int i = 0; i < k; i++)
-    bias(i) = uniform();
-  Buffer<> packed(BFloat(16), packing.extents);
-  pack.build.inputs[0].set(w);
-  pack.build.pipeline.realize(Realization({packed}), pack.target);
-  auto window = [&](int extent, int axis) {
-    return (extent - 1) * spec.get("s", axis) + (spec.get("r", axis) - 1) * spec.get("d", axis) + 1;
-  };
-  Activation<uint16_t> x({c, window(size.w, 1), window(size.h, 0), size.n}, spec.get("in"), kOutside);
-  Activation<uint16_t> y({k, size.w, size.h, size.n}, spec.get("out"), kOutside);
-  x.fill([&] { return narrow(uniform()); });
-  y.view.fill(kNan);
-  std::vector<uint16_t> factors(c * size.n, narrow(1));
-  kernel.build.inputs[0].set(shownAs(kernel.build.inputs[0].type(), x.view));
-  kernel.build.inputs[1].set(packed);
-  if (spec.word("read") == "scaled") {
-    for (uint16_t &factor : factors)
-      factor = narrow(uniform());
-    const auto &dims = *x.view.raw_buffer();
-    halide_dimension_t repeated[] = {
-        {0, c, 1, 0}, {0, dims.dim[1].extent, 0, 0}, {0, dims.dim[2].extent, 0, 0}, {0, size.n, c, 0}};
-    kernel.build.inputs[2].set(Buffer<>(Float(32), factors.data(), 4, repeated));
-  }
-  kernel.build.inputs.back().set(bias);
-  kernel.build.pipeline.realize(Realization({shownAs(Float(32), y.view)}), kernel.target);
-  EXPECT_EQ(y.damaged(), 0);
-  double worst = 0, largest = 1e-30;
-  y.view.for_each_element([&](int o, int px, int py, int n) {
-    double want = bias(o);
-    for (int ry = 0; ry < rh; ry++)
-      for (int rx = 0; rx < rw; rx++)
-        for (int i = 0; i < c / g; i++)
-          want += double(w(rx, ry, i, o)) * // what is scaled is rounded as if it had been stored
-                  widen(narrow(
-                      widen(factors[n * c + i]) *
-                      widen(x.view(o / (k / g) * (c / g) + i, px * spec.get("s", 1) + rx * spec.get("d", 1),
-                                   py * spec.get("s") + ry * spec.get("d"), n))));
-    want = std::max(want, 0.0);
-    const double off = std::fabs(want - widen(y.view(o, px, py, n))) - want / 256;
-    largest = std::max(largest, want);
-    worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
-  });
-  return worst / largest;
-}
-
-KernelSpec narrowConv(int c, int k, int r, int s, int d, int g) {
-  KernelSpec spec = convSpec(c, k, r, s, d, g, " +bias +relu");
-  spec.fields["in"] = {c + 2};
-  spec.fields["out"] = {k + 3};
-  spec.dtype = "bf16";
-  return spec;
-}
-
 TEST(Bf16, DirectConvolutionByDotProducts) {
   if (!canRun(Isa::Avx512Bf16))
     GTEST_SKIP() << "this processor has no AVX512_BF16";
@@ -356,7 +256,7 @@ TEST(Bf16, DirectConvolutionByDotProducts) {
     for (const Schedule &point :
          {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
       for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
-        EXPECT_LE(dotError(spec, point, size, random), 1e-6);
+        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-6);
   }
   for (auto [c, k] : {std::pair{24, 40}, {72, 16}, {30, 70}}) {
     KernelSpec spec = narrowConv(c, k, 1, 1, 1, 1);
@@ -364,7 +264,7 @@ TEST(Bf16, DirectConvolutionByDotProducts) {
     for (const Schedule &point :
          {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
       for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
-        EXPECT_LE(dotError(spec, point, size, random), 1e-6);
+        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-6);
   }
   EXPECT_EQ(direct
                 ->packing(narrowConv(3, 16, 3, 1, 1, 1),
@@ -384,7 +284,7 @@ TEST(Bf16, WinogradByDotProducts) {
     for (const Schedule &point :
          {winograd->choose(spec, Isa::Avx512Bf16), randomPoint(*winograd, spec, Isa::Avx512Bf16, random)})
       for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 7, 25}})
-        EXPECT_LE(dotError(spec, point, size, random), 1e-2);
+        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-2);
   }
   EXPECT_NE(winograd->whyNot(narrowConv(64, 64, 3, 1, 1, 1), Isa::Avx512), "");
   EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");

@@ -1,6 +1,7 @@
 /// \file The harness of the convolution tests: guarded tensors, JIT runs, comparison with the plain loop.
 // SPDX-License-Identifier: MIT
 #include "test/unit/schedule_conv_support.h"
+#include "runtime/core/Cpu.h"
 #include "runtime/core/Phases.h"
 #include <cmath>
 #include <gtest/gtest.h>
@@ -94,10 +95,12 @@ void JitKernel::run(const std::vector<Buffer<float>> &inputs, Buffer<float> resu
 }
 
 bool canRun(Isa isa) {
-  const Target host = get_host_target();
-  return isa == Isa::Portable || host.has_feature(isa == Isa::Avx2         ? Target::AVX2
-                                                  : isa == Isa::Avx512Bf16 ? Target::AVX512_Zen4
-                                                                           : Target::AVX512_Skylake);
+  const uint32_t needed = isa == Isa::Amx          ? rt::kIsaAmx
+                          : isa == Isa::Avx512Bf16 ? rt::kIsaAvx512Bf16
+                          : isa == Isa::Avx512     ? rt::kIsaAvx512
+                          : isa == Isa::Avx2       ? rt::kIsaAvx2Fma
+                                                   : rt::kIsaBaseline;
+  return rt::availableIsa(needed) == needed;
 }
 
 KernelSpec parseSpec(const std::string &text) {

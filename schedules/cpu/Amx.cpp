@@ -1,0 +1,125 @@
+/// \file Direct convolution in bf16 on the matrix registers of AMX.
+///
+/// A task is `rows` rows of results of one panel; for each block of pixels it goes through the panel's whole
+/// filter, which comes from the L2 cache, and stores the sums to the L1 cache, where the epilogues take them.
+// SPDX-License-Identifier: MIT
+#include "schedules/Epilogue.h"
+#include "schedules/cpu/AmxTile.h"
+#include "schedules/cpu/Families.h"
+#include "schedules/cpu/PooledResults.h"
+#include <algorithm>
+
+using namespace Halide;
+
+namespace segc::schedules {
+namespace {
+
+std::string whyNot(const KernelSpec &spec, Isa isa) {
+  if (spec.op != "conv")
+    return "it computes convolutions only";
+  if (const std::string why = spec.pooling().empty() ? whyNotPlain(spec) : whyNotScaled(spec); !why.empty())
+    return why;
+  if (isa != Isa::Amx || spec.dtype != "bf16")
+    return "it needs bf16 operands and matrix tiles (amx)";
+  if (spec.get("g") != 1)
+    return "a tile multiplies all input channels";
+  if (spec.get("c") % 2 || amxPairs(spec) < std::clamp(spec.get("c") / 2, 2, 4))
+    return "the input channels are no whole number of steps of 8 to 32 (or 4 or 6 in all)";
+  return "";
+}
+
+/// Pixels of a row in a block, and rows: two tiles, as far as the rows are long enough. A pool needs both of
+/// its rows.
+int rowsOf(const Schedule &schedule) { return schedule.params.at("px") == 32 ? 1 : 2; }
+std::vector<int> legalPixels(const KernelSpec &spec) {
+  return spec.pooling().empty() ? std::vector<int>{8, 16, 32} : std::vector<int>{8, 16};
+}
+
+std::vector<int> legalVectors(const KernelSpec &spec) {
+  return spec.get("k") > lanes(Isa::Amx) ? std::vector<int>{1, 2} : std::vector<int>{1};
+}
+
+std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
+  return {{"cv", "channel vectors of a block", legalVectors(spec)},
+          {"px", "pixels of a block along a row; 32: of one row, else of two", legalPixels(spec)},
+          {"rows", "rows of results of a task", {2, 4, 8, 16}}};
+}
+
+/// Rows of a task: some 512 pixels share what the L2 cache holds of the filter.
+Schedule choose(const KernelSpec &spec, Isa) {
+  const int width = spec.likelyWidth * (spec.pooling().empty() ? 1 : 2);
+  int px = legalPixels(spec).back(), rows = 4;
+  while (px > 8 && width && px > width)
+    px /= 2;
+  while (width && rows < 16 && rows * width < 512)
+    rows *= 2;
+  return {"amx", {{"cv", legalVectors(spec).back()}, {"px", px}, {"rows", rows}}};
+}
+
+Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  return convPacking(spec, schedule.params.at("cv"), isa, true);
+}
+
+KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
+  const int k = spec.get("k"), px = schedule.params.at("px"), rows = schedule.params.at("rows"),
+            vector = lanes(isa);
+  const Var c("c"), x("x"), y("y"), n("n"), xi("xi"), yi("yi"), yb("yb"), yt("yt"), co("co"), ci("ci"),
+      cl("cl"), task("task");
+  const ImageParam in = activation("x", spec.get("c"), spec.get("in"), BFloat(16));
+  const Epilogues epilogues(beforePool(spec), k);
+  AmxTile tile(spec, schedule.params.at("cv"), isa, in);
+  const bool masked = k % tile.panel != 0;
+  const PooledResults results(spec);
+  Func out("y");
+  out(c, x, y, n) = Tuple(results.values(x, y, [&](const Expr &i, const Expr &j) {
+    return epilogues.apply(tile.at(c, i, j, n), c, i, j, n, false, masked);
+  }));
+
+  results.describe(out.output_buffers(), k);
+  const int side = results.side, down = rowsOf(schedule) / side; // results of a block along a column
+  const OutputImageParam buffer = out.output_buffers()[0];
+  // As one number: where it is false, Halide must know it to be, and of two conditions it would know neither.
+  Expr isWide = buffer.dim(1).extent() >= px / side;
+  if (down > 1)
+    isWide = (cast<int>(isWide) & cast<int>(buffer.dim(2).extent() >= down)) == 1;
+  out.bound(c, 0, k);
+  auto scheduleTasks = [&](Stage stage, int perTask, std::vector<VarOrRVar> block) {
+    block.insert(block.begin(), {cl, ci});
+    block.insert(block.end(), {x, yi, co, yb, n});
+    stage.split(c, co, cl, vector, masked ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
+        .split(co, co, ci, tile.panel / vector, masked ? TailStrategy::GuardWithIf : TailStrategy::RoundUp)
+        .split(y, yb, yi, perTask, TailStrategy::GuardWithIf)
+        .vectorize(cl)
+        .unroll(ci)
+        .reorder(block)
+        .fuse(co, yb, task)
+        .fuse(task, n, task)
+        .parallel(task);
+  };
+  // The last block of a row moves left to end with it, and that of a column up; where there is no room for a
+  // block results are computed one by one.
+  Stage blocks = out.specialize(isWide);
+  blocks.split(x, x, xi, px / side, TailStrategy::ShiftInwards);
+  if (down > 1) {
+    blocks.split(y, y, yt, down, TailStrategy::ShiftInwards);
+    scheduleTasks(blocks, rows / down, {xi, yt});
+  } else
+    scheduleTasks(blocks, rows, {xi});
+  scheduleTasks(out, rows, {});
+  tile.schedule(LoopLevel(out, x), isWide, px, side);
+  KernelBuild kernel{{in, tile.w}, Pipeline(out)};
+  kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
+  tile.lower(kernel.pipeline);
+  return kernel;
+}
+
+} // namespace
+
+Family amxFamily() {
+  return {"amx",  "Direct convolution of bf16 on matrix tiles (AMX); any filter, stride and dilation.",
+          whyNot, parameters,
+          choose, packing,
+          build};
+}
+
+} // namespace segc::schedules

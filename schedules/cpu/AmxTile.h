@@ -1,0 +1,44 @@
+/// \file Sums of convolutions in the matrix registers of AMX, and the lowering pass that puts them there.
+///
+/// AMX (Intel SDM, volume 1, chapter 18) has eight registers of 16 rows of 64 bytes, and adds to one of them,
+/// 16 x 16 in f32, the product of two others, 16 x 32 and 32 x 16 in bf16. Rows of the first are pixels, any
+/// distance apart in memory, so strides, dilation and filters of any size need no copy; rows of the second
+/// are pairs of input channels, as panels for dot products have them. Four registers hold sums, for two tiles
+/// of pixels and two of output channels, which reads two operands for two products.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include "schedules/cpu/ConvTile.h"
+
+namespace segc::schedules {
+
+/// Pairs of input channels that are multiplied at once, up to 16.
+int amxPairs(const KernelSpec &spec);
+
+class AmxTile {
+public:
+  /// Sums over the whole filter of `spec`, a convolution's without groups, for panels of `cv` vectors of
+  /// output channels. The operand `in` is bf16.
+  AmxTile(const KernelSpec &spec, int cv, Isa isa, const Halide::ImageParam &in);
+
+  /// Beside `level` the sums of a panel lie in memory, of blocks of `px` pixels of one or more rows if they
+  /// are as long (`isWide`), else of `least` pixels. A tile has 16 pixels of a row, or all of a block's.
+  void schedule(const Halide::LoopLevel &level, const Halide::Expr &isWide, int px, int least);
+
+  /// Lets the loops over tiles become instructions.
+  void lower(Halide::Pipeline pipeline) const;
+
+  const int panel;
+  /// The sum of output channel c, without an epilogue.
+  Halide::Expr at(const Halide::Expr &c, const Halide::Expr &x, const Halide::Expr &y,
+                  const Halide::Expr &n) const;
+
+  const Halide::ImageParam w;
+
+private:
+  const Halide::Var c{"c"}, q{"q"}, x{"x"}, y{"y"}, n{"n"};
+  Halide::Func sum{"sum"}; ///< of channel c of panel q
+  const Halide::RDom r;    ///< the pair's element, the pair, the filter's column and row
+  const int pairs;
+};
+
+} // namespace segc::schedules
