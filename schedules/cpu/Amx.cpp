@@ -3,10 +3,12 @@
 /// A task is `rows` rows of results of one panel; for each block of pixels it goes through the panel's whole
 /// filter, which comes from the L2 cache, and stores the sums to the L1 cache, where the epilogues take them.
 // SPDX-License-Identifier: MIT
+#include "schedules/Arithmetic.h"
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/AmxTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/PooledResults.h"
+#include "schedules/cpu/Rows.h"
 #include <algorithm>
 
 using namespace Halide;
@@ -14,13 +16,17 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
+bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
+
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
-  if (const std::string why = spec.pooling().empty() ? whyNotPlain(spec) : whyNotScaled(spec); !why.empty())
+  if (const std::string why = spec.pooling().empty() ? whyNotReduced(spec) : whyNotScaled(spec); !why.empty())
     return why;
   if (isa != Isa::Amx || spec.dtype != "bf16")
     return "it needs bf16 operands and matrix tiles (amx)";
+  if (isScaled(spec) && (spec.get("r") != 1 || spec.get("r", 1) != 1))
+    return "it scales what it reads for 1x1 filters only";
   if (spec.get("g") != 1)
     return "a tile multiplies all input channels";
   if (spec.get("c") % 2 || amxPairs(spec) < std::clamp(spec.get("c") / 2, 2, 4))
@@ -53,7 +59,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
     px /= 2;
   while (width && rows < 16 && rows * width < 512)
     rows *= 2;
-  return {"amx", {{"cv", legalVectors(spec).back()}, {"px", px}, {"rows", rows}}};
+  return {"amx", {{"cv", legalVectors(spec).back()}, {"px", px}, {"rows", isScaled(spec) ? 2 : rows}}};
 }
 
 /// On single pixels (squeeze-excite) a convolution reads its weights once, whatever multiplies. What they
@@ -70,9 +76,19 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
             vector = lanes(isa);
   const Var c("c"), x("x"), y("y"), n("n"), xi("xi"), yi("yi"), yb("yb"), yt("yt"), co("co"), ci("ci"),
       cl("cl"), task("task");
-  const ImageParam in = activation("x", spec.get("c"), spec.get("in"), BFloat(16));
+  const ImageParam in =
+      activation("x", spec.get("c"), spec.get("in"), isScaled(spec) ? Float(32) : BFloat(16));
+  std::vector<ImageParam> factors;
+  Func scaled("scaled");
+  Source source = in;
+  if (isScaled(spec)) {
+    factors.push_back(activation("s", spec.get("c"), 0));
+    factors[0].dim(2).set_stride(0);
+    scaled(c, x, y, n) = reinterpret(BFloat(16), toBfloat(in(c, x, y, n) * factors[0](c, 0, 0, n)));
+    source = scaled;
+  }
   const Epilogues epilogues(beforePool(spec), k);
-  AmxTile tile(spec, schedule.params.at("cv"), isa, in);
+  AmxTile tile(spec, schedule.params.at("cv"), isa, source);
   const bool masked = k % tile.panel != 0;
   const PooledResults results(spec);
   Func out("y");
@@ -90,16 +106,20 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   out.bound(c, 0, k);
   auto scheduleTasks = [&](Stage stage, int perTask, std::vector<VarOrRVar> block) {
     block.insert(block.begin(), {cl, ci});
-    block.insert(block.end(), {x, yi, co, yb, n});
+    if (isScaled(spec)) // all panels take the pixels of a block that are multiplied once
+      block.insert(block.end(), {co, x, yi, yb, n});
+    else
+      block.insert(block.end(), {x, yi, co, yb, n});
     stage.split(c, co, cl, vector, masked ? TailStrategy::PredicateStores : TailStrategy::RoundUp)
         .split(co, co, ci, tile.panel / vector, masked ? TailStrategy::GuardWithIf : TailStrategy::RoundUp)
         .split(y, yb, yi, perTask, TailStrategy::GuardWithIf)
         .vectorize(cl)
         .unroll(ci)
-        .reorder(block)
-        .fuse(co, yb, task)
-        .fuse(task, n, task)
-        .parallel(task);
+        .reorder(block);
+    if (isScaled(spec))
+      stage.fuse(yb, n, task).parallel(task);
+    else
+      stage.fuse(co, yb, task).fuse(task, n, task).parallel(task);
   };
   // The last block of a row moves left to end with it, and that of a column up; where there is no room for a
   // block results are computed one by one.
@@ -111,8 +131,14 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   } else
     scheduleTasks(blocks, rows, {xi});
   scheduleTasks(out, rows, {});
-  tile.schedule(LoopLevel(out, x), isWide, px, side);
+  tile.schedule(LoopLevel(out, isScaled(spec) ? co : x), isWide, px, side);
+  if (isScaled(spec))
+    scaled.compute_at(out, x)
+        .store_in(MemoryType::Heap)
+        .bound(c, 0, spec.get("c"))
+        .vectorize(c, std::min(vector, powerOfTwoBelow(spec.get("c"))), TailStrategy::ShiftInwards);
   KernelBuild kernel{{in, tile.w}, Pipeline(out)};
+  kernel.inputs.insert(kernel.inputs.end(), factors.begin(), factors.end());
   kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
   tile.lower(kernel.pipeline);
   return kernel;

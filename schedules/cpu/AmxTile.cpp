@@ -129,7 +129,11 @@ private:
   ir::Stmt visit(const ir::ProducerConsumer *op) override {
     if (!op->is_producer || op->name != sum)
       return IRMutator::visit(op);
-    const auto *stages = op->body.as<ir::Block>();
+    ir::Stmt whole = op->body;
+    while (const auto *consumer =
+               whole.as<ir::ProducerConsumer>()) // of what else was computed beside the level
+      whole = consumer->body;
+    const auto *stages = whole.as<ir::Block>();
     Nest::require(stages, "sums have two stages");
     registers.clear();
     isInside = true;
@@ -229,7 +233,7 @@ int amxPairs(const KernelSpec &spec) {
   return pairs;
 }
 
-AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const ImageParam &in)
+AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in)
     : panel(cv * kColumns), w(denseParam("w", convPacking(spec, cv, isa, true).extents, BFloat(16))),
       r(0, 2, 0, spec.get("c") / 2, 0, spec.get("r", 1), 0, spec.get("r"), "r"), pairs(amxPairs(spec)) {
   sum(c, q, x, y, n) = 0.f;

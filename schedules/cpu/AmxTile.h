@@ -18,7 +18,7 @@ class AmxTile {
 public:
   /// Sums over the whole filter of `spec`, a convolution's without groups, for panels of `cv` vectors of
   /// output channels. The operand `in` is bf16.
-  AmxTile(const KernelSpec &spec, int cv, Isa isa, const Halide::ImageParam &in);
+  AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in);
 
   /// Beside `level` the sums of a panel lie in memory, of blocks of `px` pixels of one or more rows if they
   /// are as long (`isWide`), else of `least` pixels. A tile has 16 pixels of a row, or all of a block's.

@@ -52,6 +52,19 @@ TEST(Amx, AllPointsAgreeWithPlainLoops) {
   }
 }
 
+TEST(Amx, ScalesWhatItReads) {
+  if (!canRun(Isa::Amx))
+    GTEST_SKIP() << "this processor has no AMX";
+  std::mt19937 random(8);
+  for (auto [c, k] : {std::pair{24, 40}, {72, 16}, {32, 70}}) {
+    KernelSpec spec = narrowConv(c, k, 1, 1, 1, 1);
+    spec.words["read"] = "scaled";
+    for (const Schedule &point : pointsOf(spec, random))
+      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 35}})
+        EXPECT_LE(dotError(spec, point, Isa::Amx, size, random), 1e-6);
+  }
+}
+
 /// One convolution, with or without a pool, on given memory.
 void run(const KernelSpec &spec, const Schedule &point, const Buffer<uint16_t> &x, const Buffer<> &w,
          const Buffer<float> &bias, const std::vector<Buffer<>> &results) {
@@ -144,7 +157,7 @@ TEST(Amx, RefusesWhatItsTilesCannotHold) {
   EXPECT_NE(whyNot("conv c3 k64 r3x3 s1x1 d1x1 g1 in3 out64 +bias : bf16"), "");
   EXPECT_NE(whyNot("conv c2 k64 r3x3 s1x1 d1x1 g1 in2 out64 +bias : bf16"), "");
   EXPECT_NE(whyNot("conv c34 k64 r3x3 s1x1 d1x1 g1 in34 out64 +bias : bf16"), "") << "17 pairs";
-  EXPECT_NE(whyNot("conv c64 k64 r1x1 s1x1 d1x1 g1 in64 out64 read=scaled +bias : bf16"), "");
+  EXPECT_NE(whyNot("conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 read=scaled +bias : bf16"), "");
   EXPECT_NE(whyNot("conv c64 k16 r1x1 s1x1 d1x1 g1 in64 out1 +bias +argmax : bf16"), "");
 }
 
