@@ -129,6 +129,8 @@ int allocateTraining(segc_model_model &model) {
     if (isNeeded(*training.desc, FlatBuffer(i)))
       if (int status = allocateFlat(model, FlatBuffer(i)))
         return status;
+  if (int status = allocateStatistics(model))
+    return status;
   return allocateVectors(model, table.segments.count);
 }
 
@@ -223,6 +225,9 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
             sendVector(model, training.memory.hyper, training.host.hyper, kHyperFloats * sizeof(float)))
       return status;
   }
+  if (training.grads == 0)
+    if (int status = keepStatistics(model))
+      return status;
   lendScratch(model, engine);
   const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
   int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);

@@ -18,6 +18,7 @@ struct Training {
   bool lent[kFlatBuffers]; ///< the caller may write to the copy of a buffer, which is the newer one
   char *vectors;           ///< the memory of loss, hyper, partial and seed; and the host's
   char *hostVectors;
+  char *statistics; ///< where losses are scaled: those of norms before the first of `grads`, for kernels
   const void **inferWeights; ///< where the weights of the inference engine lie among the parameters
   uint32_t prepareReads;     ///< WeightFlags of what the training engine's @prepare reads
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated

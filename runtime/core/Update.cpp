@@ -123,6 +123,9 @@ int updateWeights(segc_model_model &model) {
     return shrinkLossScale(training);
   }
   if (int status = fillHyper(model, factor))
+    markStale(model, kRunning);
+    if (int status = restoreStatistics(model))
+      return status;
     return status;
   // The average starts from what the parameters are before the first update.
   if (training.memory.flat[uint32_t(FlatBuffer::Average)] && training.steps == 0)
