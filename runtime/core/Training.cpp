@@ -209,7 +209,7 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
       return status;
   if (!training.accumulate)
     training.grads = 0;
-  training.hasLoss = false;
+  training.hasLoss = training.hasNorm = false;
   // Each of the gradients that are accumulated drops other elements: the golden ratio keeps their numbers
   // apart from those of other steps.
   training.lent[uint32_t(FlatBuffer::Gradients)] = false; // all of it is computed anew
@@ -260,6 +260,7 @@ int setAccumulation(segc_model_model &model, bool on) {
       return status;
   training.accumulate = on;
   training.grads = 0;
+  training.hasNorm = false;
   bindLists(model);
   return SEGC_MODEL_OK;
 }

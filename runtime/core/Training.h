@@ -24,7 +24,11 @@ struct Training {
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
   uint32_t seed;
   bool accumulate, checkFinite;
-  bool hasLoss;  ///< grad() ran
+  bool hasLoss; ///< grad() ran
+  /// The caller has had a pointer by which he may write to what update() uses, at any time.
+  bool gradientsAreOpen;
+  bool hasNorm; ///< `norm` is the length of what update() uses, before any factor
+  double norm;
   int64_t steps; ///< updates so far
   // Where losses are scaled (TrainingDesc::lossScaling); else 1 and 0.
   double lossScale;  ///< what their gradients are multiplied by
