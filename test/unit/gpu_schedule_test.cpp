@@ -90,12 +90,11 @@ TEST(GpuSchedule, WeightGradientsHaveTilesThatFitTheirChannels) {
 }
 
 TEST(GpuSchedule, BandsAreSharedByThreads) {
-  for (const char *problem :
-       {"finish_sum c7 in7 : f32", "finish_norm_grad c64 in64 gamma1 eps=1e-05 : f32",
-        "finish_group_stats c64 in64 groups8 gamma1 beta1 eps=1e-05 : f32",
-        "finish_group_norm_grad c1024 in1024 groups1 gamma0 : f32",
-        "finish_loss kind=dice c21 in21 reduction=mean per_image1 eps=1 scale=1 : f32",
-        "finish_loss kind=mse c1 in1 reduction=mean per_image0 scale=1 : f32"}) {
+  for (const char *problem : {"finish_sum c7 in7 : f32", "finish_norm_grad c64 in64 gamma1 eps=1e-05 : f32",
+                              "finish_group_stats c64 in64 groups8 gamma1 beta1 eps=1e-05 : f32",
+                              "finish_group_norm_grad c1024 in1024 groups1 gamma0 : f32",
+                              "finish_loss kind=dice c21 in21 reduction=mean per_image1 eps=1 scale=1 : f32",
+                              "finish_loss kind=mse c1 in1 reduction=mean per_image0 scale=1 : f32"}) {
     const Schedule chosen = std::get<Schedule>(chooseSchedule(specOf(problem), Isa::Cuda));
     EXPECT_EQ(chosen.family, "finish_shares") << problem;
     auto compiled = compileKernelHere({"k", problem, chosen.print(), Isa::Cuda}, true);
