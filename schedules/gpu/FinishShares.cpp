@@ -1,8 +1,8 @@
 /// \file Losses, vectors of channels and norms of each image from partial sums on a GPU.
 ///
-/// One thread a value would add 32 bands after each other, each a trip to memory, for all channels of its
-/// group or all classes once more than its neighbour does. Here a block owns a few values and its threads
-/// have a band each; totals lie in shared memory. Bands are added in order, in f64.
+/// One thread a value would add 32 bands one after the other, each a trip to memory, and with them what the
+/// other channels of its group or the other classes have, as all its neighbours do. Here a block owns a few
+/// values, its threads have a band each, and totals lie in shared memory. Bands are added in order, in f64.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/Bands.h"
 #include "schedules/cpu/Rows.h"
