@@ -323,9 +323,12 @@ private:
       }
       std::vector<OutputTensor> outputs;
       double milliseconds[2];
-      auto why = checked.setThreads(threads, problem)
-                     ? runTrainingStep(*checked.instance, file, 1, outputs, milliseconds)
-                     : problem;
+      std::optional<std::string> why =
+          checked.setThreads(threads, problem)
+              ? runTrainingStep(*checked.instance, file, 1, outputs, milliseconds)
+              : problem;
+      if (!why)
+        why = collectRunning(*checked.instance, outputs);
       if (why) {
         result.problems.push_back("library: " + *why);
         return true;
@@ -342,6 +345,26 @@ private:
     return true;
   }
 
+  /// The running statistics as the step has left them.
+  std::optional<std::string> collectRunning(Instance &instance, std::vector<OutputTensor> &outputs) {
+    const Library &functions = instance.library;
+    for (int i = 0; i < functions.numWeights(instance.model); ++i) {
+      segc_model_info info;
+      if (functions.weightInfo(instance.model, i, &info))
+        return functions.lastError();
+      OutputTensor tensor;
+      tensor.name = "running " + std::string(info.name);
+      if (llvm::none_of(result.rows, [&](const GradientRow &row) { return row.name == tensor.name; }))
+        continue;
+      tensor.shape.assign(info.shape, info.shape + info.rank);
+      tensor.floats.resize(static_cast<size_t>(tensor.shape[0])); // a number for each channel
+      if (functions.getWeight(instance.model, i, tensor.floats.data()))
+        return functions.lastError();
+      outputs.push_back(std::move(tensor));
+    }
+    return std::nullopt;
+  }
+
   /// A tensor of the file with the extents that its weight has in the graph (a dense layer's differ).
   static Tensor shapedLike(Tensor tensor, const Tensor &like) {
     if (tensor.data.size() == like.data.size())
@@ -351,8 +374,6 @@ private:
 
   void judgeLibrary(const std::vector<OutputTensor> &outputs) {
     for (auto [index, row] : llvm::enumerate(result.rows)) {
-      if (StringRef(row.name).starts_with("running "))
-        continue; // seen by the next step only
       auto found = llvm::find_if(
           outputs, [&, &row = row](const OutputTensor &output) { return output.name == row.name; });
       if (found == outputs.end())

@@ -113,13 +113,12 @@ std::unique_ptr<TrainLibrary> TrainLibrary::create(LoadedModel &model, int phase
   return result;
 }
 
-/// Learns where everything lies. The place of a weight in flat buffers is that of its gradient. A library for
-/// a GPU brings a buffer over with each call of flat(), so every use of one begins with such a call.
+/// Learns where everything lies. The place of a weight in flat buffers is that of its gradient among them,
+/// the first of which begins the buffer: flat() of the gradients would make the library compute their norm
+/// twice a step, for their owner might write to them. A library for a GPU brings a buffer over with each call
+/// of flat(), so every use of one begins with such a call.
 bool TrainLibrary::bind() {
   size_t count = 0;
-  float *gradients = nullptr;
-  if (library->flat(model(), SEGC_MODEL_FLAT_GRADIENTS, &gradients, &learning))
-    return false;
   for (auto [prefix, which] :
        {std::pair("state0/", SEGC_MODEL_FLAT_STATE0), std::pair("state1/", SEGC_MODEL_FLAT_STATE1),
         std::pair("average/", SEGC_MODEL_FLAT_AVERAGE)}) {
@@ -131,18 +130,24 @@ bool TrainLibrary::bind() {
     if (which == SEGC_MODEL_FLAT_AVERAGE)
       hasAverage = buffer != nullptr;
   }
+  std::vector<const float *> gradients;
   for (int i = 0; i < library->numWeights(model()); ++i) {
     segc_model_info info;
-    const float *gradient = nullptr;
-    if (library->weightInfo(model(), i, &info) || library->gradient(model(), i, &gradient))
+    if (library->weightInfo(model(), i, &info) ||
+        library->gradient(model(), i, &gradients.emplace_back(nullptr)))
       return false;
     Weight weight{info.name, {info.shape, info.shape + info.rank}, 1, std::nullopt};
     for (int64_t extent : weight.shape)
       weight.elements *= size_t(extent);
-    if (gradient)
-      weight.flat = size_t(gradient - gradients);
     weights.push_back(std::move(weight));
   }
+  const float *begin = nullptr;
+  for (const float *gradient : gradients)
+    if (gradient && (!begin || gradient < begin))
+      begin = gradient;
+  for (size_t i = 0; i < weights.size(); ++i)
+    if (gradients[i])
+      weights[i].flat = size_t(gradients[i] - begin);
   return true;
 }
 
@@ -196,10 +201,10 @@ std::optional<std::string> TrainLibrary::setState(const std::vector<files::Tenso
 }
 
 std::optional<std::string> TrainLibrary::swapAverage() {
-  size_t count = 0;
+  size_t learning = 0, all = 0;
   float *parameters = nullptr, *average = nullptr;
-  if (library->flat(model(), SEGC_MODEL_FLAT_AVERAGE, &average, &count) ||
-      library->flat(model(), SEGC_MODEL_FLAT_PARAMETERS, &parameters, &count))
+  if (library->flat(model(), SEGC_MODEL_FLAT_AVERAGE, &average, &learning) ||
+      library->flat(model(), SEGC_MODEL_FLAT_PARAMETERS, &parameters, &all))
     return library->lastError();
   std::swap_ranges(average, average + learning, parameters);
   return std::nullopt;

@@ -61,7 +61,6 @@ private:
   std::vector<int64_t> channels;
   std::vector<std::pair<std::string, segc_model_flat_buffer>> states; ///< prefix and buffer
   bool hasAverage = false;
-  size_t learning = 0; ///< numbers that learn: the front of the parameters
 };
 
 } // namespace segc

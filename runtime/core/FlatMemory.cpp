@@ -62,6 +62,43 @@ int returnOne(segc_model_model &model, FlatBuffer which) {
                                      training.host.flat[uint32_t(which)], flatBytes(training, which));
 }
 
+/// Copies where kernels find both.
+int copyThere(segc_model_model &model, char *to, const char *from, uint64_t bytes) {
+  if (Device *device = model.crew.device)
+    return device->driver->copy(*device, to, from, bytes);
+  memcpy(to, from, bytes);
+  return SEGC_MODEL_OK;
+}
+
+/// Calls visit(parameters, kept, bytes) for each run of neighbours among the statistics that grad() updates:
+/// where they are, and their bytes in the memory of allocateStatistics(). Other weights may lie in between.
+template <typename Visit> int visitStatistics(const segc_model_model &model, Visit visit) {
+  const Header &table = *model.train.table;
+  const Training &training = *model.training;
+  uint64_t first = 0, last = 0, kept = 0;
+  const auto end = [&] {
+    const uint64_t bytes = (last - first) * sizeof(float);
+    const int status =
+        bytes ? visit(addressOf(training, FlatBuffer::Parameters, first), kept, bytes) : SEGC_MODEL_OK;
+    kept += bytes;
+    return status;
+  };
+  for (uint32_t i = 0; i < table.weights.count; ++i) {
+    const WeightDesc &desc = elements<WeightDesc>(table, table.weights)[i];
+    if (!(desc.flags & kRunning))
+      continue;
+    if (desc.flat != last) {
+      if (int status = end())
+        return status;
+      first = desc.flat;
+    }
+    last = desc.flat + elementsOf(desc);
+    if (const uint64_t next = (last + 15) / 16 * 16; next <= training.desc->totalElements)
+      last = next; // where the next one begins
+  }
+  return end();
+}
+
 struct Clearing {
   float *memory;
   uint64_t count;
@@ -117,6 +154,10 @@ void freeTrainMemory(segc_model_model &model) {
   for (uint32_t i = 0; i < kFlatBuffers; ++i)
     freeBoth(model, training.memory.flat[i], false, training.host.flat[i]);
   freeBoth(model, training.vectors, true, training.hostVectors);
+  if (training.statistics && model.crew.device)
+    model.device.driver->release(model.device, training.statistics);
+  else
+    free(training.statistics);
 }
 
 int lendFlat(segc_model_model &model, FlatBuffer which, float **data) {
@@ -167,11 +208,38 @@ int returnFlat(segc_model_model &model) {
 
 int copyFlat(segc_model_model &model, FlatBuffer to, FlatBuffer from, uint64_t count) {
   const Training &training = *model.training;
-  char *const target = addressOf(training, to), *const source = addressOf(training, from);
+  return copyThere(model, addressOf(training, to), addressOf(training, from), count * sizeof(float));
+}
+
+int allocateStatistics(segc_model_model &model) {
+  uint64_t bytes = 0;
+  visitStatistics(model, [&](char *, uint64_t, uint64_t more) {
+    bytes += more;
+    return 0;
+  });
+  char *&memory = model.training->statistics;
+  if (!bytes || !model.training->desc->lossScaling)
+    return SEGC_MODEL_OK;
   if (Device *device = model.crew.device)
-    return device->driver->copy(*device, target, source, count * sizeof(float));
-  memcpy(target, source, count * sizeof(float));
-  return SEGC_MODEL_OK;
+    return device->driver->allocate(*device, bytes, "statistics", &memory);
+  memory = allocateTouched(bytes);
+  return memory ? SEGC_MODEL_OK : noMemory(bytes);
+}
+
+int keepStatistics(segc_model_model &model) {
+  char *const memory = model.training->statistics;
+  return !memory ? SEGC_MODEL_OK
+                 : visitStatistics(model, [&](char *parameters, uint64_t kept, uint64_t bytes) {
+                     return copyThere(model, memory + kept, parameters, bytes);
+                   });
+}
+
+int restoreStatistics(segc_model_model &model) {
+  char *const memory = model.training->statistics;
+  return !memory ? SEGC_MODEL_OK
+                 : visitStatistics(model, [&](char *parameters, uint64_t kept, uint64_t bytes) {
+                     return copyThere(model, parameters, memory + kept, bytes);
+                   });
 }
 
 int clearFlat(segc_model_model &model, FlatBuffer which) {

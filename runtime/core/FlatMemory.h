@@ -31,6 +31,12 @@ int writeParameters(segc_model_model &model, uint64_t first, uint64_t count, con
 int copyFlat(segc_model_model &model, FlatBuffer to, FlatBuffer from, uint64_t count);
 int clearFlat(segc_model_model &model, FlatBuffer which);
 
+/// Where losses are scaled a step may be taken back: memory for the statistics that grad() updates, what they
+/// are now, and what they were then.
+int allocateStatistics(segc_model_model &model);
+int keepStatistics(segc_model_model &model);
+int restoreStatistics(segc_model_model &model);
+
 /// Bytes of a small vector from the host's copy to where kernels read them, and back; `to` and `from` are the
 /// same memory where there is no device. What is sent must stay until the device was waited for.
 int sendVector(segc_model_model &model, void *to, const void *from, uint64_t bytes);

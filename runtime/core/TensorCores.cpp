@@ -168,20 +168,21 @@ bool emulate(Device &device, const Operands &operands, const Arguments &a, uint6
 }
 
 /// Memory for partial sums is made when a shape is set, the most that any kernel of the handle needs: they
-/// run one after another.
+/// run one after another. Where there is no more the old one stays, for the handle's other program has a
+/// shape still.
 bool reserve(Device &device, uint64_t bytes) {
   if (bytes <= device.partialBytes)
     return true;
   if (!device.loading)
     return failLaunch(device, SEGC_MODEL_DEVICE_FAILED, "it needs %llu bytes of partial sums, there are %llu",
                       (unsigned long long)bytes, (unsigned long long)device.partialBytes);
-  if (device.partial)
-    device.driver->release(device, device.partial);
-  device.partial = nullptr;
-  device.partialBytes = 0;
-  if (int status = device.driver->allocate(device, bytes, "partial sums", &device.partial))
+  char *larger = nullptr;
+  if (int status = device.driver->allocate(device, bytes, "partial sums", &larger))
     return failLaunch(device, status, "the device has no memory for %llu bytes of partial sums",
                       (unsigned long long)bytes);
+  if (device.partial)
+    device.driver->release(device, device.partial);
+  device.partial = larger;
   device.partialBytes = bytes;
   return true;
 }

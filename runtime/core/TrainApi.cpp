@@ -162,6 +162,8 @@ int segc_model_flat(segc_model_model *model, int which, float **data, size_t *co
   if (!count)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "count is NULL");
   const int status = lendFlat(*model, FlatBuffer(which), data);
+  model->training->gradientsAreOpen |=
+      FlatBuffer(which) == FlatBuffer::Gradients || FlatBuffer(which) == FlatBuffer::Accumulated;
   *count = *data ? flatElements(*model->training->desc, FlatBuffer(which)) : 0;
   if (FlatBuffer(which) == FlatBuffer::Parameters)
     markStale(*model, kAnyWeight);

@@ -129,6 +129,8 @@ int allocateTraining(segc_model_model &model) {
     if (isNeeded(*training.desc, FlatBuffer(i)))
       if (int status = allocateFlat(model, FlatBuffer(i)))
         return status;
+  if (int status = allocateStatistics(model))
+    return status;
   return allocateVectors(model, table.segments.count);
 }
 
@@ -207,7 +209,7 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
       return status;
   if (!training.accumulate)
     training.grads = 0;
-  training.hasLoss = false;
+  training.hasLoss = training.hasNorm = false;
   // Each of the gradients that are accumulated drops other elements: the golden ratio keeps their numbers
   // apart from those of other steps.
   training.lent[uint32_t(FlatBuffer::Gradients)] = false; // all of it is computed anew
@@ -223,6 +225,9 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
             sendVector(model, training.memory.hyper, training.host.hyper, kHyperFloats * sizeof(float)))
       return status;
   }
+  if (training.grads == 0)
+    if (int status = keepStatistics(model))
+      return status;
   lendScratch(model, engine);
   const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
   int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);
@@ -255,6 +260,7 @@ int setAccumulation(segc_model_model &model, bool on) {
       return status;
   training.accumulate = on;
   training.grads = 0;
+  training.hasNorm = false;
   bindLists(model);
   return SEGC_MODEL_OK;
 }

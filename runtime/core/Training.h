@@ -18,12 +18,17 @@ struct Training {
   bool lent[kFlatBuffers]; ///< the caller may write to the copy of a buffer, which is the newer one
   char *vectors;           ///< the memory of loss, hyper, partial and seed; and the host's
   char *hostVectors;
+  char *statistics; ///< where losses are scaled: those of norms before the first of `grads`, for kernels
   const void **inferWeights; ///< where the weights of the inference engine lie among the parameters
   uint32_t prepareReads;     ///< WeightFlags of what the training engine's @prepare reads
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
   uint32_t seed;
   bool accumulate, checkFinite;
-  bool hasLoss;  ///< grad() ran
+  bool hasLoss; ///< grad() ran
+  /// The caller has had a pointer by which he may write to what update() uses, at any time.
+  bool gradientsAreOpen;
+  bool hasNorm; ///< `norm` is the length of what update() uses, before any factor
+  double norm;
   int64_t steps; ///< updates so far
   // Where losses are scaled (TrainingDesc::lossScaling); else 1 and 0.
   double lossScale;  ///< what their gradients are multiplied by

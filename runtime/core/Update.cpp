@@ -10,9 +10,14 @@
 namespace segc::rt {
 namespace {
 
-/// The gradient's length, from sums of squares that are added in a fixed order.
+/// The gradient's length, from sums of squares that are added in a fixed order. Computed once where both
+/// gradients_finite() and update() want it and nobody can have written to the gradient in between.
 int gradientNorm(segc_model_model &model, double &norm) {
-  const Training &training = *model.training;
+  Training &training = *model.training;
+  if (training.hasNorm && !training.gradientsAreOpen) {
+    norm = training.norm;
+    return SEGC_MODEL_OK;
+  }
   if (int status = runList(model, StepList::Norm))
     return status;
   if (int status =
@@ -21,7 +26,8 @@ int gradientNorm(segc_model_model &model, double &norm) {
   double sum = 0;
   for (uint32_t i = 0; i < kPartialSums; ++i)
     sum += training.host.partial[i];
-  norm = sqrt(sum);
+  norm = training.norm = sqrt(sum);
+  training.hasNorm = true;
   return SEGC_MODEL_OK;
 }
 
@@ -117,6 +123,9 @@ int updateWeights(segc_model_model &model) {
     return status;
   if (!finite) {
     training.grads = 0;
+    markStale(model, kRunning);
+    if (int status = restoreStatistics(model))
+      return status;
     if (training.accumulate)
       if (int status = clearFlat(model, FlatBuffer::Accumulated))
         return status;

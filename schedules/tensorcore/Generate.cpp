@@ -42,7 +42,8 @@ Error generateEpilogue(Module &module, const Problem &problem) {
       if (!load)
         return missing("segc_load_tensor");
       if (kind == 't') {
-        b.CreateCall(load, {loaded, arguments, b.getInt32(tensors++), k, n, y, x});
+        const int bytes = step.wide ? 4 : bytesOf(problem.element);
+        b.CreateCall(load, {loaded, arguments, b.getInt32(tensors++), b.getInt32(bytes), k, n, y, x});
         operands[0] = loaded;
       } else {
         b.CreateCall(load, {loaded, arguments, b.getInt32(vectors++), k});

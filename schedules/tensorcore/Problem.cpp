@@ -36,9 +36,6 @@ Error checkEpilogues(const Problem &problem) {
   for (const schedules::Epilogue &step : problem.epilogues) {
     if (!known.count(step.op))
       return fail("{0}: epilogue +{1} is none of a tensor-core kernel", problem.print(), step.op);
-    if (step.wide)
-      return fail("{0}: +{1} reads f32, which tensor-core kernels take as vectors only", problem.print(),
-                  step.op);
     for (char kind : step.signature())
       ++(kind == 't' ? tensors : vectors);
   }
@@ -182,7 +179,7 @@ std::string Problem::print() const {
   if (phases > 1)
     text += " phases" + std::to_string(phases);
   for (const schedules::Epilogue &step : epilogues)
-    text += " +" + step.op;
+    text += " +" + step.op + (step.wide ? "(f32)" : "");
   if (scaled)
     text += " +scale";
   if (pool)

@@ -89,6 +89,25 @@ TEST(GpuSchedule, WeightGradientsHaveTilesThatFitTheirChannels) {
             std::string::npos);
 }
 
+TEST(GpuSchedule, BandsAreSharedByThreads) {
+  for (const char *problem : {"finish_sum c7 in7 : f32", "finish_norm_grad c64 in64 gamma1 eps=1e-05 : f32",
+                              "finish_group_stats c64 in64 groups8 gamma1 beta1 eps=1e-05 : f32",
+                              "finish_group_norm_grad c1024 in1024 groups1 gamma0 : f32",
+                              "finish_loss kind=dice c21 in21 reduction=mean per_image1 eps=1 scale=1 : f32",
+                              "finish_loss kind=mse c1 in1 reduction=mean per_image0 scale=1 : f32"}) {
+    const Schedule chosen = std::get<Schedule>(chooseSchedule(specOf(problem), Isa::Cuda));
+    EXPECT_EQ(chosen.family, "finish_shares") << problem;
+    auto compiled = compileKernelHere({"k", problem, chosen.print(), Isa::Cuda}, true);
+    ASSERT_TRUE(std::holds_alternative<KernelArtifact>(compiled)) << std::get<std::string>(compiled);
+    EXPECT_NE(std::get<KernelArtifact>(compiled).device.find("bar.sync"), std::string::npos) << problem;
+  }
+  // Totals of one group have to fit into a block's shared memory.
+  const KernelSpec large = specOf("finish_group_stats c1360 in1360 groups1 gamma1 beta1 eps=1e-05 : f32");
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(large, Isa::Cuda)).family, "threads");
+  EXPECT_NE(checkSchedule(large, {"finish_shares", {}}, Isa::Cuda).find("do not fit into shared memory"),
+            std::string::npos);
+}
+
 TEST(GpuSchedule, TensorCoresTakeF32OnlyWhereTf32IsAllowed) {
   KernelSpec spec = specOf(kConv);
   EXPECT_EQ(std::get<Schedule>(chooseSchedule(spec, Isa::Cuda)).family, "conv_tile");

@@ -111,6 +111,25 @@ TEST_F(GpuGradients, OfNormsPoolsAndDropout) {
             "");
 }
 
+/// What finishes norms and overlaps shares bands, 32 here, among threads, and channels by divisors: of 40 in
+/// groups of 20, of 17, a prime, of 21 by themselves.
+TEST_F(GpuGradients, OfNormsAndOverlapsOfOddChannels) {
+  EXPECT_EQ(differences(R"({"format": "segc-model/1", "name": "net",
+    "inputs": [{"name": "image", "shape": [2, 3, 33, 2], "dtype": "f32"}],
+    "layers": [
+      {"name": "a", "op": "conv", "channels": 40, "kernel": 1, "norm": {"type": "group", "groups": 2},
+       "activation": "silu"},
+      {"name": "b", "op": "conv", "channels": 21, "kernel": 1, "norm": "instance", "activation": "tanh"},
+      {"name": "c", "op": "conv", "channels": 17, "kernel": 1, "norm": "layer"}],
+    "outputs": ["c"],
+    "training": {"targets": [{"name": "t", "shape": [2, 33, 2], "dtype": "i32"}], "optimizer": {"type": "sgd"},
+      "losses": [{"type": "dice", "input": "c", "target": "t", "per_image": true},
+                 {"type": "soft_iou", "input": "c", "target": "t", "per_image": true, "reduction": "sum"},
+                 {"type": "soft_iou", "input": "c", "target": "t"}]}})",
+                        1e-4),
+            "");
+}
+
 TEST_P(RandomGpuGradients, Agree) {
   auto context = test::makeContext();
   auto seed = static_cast<uint64_t>(GetParam());
@@ -142,7 +161,7 @@ struct Trained {
   segc_model_tensor batch[2] = {{image.data(), SEGC_MODEL_F32, 4, {2, 3, 16, 16}, {}},
                                 {labels.data(), SEGC_MODEL_I32, 3, {2, 16, 16}, {}}};
 
-  Trained(const std::string &optimizer, schedules::Isa isa) {
+  Trained(const std::string &optimizer, schedules::Isa isa, const std::string &precision = "f32") {
     auto context = test::makeContext();
     Diagnostics diagnostics(llvm::errs());
     auto model = parseModel(diagnostics.addText(kSteps + optimizer + "}}", "net.json"), {}, {}, diagnostics);
@@ -154,7 +173,9 @@ struct Trained {
     auto weights = checkWeights(*train, 1);
     std::string problem;
     const auto bytes = std::get<std::vector<uint8_t>>(files::serialise(*weights));
-    EXPECT_TRUE(checked.build({*infer, *train}, model->name, optionsFor(isa), bytes, problem)) << problem;
+    CompileOptions compile = optionsFor(isa);
+    compile.precision = precision;
+    EXPECT_TRUE(checked.build({*infer, *train}, model->name, compile, bytes, problem)) << problem;
     for (size_t i = 0; i < image.size(); ++i)
       image[i] = float(uniform(1, i));
     for (size_t i = 0; i < labels.size(); ++i)
@@ -308,6 +329,28 @@ TEST_F(GpuGradients, GradientsThatAreNotFiniteAreFound) {
     model.grad();
     EXPECT_EQ(model.gradientsFinite(), 0);
   }
+}
+
+/// In f16 update() skips such a step, statistics of norms included.
+TEST_F(GpuGradients, ASkippedStepChangesNothing) {
+  Trained gpu(kAdam, schedules::Isa::OpenCl, "f16");
+  gpu.grad();
+  gpu.update();
+  const std::vector<float> parameters = gpu.flat(SEGC_MODEL_FLAT_PARAMETERS),
+                           state = gpu.flat(SEGC_MODEL_FLAT_STATE1), before = gpu.run();
+  gpu.image[5] = 1e38f; // infinite in f16
+  gpu.grad();
+  EXPECT_NE(gpu.flat(SEGC_MODEL_FLAT_PARAMETERS), parameters) << "grad() has updated the statistics";
+  gpu.update();
+  EXPECT_EQ(gpu.flat(SEGC_MODEL_FLAT_PARAMETERS), parameters);
+  EXPECT_EQ(gpu.flat(SEGC_MODEL_FLAT_STATE1), state);
+  gpu.image[5] = 0.25f;
+  gpu.run();
+  gpu.image[5] = float(uniform(1, 5));
+  EXPECT_EQ(gpu.run(), before);
+  gpu.grad();
+  gpu.update();
+  EXPECT_NE(gpu.flat(SEGC_MODEL_FLAT_PARAMETERS), parameters);
 }
 
 TEST_F(GpuGradients, ANaNIsFoundOnTheDevice) {

@@ -26,12 +26,11 @@ struct LossScale : TinyTest {
     return std::to_string(scale) + ", " + std::to_string(good) + ", " +
            std::to_string(segc_model_steps(model));
   }
-  /// All that updates change.
+  /// All that updates and gradients change: parameters with the statistics behind them, state, average.
   std::vector<float> all() const {
     std::vector<float> values;
     for (int which : {SEGC_MODEL_FLAT_PARAMETERS, SEGC_MODEL_FLAT_STATE0, SEGC_MODEL_FLAT_AVERAGE}) {
-      std::vector<float> buffer = flat(which);
-      buffer.resize(32); // without statistics
+      const std::vector<float> buffer = flat(which);
       values.insert(values.end(), buffer.begin(), buffer.end());
     }
     return values;
@@ -74,14 +73,46 @@ TEST_F(LossScale, NothingChangesWhereGradientsAreNotFinite) {
   EXPECT_NE(all(), before);
 }
 
+TEST_F(LossScale, StatisticsOfABatchThatIsNotFiniteAreForgotten) {
+  create(TinyModel(options(true)));
+  fill(1, 4, 5);
+  ASSERT_EQ(step(), SEGC_MODEL_OK);
+  const std::vector<float> before = weight(TinyModel::kRunning);
+  ASSERT_EQ(run(), SEGC_MODEL_OK);
+  const std::vector<float> prediction = y;
+  const std::vector<float> good = x;
+  x[3] = INFINITY;
+  ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+  EXPECT_FALSE(std::isfinite(weight(TinyModel::kRunning)[0])) << "grad() has updated them";
+  ASSERT_EQ(run(), SEGC_MODEL_OK);
+  ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK) << segc_model_last_error();
+  EXPECT_EQ(weight(TinyModel::kRunning), before);
+  x = good;
+  ASSERT_EQ(run(), SEGC_MODEL_OK);
+  EXPECT_EQ(y, prediction) << "run() prepares what it reads anew";
+}
+
+TEST_F(LossScale, StatisticsOfAStepThatCountsStay) {
+  create(TinyModel(options(true)));
+  fill(1, 4, 5);
+  const std::vector<float> before = weight(TinyModel::kRunning);
+  ASSERT_EQ(step(), SEGC_MODEL_OK);
+  const std::vector<float> after = weight(TinyModel::kRunning);
+  EXPECT_NE(after, before);
+  enlarge(2e17f);
+  ASSERT_EQ(step(), SEGC_MODEL_OK);
+  EXPECT_EQ(weight(TinyModel::kRunning), after) << "not those of the step before";
+}
+
 TEST_F(LossScale, WhatWasAccumulatedIsForgotten) {
   create(TinyModel(options(true)));
   ASSERT_EQ(segc_model_set_accumulation(model, 1), SEGC_MODEL_OK);
   fill(1, 4, 5);
+  const std::vector<float> before = all();
   ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
   enlarge(2e17f);
   ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
-  const std::vector<float> before = all();
+  EXPECT_NE(all(), before) << "two batches are in the statistics";
   ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK);
   EXPECT_EQ(all(), before);
   EXPECT_EQ(flat(SEGC_MODEL_FLAT_ACCUMULATED), std::vector<float>(32, 0.f));

@@ -209,6 +209,40 @@ TEST_F(Training, AccumulationTakesTheMeanAndClears) {
   }
 }
 
+/// The norm takes a pass over all gradients: gradients_finite() and update() share it, unless the caller may
+/// have changed them in between.
+TEST_F(Training, TheNormIsComputedOnceAStep) {
+  TinyOptions options;
+  options.desc.clipNorm = 0.5;
+  create(TinyModel(options));
+  fill(1, 4, 5);
+  int norms = 0;
+  auto observer = [](void *user, int, const char *layers, const char *, uint64_t) {
+    *static_cast<int *>(user) += std::string(layers) == "norm";
+  };
+  ASSERT_EQ(segc_model_set_observer(model, observer, &norms), SEGC_MODEL_OK);
+  int finite = 0;
+  for (int i = 1; i <= 2; ++i) {
+    fill(1, 4, 5, i);
+    ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+    ASSERT_EQ(segc_model_gradients_finite(model, &finite), SEGC_MODEL_OK);
+    EXPECT_EQ(finite, 1);
+    ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK);
+    EXPECT_EQ(norms, i) << "each gradient has a norm of its own";
+  }
+
+  float *gradients = nullptr;
+  size_t count = 0;
+  ASSERT_EQ(segc_model_flat(model, SEGC_MODEL_FLAT_GRADIENTS, &gradients, &count), SEGC_MODEL_OK);
+  ASSERT_EQ(segc_model_grad(model, batch, 2, nullptr, 0), SEGC_MODEL_OK);
+  ASSERT_EQ(segc_model_gradients_finite(model, &finite), SEGC_MODEL_OK);
+  std::fill(gradients, gradients + count, 0.f);
+  gradients[0] = 100;
+  const float before = weight(TinyModel::kW)[0];
+  ASSERT_EQ(segc_model_update(model), SEGC_MODEL_OK);
+  EXPECT_NEAR(weight(TinyModel::kW)[0], before - 0.1 * 0.5, 1e-6) << "clipped by the norm of what is there";
+}
+
 TEST_F(Training, ACheckpointContinuesBitForBit) {
   TinyOptions options;
   options.desc.optimizer = rt::OptimizerKind::Adam;

@@ -269,6 +269,21 @@ INSTANTIATE_TEST_SUITE_P(
                     segc::schedules::Epilogue{"d_hardswish", 24}),
     [](const auto &info) { return info.param.op; });
 
+/// Statistics of norms and means stay f32 in 16 bits: one pixel an image, repeated, or all of them.
+TEST(TensorCoreConv, WideOperands) {
+  for (const Element element : {Element::BF16, Element::F16, Element::TF32})
+    for (const int parts : {1, 3}) {
+      segc::schedules::Epilogue factor{"mul", 0}, addend{"add", 48}, statistic{"norm_grad", 0};
+      factor.wide = addend.wide = statistic.wide = true;
+      Case c;
+      c.problem = conv(16, 40, 3, element);
+      c.problem.epilogues = {{"bias"}, factor, {"add", 48}, addend, statistic};
+      c.tile = {64, 64, 64 / bytesOf(element), 32, 32, 3, parts, 0};
+      c.n = 3, c.h = 5, c.w = 7, c.padY = c.padX = 1, c.pixelGap = 8;
+      runConvolution(c);
+    }
+}
+
 TEST(TensorCoreConv, ResidualBlock) {
   Case c;
   c.problem = conv(32, 32, 3);

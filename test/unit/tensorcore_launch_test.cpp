@@ -13,16 +13,24 @@ extern "C" int segc_tensorcore_launch(const segc::rt::TensorCoreKernel *kernel, 
 namespace segc::rt {
 namespace {
 
-int loads, launches;
+int loads, launches, releases;
+tensorcore::Arguments launched; ///< the last launch's
 uint64_t allocated;
 char memory[64];
 
+uint64_t room; ///< bytes that allocate() has in all
+
 int allocate(Device &, uint64_t bytes, const char *, char **at) {
-  return allocated += bytes, *at = memory, 0;
+  if (bytes > room)
+    return SEGC_MODEL_OUT_OF_MEMORY;
+  return allocated = bytes, *at = memory, 0;
 }
-void release(Device &, char *) { allocated = 0; }
+void release(Device &, char *) { ++releases; }
 bool load(Device &, const char *, uint64_t, Module &) { return ++loads > 0; }
-bool launch(Device &, Module &, const Launch &) { return ++launches > 0; }
+bool launch(Device &, Module &, const Launch &what) {
+  launched = *static_cast<const tensorcore::Arguments *>(what.args[0]);
+  return ++launches > 0;
+}
 
 /// A 1x1 convolution of 8 channels, in two parts.
 struct TensorCoreLaunch : testing::Test {
@@ -36,8 +44,9 @@ struct TensorCoreLaunch : testing::Test {
       &state, "ptx", "gemm", "sum", "conv", "tensor_cores", "", 4, {8, 1, 2, 128, 64, 0, 0, 128, 0, 0}};
 
   void SetUp() override {
-    loads = launches = 0;
+    loads = launches = releases = 0;
     allocated = 0;
+    room = UINT64_MAX;
     driver.allocate = allocate;
     driver.release = release;
     driver.load = load;
@@ -47,8 +56,8 @@ struct TensorCoreLaunch : testing::Test {
     crew.device = &device;
     lane.crew = &crew;
   }
-  /// Sets a shape; the status.
-  int set(int n, int h, int w) {
+  /// Sets a shape; the status. `operand` is a tensor of the epilogue, if the kernel has one.
+  int set(int n, int h, int w, halide_buffer_t *operand = nullptr) {
     halide_dimension_t dims[] = {{0, 8, 1}, {0, w, 8}, {0, h, 8 * w}, {0, n, n > 1 ? 8 * w * h : 0}};
     halide_buffer_t view = {};
     view.host = reinterpret_cast<uint8_t *>(memory);
@@ -59,8 +68,8 @@ struct TensorCoreLaunch : testing::Test {
     halide_buffer_t weights = view;
     weights.dimensions = 5;
     weights.dim = packed;
-    void *args[] = {&context, &view, &weights, &view};
-    const int result = segc_tensorcore_launch(&kernel, args);
+    void *plain[] = {&context, &view, &weights, &view}, *with[] = {&context, &view, &weights, operand, &view};
+    const int result = segc_tensorcore_launch(&kernel, operand ? with : plain);
     EXPECT_EQ(result != 0, device.status != 0);
     return device.status;
   }
@@ -77,6 +86,23 @@ TEST_F(TensorCoreLaunch, ASettableShapeHasItsCodeAndItsPartialSums) {
   EXPECT_EQ(set(1, 16, 32), SEGC_MODEL_DEVICE_FAILED) << "run() allocates nothing";
 }
 
+/// The other program of a handle that trains still has the shape that it was made for.
+TEST_F(TensorCoreLaunch, PartialSumsStayWhereThereIsNoRoomForMore) {
+  ASSERT_EQ(set(1, 16, 16), SEGC_MODEL_OK) << device.text;
+  room = 4 * 2 * 256 * 8;
+  EXPECT_EQ(set(1, 16, 32), SEGC_MODEL_OUT_OF_MEMORY);
+  EXPECT_NE(std::string(device.text).find("32768 bytes of partial sums"), std::string::npos) << device.text;
+  EXPECT_EQ(releases, 0);
+  device.loading = false;
+  device.status = SEGC_MODEL_OK; // as the executor does before each launch
+  EXPECT_EQ(set(1, 16, 16), SEGC_MODEL_OK) << device.text;
+  EXPECT_EQ(launches, 2);
+  device.loading = true;
+  room = UINT64_MAX;
+  EXPECT_EQ(set(1, 16, 32), SEGC_MODEL_OK) << device.text;
+  EXPECT_EQ(releases, 1);
+}
+
 TEST_F(TensorCoreLaunch, PartialSumsTakeNoMoreThan64MB) {
   EXPECT_EQ(set(1, 1024, 1024), SEGC_MODEL_OK) << device.text;
   EXPECT_EQ(allocated, 64u << 20);
@@ -90,6 +116,27 @@ TEST_F(TensorCoreLaunch, PartialSumsTakeNoMoreThan64MB) {
   const TensorCoreGrid five = {8, 1, 5, 128, 64, 0, 0, 128, 0, 0};
   EXPECT_EQ(launchedParts(five, 1, 1024, 512), 4) << "as many as there is room for";
   EXPECT_EQ(partialBytes(five, 1, 1024, 512), 64 << 20);
+}
+
+/// One pixel of f32 an image, repeated, in a buffer of 16 channels, beside activations in 16 bits: strides
+/// count octets of its own elements.
+TEST_F(TensorCoreLaunch, TensorsOfEpiloguesHaveTheirOwnOctets) {
+  kernel.operands = "t";
+  float statistics[2 * 16] = {};
+  halide_dimension_t dims[] = {{0, 8, 1}, {0, 16, 0}, {0, 16, 0}, {0, 2, 16}};
+  halide_buffer_t operand = {};
+  operand.host = reinterpret_cast<uint8_t *>(statistics + 8);
+  operand.type = halide_type_t(halide_type_float, 32);
+  operand.dimensions = 4;
+  operand.dim = dims;
+  ASSERT_EQ(set(2, 16, 16, &operand), SEGC_MODEL_OK) << device.text;
+  device.loading = false;
+  ASSERT_EQ(set(2, 16, 16, &operand), SEGC_MODEL_OK) << device.text;
+  const tensorcore::View &view = launched.tensors[0];
+  EXPECT_EQ(view.data, reinterpret_cast<char *>(statistics + 8));
+  EXPECT_EQ(view.image, 2);
+  EXPECT_EQ(view.row, 0);
+  EXPECT_EQ(view.pixel, 0);
 }
 
 TEST_F(TensorCoreLaunch, MorePixelsThanAreCountedAreRefused) {

@@ -43,6 +43,10 @@ Case drawCase(unsigned seed) {
       p.epilogues.push_back({draw.of<const char *>({"bias", "affine"})});
     if (draw.chance(30))
       p.epilogues.push_back({"add", p.k + c.pixelGap});
+    if (draw.chance(20)) {
+      p.epilogues.push_back({draw.of<const char *>({"mul", "add"}), draw.chance(50) ? 0 : p.k + c.pixelGap});
+      p.epilogues.back().wide = draw.chance(70);
+    }
     if (draw.chance(60))
       p.epilogues.push_back({draw.of<const char *>({"relu", "prelu", "silu", "tanh"})});
     p.pool = draw.chance(30), p.poolIndex = p.pool && draw.chance(50);

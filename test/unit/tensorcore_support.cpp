@@ -131,7 +131,8 @@ struct Operands {
     for (const schedules::Epilogue &step : p.epilogues)
       for (char kind : step.signature())
         if (kind == 't') {
-          tensors.emplace_back(p.element, p.element == Element::TF32, n, h, w, p.k, p.k + gap);
+          const bool f32 = p.element == Element::TF32 || step.wide, repeats = step.stride == 0;
+          tensors.emplace_back(p.element, f32, n, repeats ? 1 : h, repeats ? 1 : w, p.k, p.k + gap);
           tensors.back().randomise(random, 2);
         } else {
           vectors.emplace_back((p.k + 63) / 64 * 64, 0.f);
@@ -147,7 +148,7 @@ struct Operands {
       int count = 0;
       for (char kind : step.signature())
         if (kind == 't')
-          saved = tensors[tensor++].get(n, y, x, k);
+          saved = tensors[tensor++].get(n, step.stride ? y : 0, step.stride ? x : 0, k);
         else
           values[count++] = vectors[vector++][size_t(k)];
       v = epilogueStep(step, v, saved, values);
@@ -162,6 +163,8 @@ struct Operands {
     }
     for (size_t i = 0; i < tensors.size(); i++) {
       a.tensors[i] = tensors[i].view();
+      if (tensors[i].h * tensors[i].w == 1) // repeated, or all there is
+        a.tensors[i].row = a.tensors[i].pixel = 0;
       memory.push_back(tensors[i].range(false));
     }
   }

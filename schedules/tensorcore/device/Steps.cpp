@@ -118,12 +118,13 @@ extern "C" void segc_load_vector(float *to, const Arguments *a, int which, int k
   loadFloats(to, (const char *)(a->vectors[which] + k));
 }
 
-extern "C" void segc_load_tensor(float *to, const Arguments *a, int which, int k, int n, int y, int x) {
+/// The tensor's elements have so many bytes: 4 of f32, 2 of the problem's element.
+extern "C" void segc_load_tensor(float *to, const Arguments *a, int which, int bytes, int k, int n, int y,
+                                 int x) {
   const View &v = a->tensors[which];
   const Pixel p = {n, y, x, true};
-  const int bytes = segc_element == 2 ? 4 : 2;
   const char *at = octetOf(v, offset(v, p), k, bytes);
-  if (segc_element == 2) {
+  if (bytes == 4) {
     loadFloats(to, at);
     return;
   }

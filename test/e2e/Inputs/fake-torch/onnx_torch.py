@@ -1,0 +1,5 @@
+from torch import Net
+
+
+def load(_):
+    return Net()

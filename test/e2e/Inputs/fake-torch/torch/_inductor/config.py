@@ -1,0 +1,1 @@
+freezing = False
