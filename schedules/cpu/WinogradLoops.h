@@ -68,7 +68,12 @@ struct Loops {
   using Narrow = Halide::Expr (*)(Halide::Expr);
   /// Defines p.v, whose values are stored as `narrow` makes them.
   void defineInput(Part &p, const Input &input, Narrow narrow = nullptr) const;
-  /// Adds the products of p.v and weights to acc.
+  /// `weight`, the weights u (of f32 and these extents) of an input channel and a plane; meanwhile the next
+  /// plane's are fetched, from where the L2 cache does not hold all of them.
+  Halide::Expr fetchAhead(const Halide::Expr &weight, const Halide::ImageParam &u,
+                          const std::vector<int> &extents, const Halide::Expr &channel,
+                          const Halide::Expr &plane) const;
+  /// Adds the products of p.v and weights to acc; the pipeline needs lowerPrefetches() for fetchAhead().
   void addProducts(const Part &p, const Halide::Expr &weight);
   /// Defines m, rowsOut and tile.
   void defineResults();

@@ -150,6 +150,19 @@ TEST(Winograd, TilesByWidthAndChannels) {
   EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
 }
 
+/// Rows of tiles of a block of 6x6 results.
+TEST(Winograd, BlocksGrowWhereFiltersPassTheCache) {
+  auto rows = [](int channels) {
+    KernelSpec spec = convSpec(channels, channels, 3, 1, 1, 1, "");
+    spec.likelyWidth = 256;
+    const Schedule point = findFamily("winograd")->choose(spec, Isa::Avx512);
+    EXPECT_EQ(point.params.at("tx"), 6);
+    return point.params.at("by");
+  };
+  EXPECT_EQ(rows(64), 2) << "filters of 1 MB";
+  EXPECT_EQ(rows(128), 4) << "of 4 MB";
+}
+
 TEST(Winograd, PaysByWidthAndHeight) {
   auto pays = [](int width, int height) {
     KernelSpec spec = convSpec(64, 64, 3, 1, 1, 1, "");
