@@ -18,6 +18,7 @@ std::string whyNoGroups(const KernelSpec &spec);
 Family depthwiseFamily();
 Family winogradFamily();
 Family winogradBf16Family();
+Family deepConvFamily();
 Family directConvFamily();
 Family headFamily();
 Family separableFamily();

@@ -20,16 +20,9 @@ int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   return blocks * schedule.params.at("cv");
 }
 
-void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa) {
-  const int most = std::max(256 / lanes(isa) / blockVectors(spec, schedule, isa), 1);
-  for (int kc : kChunks)
-    if (kc <= most)
-      schedule.params["kc"] = kc;
-}
-
 namespace {
 
-/// Blocks of a task: kc, fewer where that does not divide the blocks.
+/// Blocks of channels of a task: kc, fewer where that does not divide the blocks.
 int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int blocks =
       panelsOf(spec, schedule, isa) * schedule.params.at("cv") / blockVectors(spec, schedule, isa);
@@ -40,6 +33,17 @@ int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 }
 
 } // namespace
+
+void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa) {
+  const int most = std::max(256 / lanes(isa) / blockVectors(spec, schedule, isa), 1);
+  for (int kc : kChunks) {
+    Schedule larger = schedule;
+    larger.params["kc"] = kc;
+    const int blocks = blocksOfTask(spec, schedule, isa);
+    if (kc <= most || (2 * blocks < most && blocksOfTask(spec, larger, isa) > blocks))
+      schedule = larger;
+  }
+}
 
 Loops::Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY)
     : alongX(std::move(alongX)), alongY(std::move(alongY)), isa(isa), vector(lanes(isa)), k(spec.get("k")),

@@ -32,7 +32,8 @@ int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa);
 /// Channel vectors whose products are kept at a time: cv * cb, fewer where that does not divide the panels.
 int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa);
 /// Sets kc: chunks of 256 output channels make enough tasks of small images, while the input is transformed
-/// again only once a chunk (4 % of its products).
+/// again only once a chunk (4 % of its products). More channels where 256 are no whole part of them: 336 in 11
+/// blocks went to 11 tasks (168 channels at 64x64: 8.2 against 4.3 ms on two threads).
 void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa);
 
 /// Input channels that a kernel takes together: whole vectors, or what is left of one.

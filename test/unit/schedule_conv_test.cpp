@@ -98,6 +98,36 @@ TEST(Depthwise, RandomShapesAndPoints) {
   }
 }
 
+TEST(DeepConv, RandomShapesAndPoints) {
+  std::mt19937 random(5);
+  const Family *deep = findFamily("deep");
+  for (int i = 0; i < 15; i++) {
+    const Isa isa = kIsas[i % 3];
+    KernelSpec spec = randomConv(random, 1);
+    spec.fields["c"] = {pick(random, {16, 32, 48, 64, 128})};
+    spec.fields["in"] = {spec.get("c") + int(random() % 7)};
+    if (canRun(isa))
+      checkConv(spec, randomPoint(*deep, spec, isa, random), isa, random, kDirectTolerance);
+  }
+}
+
+/// Rows of a task, or none where the weights of a panel stay near the core.
+TEST(DeepConv, PaysByWeightsAndHeight) {
+  auto rows = [](int c, int r, int height, int k = 4096) {
+    KernelSpec spec = convSpec(c, k, r, 1, 1, 1, "");
+    spec.likelyWidth = spec.likelyHeight = height;
+    const Family *deep = findFamily("deep");
+    return deep->pays(spec, Isa::Avx512) ? deep->choose(spec, Isa::Avx512).params.at("rows") : 0;
+  };
+  EXPECT_EQ(rows(512, 7, 9), 9);
+  EXPECT_EQ(rows(4096, 1, 9), 9);
+  EXPECT_EQ(rows(4096, 1, 20), 10) << "two tasks of equal height";
+  EXPECT_EQ(rows(512, 1, 9), 0) << "64 KB a panel";
+  EXPECT_EQ(rows(512, 7, 1), 0) << "one row reads them once anyway";
+  EXPECT_EQ(rows(512, 7, 0), 0) << "nothing known";
+  EXPECT_EQ(rows(4096, 1, 9, 64), 0) << "two tasks";
+}
+
 /// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
 /// rounding grows with the transforms' constants.
 double winogradTolerance(const Schedule &point) {
@@ -161,6 +191,18 @@ TEST(Winograd, BlocksGrowWhereFiltersPassTheCache) {
   };
   EXPECT_EQ(rows(64), 2) << "filters of 1 MB";
   EXPECT_EQ(rows(128), 4) << "of 4 MB";
+}
+
+/// Blocks of output channels of a task, at most.
+TEST(Winograd, TasksOfManyChannels) {
+  auto chunk = [](int k) {
+    KernelSpec spec = convSpec(168, k, 3, 1, 1, 1, "");
+    spec.likelyWidth = 64;
+    return findFamily("winograd")->choose(spec, Isa::Avx512).params.at("kc");
+  };
+  EXPECT_EQ(chunk(512), 4) << "256 channels";
+  EXPECT_EQ(chunk(336), 12) << "11 blocks of 32 are not divided";
+  EXPECT_EQ(chunk(48), 4) << "one task has them all";
 }
 
 TEST(Winograd, PaysByWidthAndHeight) {
