@@ -26,6 +26,8 @@ int partOf(const KernelSpec &spec) {
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
+  if (isGpu(isa))
+    return "its loops are for caches and prefetches";
   if (const std::string why = whyNotPlain(spec); !why.empty())
     return why;
   if (spec.get("g") != 1)

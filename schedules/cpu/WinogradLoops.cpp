@@ -34,8 +34,9 @@ int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 
 } // namespace
 
-void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa) {
-  const int most = std::max(256 / lanes(isa) / blockVectors(spec, schedule, isa), 1);
+void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa, bool whole) {
+  const int channels = whole ? panelsOf(spec, schedule, isa) * schedule.params.at("cv") * lanes(isa) : 256;
+  const int most = std::max(channels / lanes(isa) / blockVectors(spec, schedule, isa), 1);
   for (int kc : kChunks) {
     Schedule larger = schedule;
     larger.params["kc"] = kc;

@@ -126,6 +126,9 @@ TEST(DeepConv, PaysByWeightsAndHeight) {
   EXPECT_EQ(rows(512, 7, 1), 0) << "one row reads them once anyway";
   EXPECT_EQ(rows(512, 7, 0), 0) << "nothing known";
   EXPECT_EQ(rows(4096, 1, 9, 64), 0) << "two tasks";
+  const KernelSpec large = convSpec(4096, 4096, 1, 1, 1, 1, "");
+  EXPECT_EQ(findFamily("deep")->whyNot(large, Isa::Avx512), "");
+  EXPECT_NE(findFamily("deep")->whyNot(large, Isa::Cuda), "") << "kernels of GPUs borrow a processor's build";
 }
 
 /// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
@@ -195,14 +198,15 @@ TEST(Winograd, BlocksGrowWhereFiltersPassTheCache) {
 
 /// Blocks of output channels of a task, at most.
 TEST(Winograd, TasksOfManyChannels) {
-  auto chunk = [](int k) {
+  auto chunk = [](int k, int width) {
     KernelSpec spec = convSpec(168, k, 3, 1, 1, 1, "");
-    spec.likelyWidth = 64;
+    spec.likelyWidth = width;
     return findFamily("winograd")->choose(spec, Isa::Avx512).params.at("kc");
   };
-  EXPECT_EQ(chunk(512), 4) << "256 channels";
-  EXPECT_EQ(chunk(336), 12) << "11 blocks of 32 are not divided";
-  EXPECT_EQ(chunk(48), 4) << "one task has them all";
+  EXPECT_EQ(chunk(512, 32), 4) << "256 channels";
+  EXPECT_EQ(chunk(512, 64), 8) << "eight blocks of tiles are tasks enough";
+  EXPECT_EQ(chunk(336, 32), 12) << "11 blocks of 32 are not divided";
+  EXPECT_EQ(chunk(48, 32), 4) << "one task has them all";
 }
 
 TEST(Winograd, PaysByWidthAndHeight) {
