@@ -1,8 +1,11 @@
 /// \file A pool of workers that help with parallel loops: slots on a board, spinning, then futexes.
 ///
-/// A loop is published in a slot of a fixed board. Its caller takes indices itself; workers that are free
-/// join and take indices too. So loops of several callers proceed side by side and none can wait for another:
-/// the caller waits only for workers that are inside its own loop, each of which is busy with a last index.
+/// A loop is published in a slot of a fixed board. Its caller takes indices itself, from the first one on;
+/// workers that are free join and take indices too, every other one from the last one down: what a kernel
+/// stored of an image's half is then in the cache of the core that reads it in the next kernel (21 channels
+/// at 64x64, eight layers: 0.70 instead of 0.86 ms on two cores; LR-ASPP at 512x512: 21.6 instead of 26).
+/// Loops of several callers proceed side by side and none can wait for another: the caller waits only for
+/// workers that are inside its own loop, each of which is busy with a last index.
 // SPDX-License-Identifier: MIT
 #include "runtime/core/Pool.h"
 #include <errno.h>
@@ -34,7 +37,8 @@ struct alignas(64) Slot {
   int (*task)(void *, int, int);
   void *context;
   int error;
-  alignas(64) int next; // the contended word has a line of its own
+  /// Indices taken from the front, and in the upper half from the back; the contended word has its own line.
+  alignas(64) uint64_t taken;
 };
 
 struct Pool {
@@ -63,19 +67,27 @@ void futexWake(uint32_t *word, int count) {
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
 
+/// Whether an index is left after so many were taken from either end.
+bool isLeft(const Slot &slot, uint64_t taken) {
+  return (taken & 0xffffffff) + (taken >> 32) < uint64_t(slot.count);
+}
+
 void work(Slot &slot, int lane) {
+  const bool fromBack = lane % 2;
   for (;;) {
-    // A guarded read first: without it, late callers would push `next` towards overflow.
-    if (__atomic_load_n(&slot.next, __ATOMIC_RELAXED) >= slot.count)
+    // A guarded read first: without it, late callers would push `taken` towards overflow.
+    if (!isLeft(slot, __atomic_load_n(&slot.taken, __ATOMIC_RELAXED)))
       return;
-    const int index = __atomic_fetch_add(&slot.next, 1, __ATOMIC_RELAXED);
-    if (index >= slot.count)
+    const uint64_t taken =
+        __atomic_fetch_add(&slot.taken, fromBack ? uint64_t(1) << 32 : 1, __ATOMIC_RELAXED);
+    if (!isLeft(slot, taken))
       return;
+    const int index = fromBack ? slot.count - 1 - int(taken >> 32) : int(taken & 0xffffffff);
     const int error = slot.task(slot.context, lane, index);
     if (error) {
       int none = 0;
       __atomic_compare_exchange_n(&slot.error, &none, error, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-      __atomic_store_n(&slot.next, slot.count, __ATOMIC_RELAXED);
+      __atomic_store_n(&slot.taken, uint64_t(slot.count), __ATOMIC_RELAXED);
       return;
     }
   }
@@ -226,7 +238,7 @@ __attribute__((weak)) int segc_pool_v1_for(int lanes, int count,
   slot->task = task;
   slot->context = context;
   slot->error = 0;
-  __atomic_store_n(&slot->next, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot->taken, uint64_t(0), __ATOMIC_RELAXED);
   __atomic_store_n(&slot->state, kTaken | kOpen, __ATOMIC_RELEASE);
   publish((lanes < count ? lanes : count) - 1);
   work(*slot, 0);

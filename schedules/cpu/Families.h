@@ -19,6 +19,7 @@ Family amxFamily();
 Family depthwiseFamily();
 Family winogradFamily();
 Family winogradBf16Family();
+Family deepConvFamily();
 Family directConvFamily();
 Family headFamily();
 Family separableFamily();

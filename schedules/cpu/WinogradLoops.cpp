@@ -1,6 +1,7 @@
 /// \file The stages of Winograd's convolutions and where each is computed.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/WinogradLoops.h"
+#include "schedules/cpu/Prefetch.h"
 
 using namespace Halide;
 
@@ -19,16 +20,9 @@ int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   return blocks * schedule.params.at("cv");
 }
 
-void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa) {
-  const int most = std::max(256 / lanes(isa) / blockVectors(spec, schedule, isa), 1);
-  for (int kc : kChunks)
-    if (kc <= most)
-      schedule.params["kc"] = kc;
-}
-
 namespace {
 
-/// Blocks of a task: kc, fewer where that does not divide the blocks.
+/// Blocks of channels of a task: kc, fewer where that does not divide the blocks.
 int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int blocks =
       panelsOf(spec, schedule, isa) * schedule.params.at("cv") / blockVectors(spec, schedule, isa);
@@ -39,6 +33,18 @@ int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 }
 
 } // namespace
+
+void chooseChunk(const KernelSpec &spec, Schedule &schedule, Isa isa, bool whole) {
+  const int channels = whole ? panelsOf(spec, schedule, isa) * schedule.params.at("cv") * lanes(isa) : 256;
+  const int most = std::max(channels / lanes(isa) / blockVectors(spec, schedule, isa), 1);
+  for (int kc : kChunks) {
+    Schedule larger = schedule;
+    larger.params["kc"] = kc;
+    const int blocks = blocksOfTask(spec, schedule, isa);
+    if (kc <= most || (2 * blocks < most && blocksOfTask(spec, larger, isa) > blocks))
+      schedule = larger;
+  }
+}
 
 Loops::Loops(const KernelSpec &spec, const Schedule &schedule, Isa isa, Filtering alongX, Filtering alongY)
     : alongX(std::move(alongX)), alongY(std::move(alongY)), isa(isa), vector(lanes(isa)), k(spec.get("k")),
@@ -55,6 +61,21 @@ void Loops::defineInput(Part &p, const Input &input, Narrow narrow) const {
     return p.columns(lane, tx * mx + i, ty * my + j, kv, i2, t, n);
   })));
   p.v(lane, i, j, kv, tx, ty, s, t, n) = narrow ? narrow(value) : value;
+}
+
+/// Each micro-tile of a plane fetches its share of the filters of the next plane. Without that the first one
+/// waits for all of them, while the others leave the memory idle. Of two threads with two products a cycle
+/// and 30 GB/s from the L3 cache each takes 4.4 instead of 8 ms for 512 to 512 channels at 32x32.
+Expr Loops::fetchAhead(const Expr &weight, const ImageParam &u, const std::vector<int> &extents,
+                       const Expr &channel, const Expr &plane) const {
+  constexpr int kHeld = 1 << 17, kLine = 16; // elements
+  const int panel = extents[0], channels = extents[1], planes = extents[2];
+  if (panel * channels * planes * extents[3] <= kHeld)
+    return weight;
+  const int across = bx / mx, down = by / my, share = std::max(panel / (across * down), 1);
+  const Expr microTile = tx / mx % across + ty / my % down * across;
+  const Expr next = (plane + 1 + co / cv * planes) * (panel * channels);
+  return prefetching(weight, u, next + (microTile * channels + channel) * share, ceilDiv(share, kLine));
 }
 
 void Loops::addProducts(const Part &p, const Expr &weight) {

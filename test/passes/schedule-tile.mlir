@@ -39,9 +39,9 @@ func.func @any(%x: tensor<1x128x?x?xf32>) -> tensor<1x128x?x?xf32> {
   return %y : tensor<1x128x?x?xf32>
 }
 
-// Tiles of depthwise convolutions: many pixels where the filter is dilated, few where the row is short.
+// Tiles of depthwise convolutions: two vectors where the filter is dilated, few pixels where the row is short.
 // CHECK-LABEL: func @depthwise
-// WIDE: schedule = "depthwise cv=1 px=16 rows=2"
+// WIDE: schedule = "depthwise cv=2 px=8 rows=1"
 // NARROW: schedule = "depthwise cv=1 px=8 rows=2"
 // CHECK: schedule = "depthwise cv=1 px=8 rows=2"
 func.func @depthwise(%x: tensor<1x960x32x32xf32>) -> tensor<1x960x32x32xf32> {

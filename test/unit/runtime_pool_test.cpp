@@ -119,6 +119,31 @@ TEST(Pool, WorkersReallyHelp) {
   segc_pool_v1_release();
 }
 
+/// Of two threads one takes the first indices and one the last ones, so that halves of an image stay with
+/// their cores from kernel to kernel.
+TEST(Pool, TwoThreadsTakeIndicesFromBothEnds) {
+  constexpr int kCount = 200;
+  struct Lanes {
+    int of[kCount];
+  } lanes;
+  auto task = [](void *context, int lane, int index) {
+    static_cast<Lanes *>(context)->of[index] = lane;
+    for (volatile int i = 0; i < 2000; i = i + 1) {
+    }
+    return 0;
+  };
+  ASSERT_EQ(segc_pool_v1_retain(2), 0);
+  bool helped = false;
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_EQ(segc_pool_v1_for(2, kCount, task, &lanes), 0);
+    for (int i = 1; i < kCount; ++i)
+      ASSERT_LE(lanes.of[i - 1], lanes.of[i]) << i;
+    helped |= lanes.of[kCount - 1] == 1;
+  }
+  EXPECT_TRUE(helped);
+  segc_pool_v1_release();
+}
+
 TEST(Pool, StartsAndEndsManyTimes) {
   for (int i = 0; i < 200; ++i) {
     ASSERT_EQ(segc_pool_v1_retain(1 + i % 5), 0);

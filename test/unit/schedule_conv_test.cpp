@@ -98,6 +98,39 @@ TEST(Depthwise, RandomShapesAndPoints) {
   }
 }
 
+TEST(DeepConv, RandomShapesAndPoints) {
+  std::mt19937 random(5);
+  const Family *deep = findFamily("deep");
+  for (int i = 0; i < 15; i++) {
+    const Isa isa = kIsas[i % 3];
+    KernelSpec spec = randomConv(random, 1);
+    spec.fields["c"] = {pick(random, {16, 32, 48, 64, 128})};
+    spec.fields["in"] = {spec.get("c") + int(random() % 7)};
+    if (canRun(isa))
+      checkConv(spec, randomPoint(*deep, spec, isa, random), isa, random, kDirectTolerance);
+  }
+}
+
+/// Rows of a task, or none where the weights of a panel stay near the core.
+TEST(DeepConv, PaysByWeightsAndHeight) {
+  auto rows = [](int c, int r, int height, int k = 4096) {
+    KernelSpec spec = convSpec(c, k, r, 1, 1, 1, "");
+    spec.likelyWidth = spec.likelyHeight = height;
+    const Family *deep = findFamily("deep");
+    return deep->pays(spec, Isa::Avx512) ? deep->choose(spec, Isa::Avx512).params.at("rows") : 0;
+  };
+  EXPECT_EQ(rows(512, 7, 9), 9);
+  EXPECT_EQ(rows(4096, 1, 9), 9);
+  EXPECT_EQ(rows(4096, 1, 20), 10) << "two tasks of equal height";
+  EXPECT_EQ(rows(512, 1, 9), 0) << "64 KB a panel";
+  EXPECT_EQ(rows(512, 7, 1), 0) << "one row reads them once anyway";
+  EXPECT_EQ(rows(512, 7, 0), 0) << "nothing known";
+  EXPECT_EQ(rows(4096, 1, 9, 64), 0) << "two tasks";
+  const KernelSpec large = convSpec(4096, 4096, 1, 1, 1, 1, "");
+  EXPECT_EQ(findFamily("deep")->whyNot(large, Isa::Avx512), "");
+  EXPECT_NE(findFamily("deep")->whyNot(large, Isa::Cuda), "") << "kernels of GPUs borrow a processor's build";
+}
+
 /// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
 /// rounding grows with the transforms' constants.
 double winogradTolerance(const Schedule &point) {
@@ -148,6 +181,32 @@ TEST(Winograd, TilesByWidthAndChannels) {
   EXPECT_EQ(tile(1024, 32, Isa::Avx512, 8), std::pair(4, 2)) << "few tiles, though it is wide";
   EXPECT_EQ(tile(64, 256, Isa::Avx512, 4), std::pair(4, 4)) << "tiles of six rows would be a third empty";
   EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
+}
+
+/// Rows of tiles of a block of 6x6 results.
+TEST(Winograd, BlocksGrowWhereFiltersPassTheCache) {
+  auto rows = [](int channels) {
+    KernelSpec spec = convSpec(channels, channels, 3, 1, 1, 1, "");
+    spec.likelyWidth = 256;
+    const Schedule point = findFamily("winograd")->choose(spec, Isa::Avx512);
+    EXPECT_EQ(point.params.at("tx"), 6);
+    return point.params.at("by");
+  };
+  EXPECT_EQ(rows(64), 2) << "filters of 1 MB";
+  EXPECT_EQ(rows(128), 4) << "of 4 MB";
+}
+
+/// Blocks of output channels of a task, at most.
+TEST(Winograd, TasksOfManyChannels) {
+  auto chunk = [](int k, int width) {
+    KernelSpec spec = convSpec(168, k, 3, 1, 1, 1, "");
+    spec.likelyWidth = width;
+    return findFamily("winograd")->choose(spec, Isa::Avx512).params.at("kc");
+  };
+  EXPECT_EQ(chunk(512, 32), 4) << "256 channels";
+  EXPECT_EQ(chunk(512, 64), 8) << "eight blocks of tiles are tasks enough";
+  EXPECT_EQ(chunk(336, 32), 12) << "11 blocks of 32 are not divided";
+  EXPECT_EQ(chunk(48, 32), 4) << "one task has them all";
 }
 
 TEST(Winograd, PaysByWidthAndHeight) {

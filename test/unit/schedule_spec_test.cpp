@@ -92,6 +92,20 @@ TEST(Compile, SameBytesWhateverCameBefore) {
   EXPECT_NE(y.llvm.find("define"), std::string::npos);
 }
 
+/// Transformed filters of 590 KB are fetched into the L2 cache beside the products, 148 KB are there anyway.
+TEST(Compile, WinogradFetchesLargeFilters) {
+  auto fetches = [](const std::string &problem) {
+    auto result =
+        compileKernel({"kernel0", problem, "winograd bx=4 by=4 cb=1 cv=2 kc=1 tx=4 ty=4", Isa::Avx512}, true);
+    EXPECT_EQ(result.index(), 0u) << std::get<std::string>(result);
+    const std::string &code = std::get<KernelArtifact>(result).assembly;
+    EXPECT_EQ(code.find("prefetchnta"), std::string::npos) << "past the L2 cache";
+    return code.find("prefetcht1") != std::string::npos;
+  };
+  EXPECT_TRUE(fetches("conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +relu : f32"));
+  EXPECT_FALSE(fetches("conv c32 k32 r3x3 s1x1 d1x1 g1 in32 out32 +relu : f32"));
+}
+
 /// v: 36 planes x 16 tiles x 64 channels (4 vectors and one of padding in storage order), m: 36 planes x 16
 /// tiles x 32.
 TEST(Compile, ScratchOfWinogradIsAConstant) {

@@ -1,0 +1,70 @@
+/// \file A lowering pass that puts prefetches in front of stores once the loops are settled.
+// SPDX-License-Identifier: MIT
+#include "schedules/cpu/Prefetch.h"
+
+using namespace Halide;
+namespace ir = Halide::Internal;
+
+namespace segc::schedules {
+namespace {
+
+const char *const kPrefetching = "prefetching";
+
+/// An argument of a call that vectors made one of equal lanes.
+Expr scalar(const Expr &argument) {
+  const auto *lanes = argument.as<ir::Broadcast>();
+  return lanes ? lanes->value : argument;
+}
+
+class PrefetchPass : public ir::IRMutator {
+  using IRMutator::visit;
+
+  ir::Stmt visit(const ir::For *op) override {
+    found = nullptr;
+    ir::Stmt loop = IRMutator::visit(op);
+    isPlaced = false;
+    return loop;
+  }
+
+  ir::Stmt visit(const ir::Store *op) override {
+    found = nullptr;
+    ir::Stmt store = IRMutator::visit(op);
+    if (!found || isPlaced)
+      return store;
+    isPlaced = true;
+    const Expr operand = ir::Variable::make(Handle(), scalar(found->args[1]).as<ir::StringImm>()->value);
+    const Expr first =
+        reinterpret(UInt(64), operand) + cast(UInt(64), cast(Int(64), scalar(found->args[2]))) * 4;
+    constexpr int kLine = 64, kToRead = 0, kToL2 = 2, kData = 1;
+    for (int line = int(*as_const_int(scalar(found->args[3]))) - 1; line >= 0; line--)
+      // Halide has declared this intrinsic of LLVM, which returns nothing.
+      store = ir::Block::make(
+          ir::Evaluate::make(ir::Call::make(
+              Int(32), "llvm.prefetch.p0",
+              {reinterpret(Handle(), first + Expr(uint64_t(line * kLine))), kToRead, kToL2, kData},
+              ir::Call::Extern)),
+          store);
+    return store;
+  }
+
+  Expr visit(const ir::Call *op) override {
+    if (op->name != kPrefetching)
+      return IRMutator::visit(op);
+    found = op;
+    return mutate(op->args[0]);
+  }
+
+  const ir::Call *found = nullptr; ///< in the store at hand
+  bool isPlaced = false;           ///< in the loop at hand
+};
+
+} // namespace
+
+Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines) {
+  return ir::Call::make(value.type(), kPrefetching,
+                        {value, ir::StringImm::make(operand.name()), index, lines}, ir::Call::PureExtern);
+}
+
+void lowerPrefetches(Pipeline pipeline) { pipeline.add_custom_lowering_pass(new PrefetchPass); }
+
+} // namespace segc::schedules

@@ -1,0 +1,19 @@
+/// \file Prefetches spread over the iterations of a loop, for operands that no cache near the core holds.
+///
+/// Halide's own prefetches are of a region at a time and non-temporal, so they pass the L2 cache by.
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <Halide.h>
+
+namespace segc::schedules {
+
+/// `value`, and each iteration of the innermost loop around it fetches into the L2 cache what `operand` (of
+/// f32) has at the elements `index`, `index` + 16, … of `lines` cache lines. They may lie behind its end. Of
+/// the values that an iteration stores the first one's index counts. The pipeline needs lowerPrefetches().
+Halide::Expr prefetching(const Halide::Expr &value, const Halide::ImageParam &operand,
+                         const Halide::Expr &index, int lines);
+
+/// Lets the pipeline's prefetching() become instructions.
+void lowerPrefetches(Halide::Pipeline pipeline);
+
+} // namespace segc::schedules
