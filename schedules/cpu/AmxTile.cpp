@@ -130,8 +130,8 @@ private:
     if (!op->is_producer || op->name != sum)
       return IRMutator::visit(op);
     ir::Stmt whole = op->body;
-    while (const auto *consumer =
-               whole.as<ir::ProducerConsumer>()) // of what else was computed beside the level
+    // Of what else was computed beside the level.
+    while (const auto *consumer = whole.as<ir::ProducerConsumer>())
       whole = consumer->body;
     const auto *stages = whole.as<ir::Block>();
     Nest::require(stages, "sums have two stages");

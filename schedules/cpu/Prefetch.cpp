@@ -33,8 +33,8 @@ class PrefetchPass : public ir::IRMutator {
       return store;
     isPlaced = true;
     const Expr operand = ir::Variable::make(Handle(), scalar(found->args[1]).as<ir::StringImm>()->value);
-    const Expr first =
-        reinterpret(UInt(64), operand) + cast(UInt(64), cast(Int(64), scalar(found->args[2]))) * 4;
+    const Expr bytes = cast(Int(64), scalar(found->args[2])) * cast(Int(64), scalar(found->args[4]));
+    const Expr first = reinterpret(UInt(64), operand) + cast(UInt(64), bytes);
     constexpr int kLine = 64, kToRead = 0, kToL2 = 2, kData = 1;
     for (int line = int(*as_const_int(scalar(found->args[3]))) - 1; line >= 0; line--)
       // Halide has declared this intrinsic of LLVM, which returns nothing.
@@ -62,7 +62,8 @@ class PrefetchPass : public ir::IRMutator {
 
 Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines) {
   return ir::Call::make(value.type(), kPrefetching,
-                        {value, ir::StringImm::make(operand.name()), index, lines}, ir::Call::PureExtern);
+                        {value, ir::StringImm::make(operand.name()), index, lines, operand.type().bytes()},
+                        ir::Call::PureExtern);
 }
 
 void lowerPrefetches(Pipeline pipeline) { pipeline.add_custom_lowering_pass(new PrefetchPass); }

@@ -7,8 +7,8 @@
 
 namespace segc::schedules {
 
-/// `value`, and each iteration of the innermost loop around it fetches into the L2 cache what `operand` (of
-/// f32) has at the elements `index`, `index` + 16, … of `lines` cache lines. They may lie behind its end. Of
+/// `value`, and each iteration of the innermost loop around it fetches into the L2 cache what `operand` has
+/// from the element `index` on, `lines` cache lines. They may lie behind its end. Of
 /// the values that an iteration stores the first one's index counts. The pipeline needs lowerPrefetches().
 Halide::Expr prefetching(const Halide::Expr &value, const Halide::ImageParam &operand,
                          const Halide::Expr &index, int lines);

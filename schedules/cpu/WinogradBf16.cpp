@@ -13,6 +13,7 @@
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Prefetch.h"
 #include "schedules/cpu/WinogradLoops.h"
 
 using namespace Halide;
@@ -92,7 +93,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   Loops loops(spec, schedule, isa, filteringOf(kTileX, "bf16"), filteringOf(kTileY, "bf16"));
   const int channels = spec.get("c"), vector = loops.vector, cv = loops.cv;
   const ImageParam in = activation("x", channels, spec.get("in"));
-  const ImageParam u = denseParam("u", packing(spec, schedule, isa).extents, BFloat(16));
+  const std::vector<int> weights = packing(spec, schedule, isa).extents;
+  const ImageParam u = denseParam("u", weights, BFloat(16));
   const Epilogues epilogues(spec, loops.k);
   const Var &c = loops.c, &x = loops.x, &y = loops.y, &n = loops.n, &co = loops.co;
   Func out("y");
@@ -109,9 +111,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
         return in(c, min(tx * kTileX + s, lastX), min(ty * kTileY + t, lastY), n);
       },
       narrow);
-  loops.addProducts(parts[0], cast<float>(u(2 * (co % cv * vector + loops.lane) + channel % 2,
-                                            vectors * (vector / 2) + channel / 2,
-                                            loops.s + loops.alongX.planes() * loops.t, co / cv)));
+  const Expr pairOfChannels = vectors * (vector / 2) + channel / 2,
+             plane = loops.s + loops.alongX.planes() * loops.t,
+             weight = u(2 * (co % cv * vector + loops.lane) + channel % 2, pairOfChannels, plane, co / cv);
+  loops.addProducts(parts[0], cast<float>(loops.fetchAhead(weight, u, weights, pairOfChannels, plane)));
   loops.defineResults();
   out(c, x, y, n) = epilogues.apply(loops.pixel(x / kTileX, y / kTileY, x % kTileX, y % kTileY), c, x, y, n);
 
@@ -122,6 +125,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .vectorize(pair);
 
   KernelBuild kernel{{in, u}, Pipeline(out)};
+  lowerPrefetches(kernel.pipeline);
   kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
   return kernel;
 }

@@ -70,8 +70,8 @@ struct Loops {
   using Narrow = Halide::Expr (*)(Halide::Expr);
   /// Defines p.v, whose values are stored as `narrow` makes them.
   void defineInput(Part &p, const Input &input, Narrow narrow = nullptr) const;
-  /// `weight`, the weights u (of f32 and these extents) of an input channel and a plane; meanwhile the next
-  /// plane's are fetched, from where the L2 cache does not hold all of them.
+  /// `weight`, the weights u (of these extents) of an input channel, or a pair, and a plane; meanwhile the
+  /// next plane's are fetched, from where the L2 cache does not hold all of them.
   Halide::Expr fetchAhead(const Halide::Expr &weight, const Halide::ImageParam &u,
                           const std::vector<int> &extents, const Halide::Expr &channel,
                           const Halide::Expr &plane) const;
