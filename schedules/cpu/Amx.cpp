@@ -7,7 +7,6 @@
 /// side by side, filters in parts that the L1 cache holds for several rows, prefetches, and blocks of one or
 /// four tiles of pixels were not faster in plain loops of intrinsics.
 // SPDX-License-Identifier: MIT
-#include "schedules/Arithmetic.h"
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/AmxTile.h"
 #include "schedules/cpu/Families.h"
@@ -19,8 +18,6 @@ using namespace Halide;
 
 namespace segc::schedules {
 namespace {
-
-bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
 
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
@@ -81,17 +78,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       cl("cl"), task("task");
   const ImageParam in =
       activation("x", spec.get("c"), spec.get("in"), isScaled(spec) ? Float(32) : BFloat(16));
-  std::vector<ImageParam> factors;
-  Func scaled("scaled");
-  Source source = in;
-  if (isScaled(spec)) {
-    factors.push_back(activation("s", spec.get("c"), 0));
-    factors[0].dim(2).set_stride(0);
-    scaled(c, x, y, n) = reinterpret(BFloat(16), toBfloat(in(c, x, y, n) * factors[0](c, 0, 0, n)));
-    source = scaled;
-  }
+  ReadOperand read(spec, in, true);
   const Epilogues epilogues(beforePool(spec), k);
-  AmxTile tile(spec, schedule.params.at("cv"), isa, source);
+  AmxTile tile(spec, schedule.params.at("cv"), isa, read.source);
   const bool masked = k % tile.panel != 0;
   const PooledResults results(spec);
   Func out("y");
@@ -135,14 +124,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     scheduleTasks(blocks, rows, {xi});
   scheduleTasks(out, rows, {});
   tile.schedule(LoopLevel(out, isScaled(spec) ? co : x), isWide, px, side);
-  if (isScaled(spec))
-    scaled.compute_at(out, x)
-        .store_in(MemoryType::Heap)
-        .bound(c, 0, spec.get("c"))
-        .vectorize(c, std::min(vector, powerOfTwoBelow(spec.get("c"))), TailStrategy::ShiftInwards);
-  KernelBuild kernel{{in, tile.w}, Pipeline(out)};
-  kernel.inputs.insert(kernel.inputs.end(), factors.begin(), factors.end());
-  kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
+  read.schedule(LoopLevel(out, x), MemoryType::Heap, isa);
+  std::vector<ImageParam> inputs = {in, tile.w};
+  inputs.insert(inputs.end(), read.factors.begin(), read.factors.end());
+  KernelBuild kernel = kernelBuild(Pipeline(out), inputs, epilogues.operands());
   tile.lower(kernel.pipeline);
   return kernel;
 }

@@ -9,6 +9,7 @@
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Prefetch.h"
+#include "schedules/cpu/Rows.h"
 
 using namespace Halide;
 
@@ -123,9 +124,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .vectorize(c, vector)
       .unroll(c)
       .unroll(x);
-  KernelBuild kernel{{in, w}, Pipeline(out)};
+  KernelBuild kernel = kernelBuild(Pipeline(out), {in, w}, epilogues.operands());
   lowerPrefetches(kernel.pipeline);
-  kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
   return kernel;
 }
 

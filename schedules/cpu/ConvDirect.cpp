@@ -3,7 +3,6 @@
 ///
 /// Weights are streamed from the L2 cache once per tile; a task is `rows` image rows of one panel.
 // SPDX-License-Identifier: MIT
-#include "schedules/Arithmetic.h"
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Rows.h"
@@ -13,7 +12,6 @@ using namespace Halide;
 namespace segc::schedules {
 namespace {
 
-bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv")
     return "it computes convolutions only";
@@ -48,18 +46,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const ImageParam in =
       activation("x", spec.get("c"), spec.get("in"), dots && !isScaled(spec) ? BFloat(16) : Float(32));
   const Epilogues epilogues(spec, k);
-  std::vector<ImageParam> factors;
-  Func scaled("scaled");
-  Source source = in;
-  if (isScaled(spec)) {
-    factors.push_back(activation("s", spec.get("c"), 0));
-    factors[0].dim(2).set_stride(0);
-    const Expr product = in(c, x, y, n) * factors[0](c, 0, 0, n);
-    scaled(c, x, y, n) = dots ? reinterpret(BFloat(16), toBfloat(product)) : product;
-    source = scaled;
-  }
+  ReadOperand read(spec, in, dots);
   ConvTile tile(
-      spec, schedule.params.at("cv"), isa, source, [&](const Expr &c) { return epilogues.initial(c); }, dots);
+      spec, schedule.params.at("cv"), isa, read.source, [&](const Expr &c) { return epilogues.initial(c); },
+      dots);
   const int vector = tile.vector, panel = tile.panel;
   const bool masked = k % panel != 0; // only without groups
   Func out("y");
@@ -86,12 +76,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     isScaled(spec) ? tiles.reorder(cl, ci, xi, co, x, yi) : tiles.reorder(cl, ci, xi, x, yi);
   }
   tile.schedule(LoopLevel(out, isScaled(spec) ? co : x));
-  if (isScaled(spec))
-    scaled.compute_at(out, x)
-        .store_in(MemoryType::Stack)
-        .vectorize(c, std::min(lanes(isa), powerOfTwoBelow(spec.get("c"))), TailStrategy::ShiftInwards);
+  read.schedule(LoopLevel(out, x), MemoryType::Stack, isa);
   std::vector<ImageParam> inputs = {in, tile.w};
-  inputs.insert(inputs.end(), factors.begin(), factors.end());
+  inputs.insert(inputs.end(), read.factors.begin(), read.factors.end());
   return kernelBuild(Pipeline(out), inputs, epilogues.operands());
 }
 

@@ -1,6 +1,8 @@
 /// \file Sums of direct convolutions in registers, and the packing their weights need.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/ConvTile.h"
+#include "schedules/Arithmetic.h"
+#include "schedules/cpu/Rows.h"
 #include <algorithm>
 #include <cmath>
 
@@ -13,6 +15,29 @@ namespace {
 int groupChannels(const KernelSpec &spec) { return spec.get("k") / spec.get("g"); }
 
 } // namespace
+
+bool isScaled(const KernelSpec &spec) { return spec.word("read") == "scaled"; }
+
+ReadOperand::ReadOperand(const KernelSpec &spec, const ImageParam &in, bool rounded)
+    : source(in), channels(spec.get("c")) {
+  if (!segc::schedules::isScaled(spec))
+    return;
+  factors.push_back(activation("s", channels, 0));
+  factors[0].dim(2).set_stride(0);
+  const Var c("c"), x("x"), y("y"), n("n");
+  const Expr product = in(c, x, y, n) * factors[0](c, 0, 0, n);
+  scaled(c, x, y, n) = rounded ? reinterpret(BFloat(16), toBfloat(product)) : product;
+  source = scaled;
+}
+
+void ReadOperand::schedule(const LoopLevel &level, MemoryType memory, Isa isa) {
+  if (isScaled())
+    scaled.compute_at(level)
+        .store_in(memory)
+        .bound(scaled.args()[0], 0, channels)
+        .vectorize(scaled.args()[0], std::min(lanes(isa), powerOfTwoBelow(channels)),
+                   TailStrategy::ShiftInwards);
+}
 
 int convLanes(const KernelSpec &spec, Isa isa) {
   if (spec.get("g") == 1)

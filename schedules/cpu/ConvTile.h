@@ -15,6 +15,24 @@ namespace segc::schedules {
 using Source = std::function<Halide::Expr(const Halide::Expr &c, const Halide::Expr &x, const Halide::Expr &y,
                                           const Halide::Expr &n)>;
 
+/// What a convolution reads: its operand, or with read=scaled the products of that and a factor for each
+/// channel and image, rounded to bf16 if they are to be multiplied so.
+struct ReadOperand {
+  ReadOperand(const KernelSpec &spec, const Halide::ImageParam &in, bool rounded);
+  bool isScaled() const { return !factors.empty(); }
+  /// The products lie beside `level`, in vectors over their channels.
+  void schedule(const Halide::LoopLevel &level, Halide::MemoryType memory, Isa isa);
+
+  std::vector<Halide::ImageParam> factors; ///< one where it is scaled, else none
+  Source source;
+
+private:
+  const int channels;
+  Halide::Func scaled{"scaled"};
+};
+/// Does the spec say read=scaled?
+bool isScaled(const KernelSpec &spec);
+
 /// Lanes of a vector: all of the machine's without groups (the last vector is stored under a mask); with
 /// groups the largest power of two that divides a group's channels, so that no vector straddles two groups.
 int convLanes(const KernelSpec &spec, Isa isa);

@@ -10,6 +10,7 @@
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/PooledResults.h"
 #include "schedules/cpu/Prefetch.h"
+#include "schedules/cpu/Rows.h"
 #include "schedules/cpu/WinogradLoops.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
@@ -252,9 +253,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   for (size_t p = 0; p < parts.size(); p++)
     loops.scheduleSum(loops.acc.update(int(p)), parts[p].r.x, parts[p].r.y);
 
-  KernelBuild kernel{{in, u}, Pipeline(out)};
+  KernelBuild kernel = kernelBuild(Pipeline(out), {in, u}, epilogues.operands());
   lowerPrefetches(kernel.pipeline);
-  kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
   return kernel;
 }
 

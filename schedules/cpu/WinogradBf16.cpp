@@ -14,6 +14,7 @@
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Prefetch.h"
+#include "schedules/cpu/Rows.h"
 #include "schedules/cpu/WinogradLoops.h"
 
 using namespace Halide;
@@ -124,9 +125,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .atomic()
       .vectorize(pair);
 
-  KernelBuild kernel{{in, u}, Pipeline(out)};
+  KernelBuild kernel = kernelBuild(Pipeline(out), {in, u}, epilogues.operands());
   lowerPrefetches(kernel.pipeline);
-  kernel.inputs.insert(kernel.inputs.end(), epilogues.operands().begin(), epilogues.operands().end());
   return kernel;
 }
 
