@@ -20,8 +20,8 @@ struct KernelBuild; // schedules/Build.h: the Halide side
 struct KernelJob;   // schedules/Compile.h
 struct KernelArtifact;
 
-/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is Avx512
-/// with dot products of bf16, Amx is Avx512 with products of matrix tiles of bf16.
+/// What kernels are compiled for; lanes(isa) f32 per vector: 16, 16, 16, 8, 4, on GPUs 1. Avx512Bf16 is
+/// Avx512 with dot products of bf16, Amx is Avx512 with products of matrix tiles of bf16.
 enum class Isa { Amx, Avx512Bf16, Avx512, Avx2, Portable, OpenCl, Cuda };
 int lanes(Isa isa);
 bool isGpu(Isa isa);

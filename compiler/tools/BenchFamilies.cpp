@@ -76,8 +76,8 @@ constexpr const char *kProblems[] = {
     "sum_squares : f32",
 };
 
-/// The processors' page is that of one instruction set (and its bf16, by dot products or tiles), wherever it is
-/// made.
+/// The processors' page is that of one instruction set (and its bf16, by dot products or tiles), wherever it
+/// is made.
 Isa isaOf(const Family &family, const KernelSpec &spec) {
   if (family.onGpu)
     return Isa::Cuda;

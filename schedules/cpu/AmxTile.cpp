@@ -2,7 +2,8 @@
 ///
 /// Halide 21 finds tiles of AMX itself (ExtractTileOperations.cpp), one register a Func and in expressions of
 /// certain shapes only. The pass here takes a loop nest that multiplies one tile, reads from its addresses
-/// how far apart rows lie, and proves that they are linear; Halide's code generator knows the instructions.
+/// how far apart rows lie, and checks at all places of each axis and at the last of all that they are linear;
+/// Halide's code generator knows the instructions.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/AmxTile.h"
 #include <algorithm>
