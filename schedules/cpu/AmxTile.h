@@ -1,12 +1,11 @@
-/// \file Sums of convolutions in the matrix registers of AMX, and the lowering pass that puts them there.
+/// \file The loops over the tiles of a convolution on AMX.
 ///
-/// AMX (Intel SDM, volume 1, chapter 18) has eight registers of 16 rows of 64 bytes, and adds to one of them,
-/// 16 x 16 in f32, the product of two others, 16 x 32 and 32 x 16 in bf16. Rows of the first are pixels, any
-/// distance apart in memory, so strides, dilation and filters of any size need no copy; rows of the second
-/// are pairs of input channels, as panels for dot products have them. Four registers hold sums, for two tiles
-/// of pixels and two of output channels, which reads two operands for two products.
+/// Rows of a product's first operand are pixels, so strides, dilation and filters of any size need no copy;
+/// rows of the second are pairs of input channels, as panels for dot products have them. Four registers hold
+/// sums, for two tiles of pixels and two of output channels, which reads two operands for two products.
 // SPDX-License-Identifier: MIT
 #pragma once
+#include "schedules/cpu/AmxProducts.h"
 #include "schedules/cpu/ConvTile.h"
 
 namespace segc::schedules {
