@@ -32,11 +32,21 @@ Expr toHalfType(const Expr &v) {
   return reinterpret(UInt(16, lanes), cast(Float(16, lanes), v));
 }
 
+/// With AVX512_BF16 one instruction instead of ten; it takes subnormal numbers for zeros. The one that Halide
+/// gives a name to rounds two vectors.
+Expr toBfloatByInstruction(const Expr &v) {
+  if (v.type().lanes() != 16)
+    return toBfloat(v);
+  const Expr twice = ir::Call::make(BFloat(16, 32), "vcvtne2ps2bf16", {ir::Shuffle::make_concat({v, v})},
+                                    ir::Call::PureExtern);
+  return reinterpret(UInt(16, 16), ir::Shuffle::make_slice(twice, 0, 1, 16));
+}
+
 /// OpenCL has halves as an extension only, SSE 4.1 not at all. Arithmetic of bf16 does not get through
 /// Halide's CUDA at all, so its bits are shifted everywhere.
 Conversion conversionFor(const std::string &dtype, Isa isa) {
   if (dtype == "bf16")
-    return {fromBfloat, toBfloat};
+    return {fromBfloat, isa == Isa::Amx || isa == Isa::Avx512Bf16 ? toBfloatByInstruction : toBfloat};
   if (isa == Isa::OpenCl || isa == Isa::Portable)
     return {fromHalf, toHalf};
   return {fromHalfType, toHalfType};

@@ -205,8 +205,13 @@ void checkStores(const Format &format) {
     for (int i = 0; i < e.w; i++)
       x.view(0, i, 0, 0) = values[i];
     kernel.run({x.view}, {shownAs(Float(32), y.view)});
-    for (int i = 0; i < e.w; i++)
-      EXPECT_TRUE(format.same(y.view(0, i, 0, 0), format.narrow(values[i]))) << values[i] << " " << name(isa);
+    for (int i = 0; i < e.w; i++) {
+      const uint16_t stored = y.view(0, i, 0, 0);
+      // AVX512_BF16's instruction takes subnormal numbers for zeros.
+      const bool isFlushed = (isa == Isa::Amx || isa == Isa::Avx512Bf16) && format.dtype == kBf16.dtype &&
+                             std::fpclassify(values[i]) == FP_SUBNORMAL && (stored & 0x7fff) == 0;
+      EXPECT_TRUE(isFlushed || format.same(stored, format.narrow(values[i]))) << values[i] << " " << name(isa);
+    }
     EXPECT_EQ(y.damaged(), 0);
   }
 }
