@@ -22,6 +22,7 @@ constexpr const char *kProblems[] = {
     "conv c64 k16 r1x1 s1x1 d1x1 g1 in64 out1 +bias +argmax : f32",
     "separable c64 k64 r3x3 s1x1 d1x1 in64 out64 mid=relu6 +bias : f32",
     "conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : f32",
+    "conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : bf16",
     "unpack_wgrad panel64 lanes=k : f32",
     "maxpool c64 r2x2 s2x2 d1x1 in64 out64 idx64 : f32",
     "avgpool c64 r2x2 s2x2 in64 out64 count=valid after0x0 : f32",

@@ -22,6 +22,8 @@ const char *const kAmxChannels = "tile_c", *const kAmxPixels = "tile_x", *const 
 
 namespace {
 
+const char *const kElement = "amx_element";
+
 constexpr int kRows = kAmxRows, kColumns = kAmxColumns, kRowBytes = 64; // of a register
 
 /// The variable that a loop runs over, without the stage that it belongs to.
@@ -219,13 +221,13 @@ private:
     Nest::require(before && product && before->name == store->name && ir::equal(before->index, store->index),
                   "it adds no products to a sum");
     fetch = Expr();
-    const ir::Load *pixels = operand(product->a), *filter = operand(product->b);
-    if (filter->name != weights)
+    Operand pixels = operand(product->a), filter = operand(product->b);
+    if (filter.name != weights)
       std::swap(pixels, filter);
 
     const auto [channels, rows, pairs, elements] = nest.extents;
-    const Nest::Address s = nest.address(store->index), a = nest.address(pixels->index),
-                        b = nest.address(filter->index);
+    const Nest::Address s = nest.address(store->index), a = nest.address(pixels.index),
+                        b = nest.address(filter.index);
     const auto rowStep = ir::as_const_int(s.steps[Nest::Pixel]);
     Nest::require(rowStep && has(s, {1, {}, 0, 0}) && has(a, {0, {}, 2, 1}) && has(b, {2, 0, {}, 1}) &&
                       channels == kColumns && rows <= kRows && pairs <= kRows && elements == 2,
@@ -236,8 +238,8 @@ private:
     const std::string name = registerOf({"", first, rows, channels, int(*rowStep)});
     const Expr sums = intrinsic(Float(32, kRows * kColumns), "tile_matmul",
                                 {rows, channels * 4, pairs * 4, valueOf(name),
-                                 read(pixels->name, a.first, a.steps[Nest::Pixel], rows, pairs * 4),
-                                 read(filter->name, b.first, b.steps[Nest::Pair], pairs, channels * 4)});
+                                 read(pixels.name, a.first, a.steps[Nest::Pixel], rows, pairs * 4),
+                                 read(filter.name, b.first, b.steps[Nest::Pair], pairs, channels * 4)});
     if (!fetch.defined() || isFetched)
       return assign(name, sums);
     isFetched = true;
@@ -264,17 +266,27 @@ private:
     return wanted.name;
   }
 
-  /// The load of bf16 that `e` widens, and what it fetches ahead.
-  const ir::Load *operand(const Expr &e) {
+  /// Where the bf16 lies that is widened, in elements.
+  struct Operand {
+    std::string name;
+    Expr index;
+  };
+  /// What `e` widens, a load or an element behind one of a word, and what it fetches ahead.
+  Operand operand(const Expr &e) {
     const auto *widened = e.as<ir::Cast>();
     Expr value = widened ? widened->value : Expr();
     if (isPrefetching(value)) {
       fetch = value;
       value = value.as<ir::Call>()->args[0];
     }
+    if (const auto *element = value.as<ir::Call>(); element && element->name == kElement) {
+      const auto *word = element->args[0].as<ir::Load>();
+      Nest::require(word && word->type == UInt(32), "an element does not lie in words");
+      return {word->name, word->index * 2 + element->args[1]};
+    }
     const auto *load = value.as<ir::Load>();
     Nest::require(load && load->type == BFloat(16), "an operand is not bf16");
-    return load;
+    return {load->name, load->index};
   }
 
   /// Whether the address takes these steps; any, where none is given.
@@ -303,6 +315,10 @@ private:
 };
 
 } // namespace
+
+Expr amxElement(const Expr &word, const Expr &i) {
+  return ir::Call::make(BFloat(16), kElement, {word, i}, ir::Call::PureExtern);
+}
 
 void lowerAmxProducts(Pipeline pipeline, const Func &sum, const std::string &weights, const RVar &pair) {
   pipeline.add_custom_lowering_pass(new ProductsPass(sum.name(), weights, pair.name()));

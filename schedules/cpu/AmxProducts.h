@@ -18,6 +18,10 @@ extern const char *const kAmxChannels, *const kAmxPixels, *const kAmxPixelRows, 
 /// Loops whose names begin with this go on with the same sums.
 extern const char *const kAmxSteps;
 
+/// For operands that are kept in words of 32 bits: the element `i`, of bf16, behind the first one of `word`,
+/// a Func's value. Bounds are not inferred from `i`.
+Halide::Expr amxElement(const Halide::Expr &word, const Halide::Expr &i);
+
 /// The update of `sum`, sum += f32(a) * f32(b), becomes products of tiles. Its loops are, from the innermost,
 /// the RVar `pair` over the two elements of a pair, those above in any order, then unrolled ones over tiles
 /// whose sums live at a time (four registers at most, as two operands need two), then those over kAmxSteps.

@@ -24,6 +24,7 @@ Family directConvFamily();
 Family headFamily();
 Family separableFamily();
 Family packConvFamily();
+Family wgradAmxFamily();
 Family wgradWinogradFamily();
 Family wgradDirectFamily();
 Family unpackWgradFamily();

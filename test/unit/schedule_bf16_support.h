@@ -98,6 +98,47 @@ inline double dotError(const KernelSpec &spec, const Schedule &schedule, Isa isa
   return worst / largest;
 }
 
+/// The largest error of a weight gradient of bf16 operands over its largest value.
+inline double wgradError(const KernelSpec &spec, const Schedule &schedule, Isa isa, RunSize size,
+                  std::mt19937 &random) {
+  using namespace Halide;
+  SCOPED_TRACE(spec.print() + " | " + schedule.print() + " | " + name(isa));
+  JitKernel kernel(spec, schedule, isa);
+  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
+  JitKernel unpack(parseSpec(packing.problem), {"unpack_wgrad", {}}, isa);
+  EXPECT_EQ(kernel.error + unpack.error, "");
+  if (!kernel.error.empty() || !unpack.error.empty())
+    return INFINITY;
+  const int c = spec.get("c"), k = spec.get("k");
+  auto window = [&](int extent, int axis) {
+    return (extent - 1) * spec.get("s", axis) + (spec.get("r", axis) - 1) * spec.get("d", axis) + 1;
+  };
+  Activation<uint16_t> x({c, window(size.w, 1), window(size.h, 0), size.n}, spec.get("in"), kOutside);
+  Activation<uint16_t> dy({k, size.w, size.h, size.n}, spec.get("dy"), kOutside);
+  for (auto *each : {&x, &dy})
+    each->fill([&] { return narrow(std::uniform_real_distribution<float>(-1.f, 1.f)(random)); });
+  Buffer<float> sums(packing.extents);
+  Buffer<float> dw(std::vector<int>{spec.get("r", 1), spec.get("r"), c, k});
+  kernel.build.inputs[0].set(shownAs(kernel.build.inputs[0].type(), x.view));
+  kernel.build.inputs[1].set(shownAs(kernel.build.inputs[1].type(), dy.view));
+  kernel.build.pipeline.realize(Realization({sums}), kernel.target);
+  unpack.run({sums}, dw);
+  double worst = 0, largest = 1e-30;
+  dw.for_each_element([&](int rx, int ry, int i, int o) {
+    double want = 0;
+    for (int n = 0; n < size.n; n++)
+      for (int py = 0; py < size.h; py++)
+        for (int px = 0; px < size.w; px++)
+          want += double(widen(dy.view(o, px, py, n))) *
+                  widen(x.view(i, px * spec.get("s", 1) + rx * spec.get("d", 1),
+                               py * spec.get("s") + ry * spec.get("d"), n));
+    const double off = std::fabs(want - dw(rx, ry, i, o));
+    largest = std::max(largest, std::fabs(want));
+    worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
+  });
+  return worst / largest;
+}
+
 inline KernelSpec narrowConv(int c, int k, int r, int s, int d, int g) {
   KernelSpec spec = convSpec(c, k, r, s, d, g, " +bias +relu");
   spec.fields["in"] = {c + 2};

@@ -295,40 +295,6 @@ TEST(Bf16, WinogradByDotProducts) {
   EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");
 }
 
-/// The largest error of a weight gradient of bf16 operands over its largest value.
-double wgradError(const KernelSpec &spec, const Schedule &schedule, Isa isa, RunSize size,
-                  std::mt19937 &random) {
-  SCOPED_TRACE(spec.print() + " | " + schedule.print() + " | " + name(isa));
-  JitKernel kernel(spec, schedule, isa);
-  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
-  JitKernel unpack(parseSpec(packing.problem), {"unpack_wgrad", {}}, isa);
-  EXPECT_EQ(kernel.error + unpack.error, "");
-  if (!kernel.error.empty() || !unpack.error.empty())
-    return INFINITY;
-  const int c = spec.get("c"), k = spec.get("k"), r = spec.get("r");
-  Activation<uint16_t> x({c, size.w + r - 1, size.h + r - 1, size.n}, spec.get("in"), kOutside);
-  Activation<uint16_t> dy({k, size.w, size.h, size.n}, spec.get("dy"), kOutside);
-  for (auto *each : {&x, &dy})
-    each->fill([&] { return narrow(std::uniform_real_distribution<float>(-1.f, 1.f)(random)); });
-  Buffer<float> sums(packing.extents), dw(std::vector<int>{r, r, c, k});
-  kernel.build.inputs[0].set(shownAs(Float(32), x.view));
-  kernel.build.inputs[1].set(shownAs(Float(32), dy.view));
-  kernel.build.pipeline.realize(Realization({sums}), kernel.target);
-  unpack.run({sums}, dw);
-  double worst = 0, largest = 1e-30;
-  dw.for_each_element([&](int rx, int ry, int i, int o) {
-    double want = 0;
-    dy.view.for_each_element([&](int channel, int px, int py, int n) {
-      if (channel == o)
-        want += double(widen(dy.view(o, px, py, n))) * widen(x.view(i, px + rx, py + ry, n));
-    });
-    const double off = std::fabs(want - dw(rx, ry, i, o));
-    largest = std::max(largest, std::fabs(want));
-    worst = off <= worst ? worst : std::isnan(off) ? INFINITY : off;
-  });
-  return worst / largest;
-}
-
 /// What lies outside the operands is NaN; numbers of tiles are odd too, so that words are half empty.
 TEST(Bf16, WeightGradients) {
   std::mt19937 random(6);
