@@ -16,9 +16,9 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/AmxProducts.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Transposed.h"
 #include "schedules/cpu/Wgrad.h"
 #include <algorithm>
-#include <functional>
 
 using namespace Halide;
 
@@ -27,8 +27,8 @@ namespace {
 
 using namespace wgrad;
 
-constexpr int kLanes = kAmxColumns, kPairs = 16, kWays = 4; ///< of a transposition's step
-static_assert(kAmxRows == kLanes);
+constexpr int kLanes = kAmxColumns, kPairs = 16; ///< of a tile
+static_assert(kAmxRows == kLanes && Transposed::kSide == kLanes);
 
 /// How far a filter reaches over a result's pixel along one axis, in pixels of a phase, and the phases.
 int reachOf(const KernelSpec &spec, int axis) {
@@ -83,7 +83,7 @@ struct Strips {
     phasesX = phasesOf(spec, 1), phases = phasesX * phasesOf(spec, 0);
     columns = param("px") / 4;
     pitch = (columns + reachX + 1) / 2 * 2;
-    pixels = std::max(param("px"), pitch);
+    pixels = std::max(param("px") * 5 / 4, pitch); // rows of 8 and more have as much beside them
     tail = kPairs + reachX / 2;
     wordsX = odd((pixels + reachY * pitch) / 2 + tail);
     wordsDy = kPairs * odd(ceilDiv(pixels / 2, kPairs) + 1);
@@ -104,19 +104,19 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
           {"parts", "bands with sums of their own", {1, 2, 4, 8, 16, 32, 64}}};
 }
 
-/// Blocks of 128 x 128 channels and 16 tasks, as far as bands of 10 MB of partial sums give them: these cost
-/// more beside products that take so little time than beside Winograd's.
+/// Blocks of 128 x 128 channels, strips of 512 pixels, whose tiles the L2 cache holds beside the sums (2048:
+/// up to a tenth slower), and 16 tasks, as far as bands of 10 MB of partial sums give them: these cost more
+/// beside products that take so little time than beside Winograd's.
 Schedule choose(const KernelSpec &spec, Isa) {
   constexpr int kBlock = 128, kTasks = 16;
   constexpr double kMostBytes = 10 << 20;
   const int ct = tilesOf(spec.get("c")).back(), kt = tilesOf(spec.get("k")).back();
-  const bool phases = phasesOf(spec, 0) * phasesOf(spec, 1) > 1;
   Schedule schedule{"wgrad_amx",
                     {{"ct", ct},
                      {"kt", kt},
                      {"cb", kBlock / kLanes / ct},
                      {"kb", kBlock / kLanes / kt},
-                     {"px", phases ? 1024 : 2048},
+                     {"px", 512},
                      {"parts", 1}}};
   const Strips strips(spec, schedule);
   const int blocks = spec.get("c") / strips.blockC * (spec.get("k") / strips.blockK);
@@ -138,51 +138,6 @@ Expr wordOf(const Expr &low, const Expr &high) {
   return bits(low) | bits(high) << 16;
 }
 
-/// Blocks of 16 x 16 words, transposed in two steps, each of which interleaves four vectors.
-class Transposed {
-public:
-  /// `value` is word (lane, row) of the block at `place`.
-  Transposed(const std::string &name, const std::function<Expr(const Expr &lane, const Expr &row)> &value,
-             const std::vector<Var> &place)
-      : half(name + "_half"), turned(name + "_turned"), place(place) {
-    half(with(a, lane, b)) = value(lane, a * kWays + b);
-    std::vector<Expr> from = {f % kOthers, f / kOthers, b};
-    from.insert(from.end(), place.begin(), place.end());
-    turned(with(b, f)) = half(from);
-  }
-  Expr at(const Expr &lane, const Expr &row, const std::vector<Expr> &where) {
-    std::vector<Expr> args = {row % kWays, row / kWays + kOthers * lane};
-    args.insert(args.end(), where.begin(), where.end());
-    return turned(args);
-  }
-  void schedule(const LoopLevel &level) {
-    for (Func stage : {half, turned}) {
-      stage.compute_at(level).store_in(MemoryType::Stack).bound(b, 0, kWays);
-      for (const Var &v : place)
-        stage.bound_extent(v, 1);
-    }
-    half.bound(a, 0, kOthers).bound(lane, 0, kLanes).vectorize(lane).unroll(a).unroll(b);
-    half.reorder(ordered(lane, a, b));
-    turned.bound(f, 0, kOthers * kLanes).split(f, f, a, kLanes).vectorize(a).unroll(b).unroll(f);
-    turned.reorder(ordered(a, b, f));
-  }
-
-private:
-  static constexpr int kOthers = kLanes / kWays;
-  template <typename... Vars> std::vector<Var> with(const Vars &...first) const {
-    std::vector<Var> all = {first...};
-    all.insert(all.end(), place.begin(), place.end());
-    return all;
-  }
-  template <typename... Vars> std::vector<VarOrRVar> ordered(const Vars &...first) const {
-    const std::vector<Var> all = with(first...);
-    return {all.begin(), all.end()};
-  }
-  const Var a{"a"}, b{"b"}, f{"f"}, lane{"lane"};
-  Func half, turned;
-  const std::vector<Var> place;
-};
-
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Strips strips(spec, schedule);
   const int parts = schedule.params.at("parts"), taps = spec.get("r", 1);
@@ -196,8 +151,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   auto ceiling = [](const Expr &a, const Expr &b) { return (a + b - 1) / b; };
   const Expr across = max(ceiling(width, strips.columns), 1), columns = ceiling(width, across);
   const Expr words = (columns + strips.reachX + 1) / 2, pitch = 2 * words; // of a row
+  const Expr most = max(min(schedule.params.at("px") / columns, strips.pixels / pitch), 1);
   const Expr bandLines = max(ceiling(height * images * across, parts), 1);
-  const Expr rows = ceiling(bandLines, ceiling(bandLines, max(strips.pixels / pitch, 1)));
+  const Expr rows = ceiling(bandLines, ceiling(bandLines, most));
   const Expr down = ceiling(height, rows), pieces = across * down * images;
 
   Var l("l"), vc("vc"), vk("vk"), c("c"), k("k"), q("q"), copy("copy"), phase("phase"), rx("rx"), ry("ry"),
