@@ -6,7 +6,7 @@
 /// Halide's code generator knows the instructions.
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/AmxProducts.h"
-#include "schedules/cpu/Prefetch.h"
+#include "schedules/Build.h"
 #include <array>
 #include <map>
 #include <optional>
@@ -17,8 +17,8 @@ namespace ir = Halide::Internal;
 
 namespace segc::schedules {
 
-const char *const kAmxChannels = "tile_c", *const kAmxPixels = "tile_x", *const kAmxPixelRows = "tile_y",
-                  *const kAmxPairs = "tile_p", *const kAmxSteps = "tile_step";
+const char *const kAmxChannels = "tile_c", *const kAmxPixels = "tile_x", *const kAmxPairs = "tile_p",
+                  *const kAmxSteps = "tile_step";
 
 namespace {
 
@@ -76,11 +76,6 @@ public:
     for (int axis = 0; axis < 4; axis++)
       if (!names[axis].empty())
         values[names[axis]] = place[axis];
-    if (!rowsName.empty()) { // the inner loop over pixels goes first through the rows of a tile
-      const int inner = extents[Pixel] / rowsExtent;
-      values[names[Pixel]] = place[Pixel] % inner;
-      values[rowsName] = place[Pixel] / inner;
-    }
     return ir::simplify(ir::substitute(values, e));
   }
   Address address(const Expr &index) const {
@@ -118,24 +113,16 @@ private:
     const auto extent = ir::as_const_int(loop->extent);
     require(extent.has_value() && ir::is_const_zero(loop->min), "a loop has no constant extent");
     const std::string variable = variableOf(loop);
-    if (variable == kAmxPixelRows) {
-      rowsName = loop->name;
-      rowsExtent = int(*extent);
-      extents[Pixel] *= rowsExtent;
-      return;
-    }
     for (int axis = 0; axis < 4; axis++)
       if (variable == known[axis]) {
         names[axis] = loop->name;
-        extents[axis] *= int(*extent);
+        extents[axis] = int(*extent);
         return;
       }
     require(false, "a loop is not a tile's");
   }
   const std::array<std::string, 4> known;
   std::array<std::string, 4> names;
-  std::string rowsName; ///< the outer one of two loops over pixels
-  int rowsExtent = 1;
 };
 
 class ProductsPass : public ir::IRMutator {
@@ -172,7 +159,6 @@ private:
       registers.clear();
       return withSums(multiply(Nest(op, pair)));
     }
-    isFetched = false;
     if (isSumming || !goesOn(op))
       return IRMutator::visit(op);
     registers.clear();
@@ -220,7 +206,6 @@ private:
     const auto *product = (productFirst ? add->a : add->b).as<ir::Mul>();
     Nest::require(before && product && before->name == store->name && ir::equal(before->index, store->index),
                   "it adds no products to a sum");
-    fetch = Expr();
     Operand pixels = operand(product->a), filter = operand(product->b);
     if (filter.name != weights)
       std::swap(pixels, filter);
@@ -240,10 +225,7 @@ private:
                                 {rows, channels * 4, pairs * 4, valueOf(name),
                                  read(pixels.name, a.first, a.steps[Nest::Pixel], rows, pairs * 4),
                                  read(filter.name, b.first, b.steps[Nest::Pair], pairs, channels * 4)});
-    if (!fetch.defined() || isFetched)
-      return assign(name, sums);
-    isFetched = true;
-    return ir::Block::make(fetching(nest.at({}, fetch)), assign(name, sums));
+    return assign(name, sums);
   }
 
   struct Register {
@@ -271,14 +253,10 @@ private:
     std::string name;
     Expr index;
   };
-  /// What `e` widens, a load or an element behind one of a word, and what it fetches ahead.
-  Operand operand(const Expr &e) {
+  /// What `e` widens, a load or an element behind one of a word.
+  static Operand operand(const Expr &e) {
     const auto *widened = e.as<ir::Cast>();
     Expr value = widened ? widened->value : Expr();
-    if (isPrefetching(value)) {
-      fetch = value;
-      value = value.as<ir::Call>()->args[0];
-    }
     if (const auto *element = value.as<ir::Call>(); element && element->name == kElement) {
       const auto *word = element->args[0].as<ir::Load>();
       Nest::require(word && word->type == UInt(32), "an element does not lie in words");
@@ -310,8 +288,6 @@ private:
   bool isInside = false;                          ///< the update of `sum`
   bool isSumming = false;                         ///< loops over steps
   bool wasFound = false;
-  Expr fetch;             ///< prefetching() of the product at hand
-  bool isFetched = false; ///< in the loop at hand
 };
 
 } // namespace

@@ -13,8 +13,7 @@ namespace segc::schedules {
 constexpr int kAmxRows = 16, kAmxColumns = 16; ///< of a register with sums
 
 /// Names of the loops of one product: columns (channels) and rows (pixels) of the sums, pairs along the sum.
-/// Rows may take a second loop outside the first.
-extern const char *const kAmxChannels, *const kAmxPixels, *const kAmxPixelRows, *const kAmxPairs;
+extern const char *const kAmxChannels, *const kAmxPixels, *const kAmxPairs;
 /// Loops whose names begin with this go on with the same sums.
 extern const char *const kAmxSteps;
 

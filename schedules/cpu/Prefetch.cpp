@@ -32,12 +32,23 @@ class PrefetchPass : public ir::IRMutator {
     if (!found || isPlaced)
       return store;
     isPlaced = true;
-    store = ir::Block::make(fetching(found), store);
+    const Expr operand = ir::Variable::make(Handle(), scalar(found->args[1]).as<ir::StringImm>()->value);
+    const Expr bytes = cast(Int(64), scalar(found->args[2])) * cast(Int(64), scalar(found->args[4]));
+    const Expr first = reinterpret(UInt(64), operand) + cast(UInt(64), bytes);
+    constexpr int kLine = 64, kToRead = 0, kToL2 = 2, kData = 1;
+    for (int line = int(*as_const_int(scalar(found->args[3]))) - 1; line >= 0; line--)
+      // Halide has declared this intrinsic of LLVM, which returns nothing.
+      store = ir::Block::make(
+          ir::Evaluate::make(ir::Call::make(
+              Int(32), "llvm.prefetch.p0",
+              {reinterpret(Handle(), first + Expr(uint64_t(line * kLine))), kToRead, kToL2, kData},
+              ir::Call::Extern)),
+          store);
     return store;
   }
 
   Expr visit(const ir::Call *op) override {
-    if (!isPrefetching(op))
+    if (op->name != kPrefetching)
       return IRMutator::visit(op);
     found = op;
     return mutate(op->args[0]);
@@ -48,27 +59,6 @@ class PrefetchPass : public ir::IRMutator {
 };
 
 } // namespace
-
-bool isPrefetching(const Expr &e) {
-  const auto *call = e.as<ir::Call>();
-  return call && call->name == kPrefetching;
-}
-
-ir::Stmt fetching(const Expr &e) {
-  const std::vector<Expr> &args = e.as<ir::Call>()->args;
-  const Expr operand = ir::Variable::make(Handle(), scalar(args[1]).as<ir::StringImm>()->value);
-  const Expr bytes = cast(Int(64), scalar(args[2])) * cast(Int(64), scalar(args[4]));
-  const Expr first = reinterpret(UInt(64), operand) + cast(UInt(64), bytes);
-  constexpr int kLine = 64, kToRead = 0, kToL2 = 2, kData = 1;
-  std::vector<ir::Stmt> lines;
-  for (int line = 0; line < int(*as_const_int(scalar(args[3]))); line++)
-    // Halide has declared this intrinsic of LLVM, which returns nothing.
-    lines.push_back(ir::Evaluate::make(
-        ir::Call::make(Int(32), "llvm.prefetch.p0",
-                       {reinterpret(Handle(), first + Expr(uint64_t(line * kLine))), kToRead, kToL2, kData},
-                       ir::Call::Extern)));
-  return ir::Block::make(lines);
-}
 
 Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines) {
   return ir::Call::make(value.type(), kPrefetching,

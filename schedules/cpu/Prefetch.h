@@ -16,8 +16,4 @@ Halide::Expr prefetching(const Halide::Expr &value, const Halide::ImageParam &op
 /// Lets the pipeline's prefetching() become instructions.
 void lowerPrefetches(Halide::Pipeline pipeline);
 
-// For lowering passes of other loops:
-bool isPrefetching(const Halide::Expr &e);              ///< Is this a call of prefetching()?
-Halide::Internal::Stmt fetching(const Halide::Expr &e); ///< The prefetches that such a call asks for.
-
 } // namespace segc::schedules
