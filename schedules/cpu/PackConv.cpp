@@ -2,7 +2,7 @@
 ///
 /// Filters of convolutions are (kw, kh, c/g, k), those of deconvolutions (kw, kh, k/g, c), innermost first.
 /// All extents come with the buffers, so that one kernel serves every convolution of the same panel. Runs
-/// once per model.
+/// once per model, or in training once per step.
 // SPDX-License-Identifier: MIT
 #include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
@@ -32,15 +32,27 @@ Expr filterTap(const KernelSpec &spec, int axis, const Expr &i, const Expr &taps
 }
 
 /// w(tx, ty, inner, outer) of the file, 0 where `valid` is false or the tap lies beyond the filter, times
-/// scale(k).
+/// scale(k). The condition `isWhole`, if there is one, says that all of this exists: the caller has loops of
+/// their own for then, whose vectors are ramps (with coordinates that are clamped every lane has an address
+/// of its own, which takes three times as long).
 Expr packed(const ImageParam &w, const std::vector<ImageParam> &scale, const Expr &tx, const Expr &ty,
-            const Expr &inner, const Expr &outer, const Expr &k, const Expr &valid) {
-  auto inside = [&](const Expr &i, int d) { return clamp(i, w.dim(d).min(), w.dim(d).max()); };
-  Expr value = w(inside(tx, 0), inside(ty, 1), inside(inner, 2), inside(outer, 3));
-  if (!scale.empty())
-    value *= scale[0](clamp(k, 0, scale[0].dim(0).extent() - 1));
-  return select(valid && tx <= w.dim(0).max() && ty <= w.dim(1).max(), value, 0.f);
+            const Expr &inner, const Expr &outer, const Expr &k, const Expr &valid,
+            const Expr &isWhole = {}) {
+  auto at = [&](const std::function<Expr(const Expr &, const Halide::Internal::Dimension &)> &place) {
+    const Expr value =
+        w(place(tx, w.dim(0)), place(ty, w.dim(1)), place(inner, w.dim(2)), place(outer, w.dim(3)));
+    return scale.empty() ? value : value * scale[0](place(k, scale[0].dim(0)));
+  };
+  const Expr value = at([](const Expr &i, const auto &d) { return clamp(i, d.min(), d.max()); });
+  const Expr any = select(valid && tx <= w.dim(0).max() && ty <= w.dim(1).max(), value, 0.f);
+  if (!isWhole.defined())
+    return any;
+  return select(isWhole, at([&](const Expr &i, const auto &d) { return select(isWhole, i, d.min()); }), any);
 }
+
+/// Input channels of a task. Tasks of one would write Winograd's filters in pieces of 128 bytes, each of them
+/// far from the last and next to one of another thread: twice as slow (512 to 1024 channels on two threads).
+constexpr int kTaskChannels = 64;
 
 std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
   if (!spec.get("scale"))
@@ -87,7 +99,7 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
-  Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), task("task");
+  Var p("p"), ci("ci"), rx("rx"), ry("ry"), q("q"), cii("cii"), task("task");
   Func out("packed");
   const OutputImageParam buffer =
       declareResult(out, {p, ci, rx, ry, q}, pair == 2 ? narrowType(isa) : Float(32));
@@ -97,12 +109,32 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
              k = group * groupK + inGroup, in = ci * pair + p % pair;
   const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
-  const Expr value = packed(w, scale, tx, ty, deconv ? inGroup : in,
-                            deconv ? group * (w.dim(3).extent() / groups) + in : k, k, inGroup < groupK);
+  const Expr lastX = filterTap(spec, 1, deconv ? 0 : buffer.dim(2).extent() - 1, buffer.dim(2).extent()),
+             lastY = filterTap(spec, 0, deconv ? 0 : buffer.dim(3).extent() - 1, buffer.dim(3).extent());
+  Expr isWhole;
+  if (!isGpu(isa) && panel % lanes(isa) == 0) {
+    const Expr inputs = deconv ? w.dim(3).extent() / groups : w.dim(2).extent();
+    isWhole = perGroup * spec.get("panel") == groupK && buffer.dim(1).extent() * pair <= inputs &&
+              w.dim(0).min() <= 0 && w.dim(1).min() <= 0 && lastX <= w.dim(0).max() &&
+              lastY <= w.dim(1).max();
+  }
+  const Expr value =
+      packed(w, scale, tx, ty, deconv ? inGroup : in, deconv ? group * (w.dim(3).extent() / groups) + in : k,
+             k, inGroup < groupK, isWhole);
   out(p, ci, rx, ry, q) = pair == 2 ? narrow(value, spec, isa) : value;
-  out.bound(p, 0, panel).update().reorder(p, rx, ry, ci, q).fuse(ci, q, task).parallel(task);
+  Stage update = out.bound(p, 0, panel).update();
+  update.split(ci, ci, cii, kTaskChannels / pair, TailStrategy::GuardWithIf)
+      .reorder(p, rx, ry, cii, ci, q)
+      .fuse(ci, q, task)
+      .parallel(task);
   if (panel % lanes(isa) == 0)
-    out.update().vectorize(p, lanes(isa));
+    update.vectorize(p, lanes(isa)).never_partition_all();
+  if (isWhole.defined()) {
+    Stage whole = update.specialize(isWhole);
+    for (int taps : {1, 4, 9}) // the lanes of a deconvolution are as far apart as its filter has taps
+      if (deconv)
+        whole.specialize(w.dim(2).stride() == taps);
+  }
   return finish(out, w, scale);
 }
 
@@ -121,7 +153,7 @@ KernelBuild buildDepthwise(const KernelSpec &spec, const Schedule &, Isa isa) {
 }
 
 /// y(p, ci, plane, q) = (G g G^T)(s, t), plane = s + planes along x * t: the filters of Winograd's F(tile,
-/// 3x3), or in bf16 pairs of them, y(2 p + ci % 2, ci / 2, plane, q); each computed in double precision.
+/// 3x3), or in bf16 pairs of them, y(2 p + ci % 2, ci / 2, plane, q).
 KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   const bool small = spec.dtype == "bf16";
   const int panel = spec.get("panel"), pair = small ? 2 : 1, vector = lanes(isa);
@@ -132,17 +164,21 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
   Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi"),
-      across("across"), down("down");
+      cii("cii"), across("across"), down("down");
   Func taps("taps"), rows("rows"), filters("filters"), out("packed");
   const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent();
-  taps(p, rx, ry, ci, q) = cast<double>(packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
-                                               deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK));
+  Expr isWhole;
+  if (spec.get("step") == 1 && spec.get("step", 1) == 1)
+    isWhole = groupK % panel == 0 && w.dim(0).min() == 0 && w.dim(1).min() == 0 && w.dim(0).extent() == 3 &&
+              w.dim(1).extent() == 3 && w.dim(1).stride() == 3 && w.dim(2).stride() == 9;
+  taps(p, rx, ry, ci, q) = packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
+                                  deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK, isWhole);
   rows(p, s, ry, ci, q) =
       mux(s, alongX.filter({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
   const Expr column = plane % columns;
-  filters(p, ci, plane, q) = cast<float>(
+  filters(p, ci, plane, q) =
       mux(plane / columns,
-          alongY.filter({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)})));
+          alongY.filter({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)}));
   const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
   out(p, ci, plane, q) = small ? narrow(value) : value;
   OutputImageParam result = out.output_buffer();
@@ -153,12 +189,15 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   out.bound(plane, 0, planes)
       .split(p, p, pi, pair * vector)
       .split(plane, down, across, columns)
-      .reorder(pi, down, across, p, ci, q)
+      .split(ci, ci, cii, kTaskChannels / pair, TailStrategy::GuardWithIf)
+      .reorder(pi, down, across, p, cii, ci, q)
       .vectorize(pi)
       .unroll(down)
       .never_partition_all()
       .fuse(ci, q, task)
       .parallel(task);
+  if (isWhole.defined())
+    out.specialize(isWhole);
   auto stage = [&](Func f, int extent) {
     f.compute_at(out, p).store_in(MemoryType::Stack).bound_extent(p, vector).vectorize(p, vector);
     f.bound_extent(ci, extent).bound_extent(q, 1);
@@ -170,7 +209,7 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   stage(taps, pair);
   taps.bound_extent(rx, 3).bound_extent(ry, 3).unroll(rx).unroll(ry);
   stage(rows, pair);
-  rows.bound_extent(s, columns).bound_extent(ry, 3).unroll(s).unroll(ry);
+  rows.bound_extent(s, columns).bound_extent(ry, 3).reorder(p, s, ry, ci, q).unroll(s);
   return finish(out, w, scale);
 }
 

@@ -91,7 +91,7 @@ double Filtering::slopeAt(double p) const {
 }
 
 Exprs Filtering::filter(const Exprs &g) const {
-  auto times = [](const Expr &e, double factor) { return e * Expr(factor); };
+  auto times = [](const Expr &e, double factor) { return e * Expr(float(factor)); };
   Exprs values = {times(g[0], 1 / slopeAtZero())};
   for (double p : points) {
     const double slope = slopeAt(p);

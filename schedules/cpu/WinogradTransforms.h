@@ -38,7 +38,7 @@ public:
 
   Exprs input(const Exprs &d) const;  ///< B^T d: m + 2 inputs to as many values
   Exprs output(const Exprs &q) const; ///< A^T q: m + 2 products to m results
-  Exprs filter(const Exprs &g) const; ///< G g: three taps to m + 2 values, in double precision
+  Exprs filter(const Exprs &g) const; ///< G g: three taps to m + 2 values
 
   // The gradient with respect to g: dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
   Exprs resultGradient(const Exprs &d) const; ///< A dy: m gradients of results to m + 2 values
@@ -51,7 +51,7 @@ private:
 };
 
 /// F(m, 3) for sums of f32 or products of bf16. For f32 m = 2, 4, 6 take the points 1, then 2, then 1/2,
-/// whose factors are exact; with 256 channels F(6x6, 3x3) is off by up to 1.6e-5 of the maximum, F(4x4, 3x3)
+/// whose factors are exact; with 256 channels F(6x6, 3x3) is off by up to 1.7e-5 of the maximum, F(4x4, 3x3)
 /// by 1.0e-5. Values rounded to bf16 want factors near 1: with 3/4 and 3/2 F(4, 3) has half the error that it
 /// has with 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the Accuracy of Winograd Convolution
 /// for Deep Neural Networks").

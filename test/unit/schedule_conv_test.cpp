@@ -256,36 +256,57 @@ TEST(Epilogues, MatchTheCLibraryAndKeepNan) {
     }
 }
 
+/// A filter of kw x kh taps, of groups of kg x cg channels. Packed are every step-th tap from tap (first, 0)
+/// on, `taps` x `tapsY` of them, some of which may lie beyond the filter.
+struct PackedFilter {
+  bool deconv;
+  int groups, kg, cg, kw, kh, step, first, taps, tapsY;
+};
+
 TEST(PackConv, FilterLayoutsPhasesAndScale) {
   std::mt19937 random(5);
-  for (bool deconv : {false, true})
-    for (int groups : {1, 3}) {
-      const int panel = 16, kg = 21, cg = 5, k = groups * kg, c = groups * cg, kw = 5, kh = 4;
-      const int tapX = deconv ? 1 : 0, step = deconv ? 2 : 1, taps = deconv ? 3 : kw, tapsY = deconv ? 2 : kh;
-      const KernelSpec spec = parseSpec("pack_conv panel16 g" + std::to_string(groups) +
-                                        " scale1 from=" + (deconv ? "deconv" : "conv") + " step" +
-                                        (deconv ? "2x2" : "1x1") + " : f32");
-      SCOPED_TRACE(spec.print());
-      JitKernel kernel(spec, {"pack", {}}, Isa::Portable);
-      ASSERT_EQ(kernel.error, "");
-      Buffer<float> w = deconv ? Buffer<float>(kw, kh, kg, c) : Buffer<float>(kw, kh, cg, k), scale(k);
-      w.for_each_value([&](float &v) { v = float(random() % 1000); });
-      scale.for_each_value([&](float &v) { v = float(1 + random() % 4); });
-      Buffer<float> y(panel, cg, taps, tapsY, 2 * groups);
-      y.fill(NAN);
-      w.translate(0, -tapX); // coordinate 0 is the phase's first tap
-      kernel.run({w, scale}, y);
-      int wrong = 0;
-      y.for_each_element([&](int p, int ci, int rx, int ry, int q) {
-        const int group = q / 2, inGroup = q % 2 * panel + p, o = group * kg + inGroup;
-        const int tx = step * (deconv ? taps - 1 - rx : rx), ty = step * (deconv ? tapsY - 1 - ry : ry);
-        const bool exists = inGroup < kg && tapX + tx < kw && ty < kh;
-        const float want =
-            !exists ? 0.f : scale(o) * (deconv ? w(tx, ty, inGroup, group * cg + ci) : w(tx, ty, ci, o));
-        wrong += y(p, ci, rx, ry, q) != want;
-      });
-      EXPECT_EQ(wrong, 0);
-    }
+  for (const PackedFilter &f : {PackedFilter{false, 1, 21, 5, 5, 4, 1, 0, 5, 4},
+                                {false, 3, 21, 5, 5, 4, 1, 0, 5, 4},
+                                {true, 1, 21, 5, 5, 4, 2, 1, 3, 2},
+                                {true, 3, 21, 5, 5, 4, 2, 1, 3, 2},
+                                // panels that the channels fill, with any number of taps
+                                {false, 1, 48, 70, 3, 3, 1, 0, 3, 3},
+                                {false, 2, 32, 3, 2, 1, 1, 0, 2, 1},
+                                {false, 1, 16, 3, 2, 3, 1, 0, 3, 3},
+                                {true, 1, 32, 70, 1, 1, 1, 0, 1, 1},
+                                {true, 1, 32, 65, 2, 2, 2, 1, 1, 1},
+                                {true, 2, 16, 4, 2, 2, 2, 1, 1, 1},
+                                {true, 1, 32, 3, 3, 3, 1, 0, 3, 3},
+                                {true, 1, 32, 3, 3, 3, 2, 0, 2, 2},
+                                {true, 2, 16, 3, 4, 4, 2, 1, 2, 2},
+                                {true, 1, 16, 3, 4, 4, 2, 1, 2, 3}}) {
+    const int panel = 16, k = f.groups * f.kg, c = f.groups * f.cg, panels = (f.kg + panel - 1) / panel;
+    const std::string step = std::to_string(f.step);
+    const KernelSpec spec =
+        parseSpec("pack_conv panel16 g" + std::to_string(f.groups) +
+                  " scale1 from=" + (f.deconv ? "deconv" : "conv") + " step" + step + "x" + step + " : f32");
+    SCOPED_TRACE(spec.print() + " " + std::to_string(f.kw) + "x" + std::to_string(f.kh));
+    JitKernel kernel(spec, {"pack", {}}, Isa::Portable);
+    ASSERT_EQ(kernel.error, "");
+    Buffer<float> w = f.deconv ? Buffer<float>(f.kw, f.kh, f.kg, c) : Buffer<float>(f.kw, f.kh, f.cg, k);
+    Buffer<float> scale(k), y(panel, f.cg, f.taps, f.tapsY, panels * f.groups);
+    w.for_each_value([&](float &v) { v = float(random() % 1000); });
+    scale.for_each_value([&](float &v) { v = float(1 + random() % 4); });
+    y.fill(NAN);
+    w.translate(0, -f.first); // coordinate 0 is the phase's first tap
+    kernel.run({w, scale}, y);
+    int wrong = 0;
+    y.for_each_element([&](int p, int ci, int rx, int ry, int q) {
+      const int group = q / panels, inGroup = q % panels * panel + p, o = group * f.kg + inGroup;
+      const int tx = f.step * (f.deconv ? f.taps - 1 - rx : rx),
+                ty = f.step * (f.deconv ? f.tapsY - 1 - ry : ry);
+      const bool exists = inGroup < f.kg && f.first + tx < f.kw && ty < f.kh;
+      const float want =
+          !exists ? 0.f : scale(o) * (f.deconv ? w(tx, ty, inGroup, group * f.cg + ci) : w(tx, ty, ci, o));
+      wrong += y(p, ci, rx, ry, q) != want;
+    });
+    EXPECT_EQ(wrong, 0);
+  }
 }
 
 /// G of F(m, 3): the row of point p is (1, p, p^2) over the product of its differences to the other points.
@@ -304,23 +325,37 @@ std::vector<std::array<double, 3>> filterMatrix(int m) {
 
 TEST(PackConv, WinogradFilters) {
   std::mt19937 random(6);
-  for (auto [ty, tx] : {std::pair(2, 4), {4, 6}, {6, 2}}) {
-    const int panel = 8, c = 3, k = 11, planesX = tx + 2, planesY = ty + 2;
-    const KernelSpec spec = parseSpec("pack_winograd panel8 tile" + std::to_string(ty) + "x" +
-                                      std::to_string(tx) + " scale0 from=conv step1x1 : f32");
+  struct Filters {
+    int ty, tx, c, k;
+    bool deconv;
+  };
+  for (const Filters &f : {Filters{2, 4, 3, 11, false},
+                           {4, 6, 3, 11, false},
+                           {6, 2, 3, 11, false},
+                           {4, 4, 3, 11, true},
+                           {4, 4, 70, 16, false}, // panels that the channels fill
+                           {4, 2, 70, 16, true}}) {
+    const int panel = 8, planesX = f.tx + 2, planesY = f.ty + 2;
+    const KernelSpec spec =
+        parseSpec("pack_winograd panel8 tile" + std::to_string(f.ty) + "x" + std::to_string(f.tx) +
+                  " scale1 from=" + (f.deconv ? "deconv" : "conv") + " step1x1 : f32");
     SCOPED_TRACE(spec.print());
     JitKernel kernel(spec, {"pack", {}}, Isa::Portable);
     ASSERT_EQ(kernel.error, "");
-    Buffer<float> w(3, 3, c, k), y(panel, c, planesX * planesY, 2);
+    Buffer<float> w(3, 3, f.deconv ? f.k : f.c, f.deconv ? f.c : f.k), scale(f.k);
+    Buffer<float> y(panel, f.c, planesX * planesY, 2);
     w.for_each_value([&](float &v) { v = float(random() % 1000) / 1000; });
+    scale.for_each_value([&](float &v) { v = float(1 + random() % 2); });
     y.fill(NAN);
-    kernel.run({w}, y);
-    const auto gx = filterMatrix(tx), gy = filterMatrix(ty);
+    kernel.run({w, scale}, y);
+    const auto gx = filterMatrix(f.tx), gy = filterMatrix(f.ty);
     double worst = 0;
     y.for_each_element([&](int p, int ci, int plane, int q) {
+      const int o = q * panel + p;
       double want = 0;
-      for (int i = 0; i < 9 && q * panel + p < k; i++)
-        want += gy[plane / planesX][i / 3] * gx[plane % planesX][i % 3] * w(i % 3, i / 3, ci, q * panel + p);
+      for (int i = 0; i < 9 && o < f.k; i++)
+        want += gy[plane / planesX][i / 3] * gx[plane % planesX][i % 3] * scale(o) *
+                (f.deconv ? w(2 - i % 3, 2 - i / 3, o, ci) : w(i % 3, i / 3, ci, o));
       const double off = std::fabs(y(p, ci, plane, q) - want);
       worst = off <= worst ? worst : off;
     });
