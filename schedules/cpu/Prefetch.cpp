@@ -33,15 +33,17 @@ class PrefetchPass : public ir::IRMutator {
       return store;
     isPlaced = true;
     const Expr operand = ir::Variable::make(Handle(), scalar(found->args[1]).as<ir::StringImm>()->value);
-    const Expr bytes = cast(Int(64), scalar(found->args[2])) * cast(Int(64), scalar(found->args[4]));
-    const Expr first = reinterpret(UInt(64), operand) + cast(UInt(64), bytes);
-    constexpr int kLine = 64, kToRead = 0, kToL2 = 2, kData = 1;
+    const Expr size = cast(Int(64), scalar(found->args[4]));
+    const Expr first = reinterpret(UInt(64), operand) +
+                       cast(UInt(64), cast(Int(64), scalar(found->args[2])) * size),
+               step = cast(UInt(64), cast(Int(64), scalar(found->args[5])) * size);
+    constexpr int kToRead = 0, kToL2 = 2, kData = 1;
     for (int line = int(*as_const_int(scalar(found->args[3]))) - 1; line >= 0; line--)
       // Halide has declared this intrinsic of LLVM, which returns nothing.
       store = ir::Block::make(
           ir::Evaluate::make(ir::Call::make(
               Int(32), "llvm.prefetch.p0",
-              {reinterpret(Handle(), first + Expr(uint64_t(line * kLine))), kToRead, kToL2, kData},
+              {reinterpret(Handle(), first + Expr(uint64_t(line)) * step), kToRead, kToL2, kData},
               ir::Call::Extern)),
           store);
     return store;
@@ -60,9 +62,13 @@ class PrefetchPass : public ir::IRMutator {
 
 } // namespace
 
-Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines) {
+Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines,
+                 const Expr &step) {
+  constexpr int kLine = 64; // bytes
+  const int size = operand.type().bytes();
   return ir::Call::make(value.type(), kPrefetching,
-                        {value, ir::StringImm::make(operand.name()), index, lines, operand.type().bytes()},
+                        {value, ir::StringImm::make(operand.name()), index, lines, size,
+                         step.defined() ? step : Expr(kLine / size)},
                         ir::Call::PureExtern);
 }
 

@@ -17,6 +17,7 @@
 #include "schedules/cpu/ConvTile.h"
 #include "schedules/cpu/DotPairs.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Prefetch.h"
 #include "schedules/cpu/Wgrad.h"
 #include "schedules/cpu/WinogradTransforms.h"
 #include <algorithm>
@@ -160,8 +161,18 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   };
   Func vColumns("vColumns"), v("v"), zColumns("zColumns"), z("z"), acc("acc"), m("m"), rows("rows"),
       out("packed");
+  // A column's first value, which meanwhile fetches the same column of the next tile: its pixels lie too far
+  // apart for the processor to foresee them.
+  auto fetching = [&](const Expr &value, const ImageParam &of, const Expr &vectors, int rows) {
+    if (spec.dtype != "f32")
+      return value;
+    const Expr index = vectors * vector + (left + kTile + s) * of.dim(1).stride() + top * of.dim(2).stride() +
+                       n * of.dim(3).stride();
+    return prefetching(value, of, index, rows, of.dim(2).stride());
+  };
   vColumns(l, vc, e, s, t, piece, part) = mux(t, filtering.input(listOf(kPlanes, [&](int i) {
-    return x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
+    const Expr value = x(vc * vector + l, min(left + s, width + 1), min(top + i, height + 1), n);
+    return i ? value : fetching(value, x, vc, kPlanes);
   })));
   auto inWords = [&](const std::function<Expr(const Expr &)> &tileValue) {
     return dots ? pairOf(tileValue(2 * e), tileValue(2 * e + 1)) : tileValue(e);
@@ -170,8 +181,10 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
     return mux(
         s, filtering.input(listOf(kPlanes, [&](int i) { return vColumns(l, vc, e, i, t, piece, part); })));
   });
-  zColumns(l, vk, e, s, t, piece, part) =
-      mux(t, filtering.resultGradient(listOf(kTile, [&](int i) { return gradient(left + s, top + i); })));
+  zColumns(l, vk, e, s, t, piece, part) = mux(t, filtering.resultGradient(listOf(kTile, [&](int i) {
+    const Expr value = gradient(left + s, top + i);
+    return i ? value : fetching(value, dy, vk, kTile);
+  })));
   z(l, vk, e, s, t, piece, part) = inWords([&](const Expr &e) {
     return mux(s, filtering.resultGradient(
                       listOf(kTile, [&](int i) { return zColumns(l, vk, e, i, t, piece, part); })));
@@ -274,6 +287,7 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   KernelBuild kernel{{x, dy}, Pipeline(out)};
   if (dots)
     lowerDotPairs(kernel.pipeline);
+  lowerPrefetches(kernel.pipeline);
   return kernel;
 }
 
