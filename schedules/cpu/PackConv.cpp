@@ -7,6 +7,7 @@
 #include "schedules/Arithmetic.h"
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Prefetch.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -171,8 +172,15 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   if (spec.get("step") == 1 && spec.get("step", 1) == 1)
     isWhole = groupK % panel == 0 && w.dim(0).min() == 0 && w.dim(1).min() == 0 && w.dim(0).extent() == 3 &&
               w.dim(1).extent() == 3 && w.dim(1).stride() == 3 && w.dim(2).stride() == 9;
-  taps(p, rx, ry, ci, q) = packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
-                                  deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK, isWhole);
+  const Expr tap = packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
+                          deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK, isWhole);
+  // The taps of a deconvolution's panel are a short piece of a page for each input channel: those of a later
+  // channel are fetched meanwhile (1024 to 1024 channels on two threads: 5.5 instead of 7.6 ms).
+  constexpr int kAhead = 4, kLine = 64;
+  const bool fetches = deconv && !small;
+  const Expr later =
+      (ci + kAhead) * w.dim(3).stride() + (q * panel + p / vector * vector) * w.dim(2).stride();
+  taps(p, rx, ry, ci, q) = fetches ? prefetching(tap, w, later, ceilDiv(vector * 9 * 4, kLine)) : tap;
   rows(p, s, ry, ci, q) =
       mux(s, alongX.filter({taps(p, 0, ry, ci, q), taps(p, 1, ry, ci, q), taps(p, 2, ry, ci, q)}));
   const Expr column = plane % columns;
@@ -210,7 +218,10 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   taps.bound_extent(rx, 3).bound_extent(ry, 3).unroll(rx).unroll(ry);
   stage(rows, pair);
   rows.bound_extent(s, columns).bound_extent(ry, 3).reorder(p, s, ry, ci, q).unroll(s);
-  return finish(out, w, scale);
+  KernelBuild build = finish(out, w, scale);
+  if (fetches)
+    lowerPrefetches(build.pipeline);
+  return build;
 }
 
 } // namespace
