@@ -246,6 +246,33 @@ void Placement::growAprons() {
       buffer.apron[axis + 2] = std::max(buffer.apron[axis + 2], window.maxAfter());
     }
   }
+  evenAprons();
+}
+
+/// Small buffers that differ in the width of their aprons alone get that of the widest one: then the planner
+/// can put them at the same place, where their borders stand from one run to the next.
+void Placement::evenAprons() {
+  constexpr int64_t kSmall = 1 << 20; // bytes
+  const std::vector<int64_t> sizes = table.evaluate();
+  auto isLike = [](const BufferInfo &a, const BufferInfo &b) {
+    return a.n == b.n && a.h == b.h && a.w == b.w && a.channels == b.channels && a.element == b.element;
+  };
+  auto hasApron = [](const BufferInfo &buffer) {
+    return llvm::any_of(buffer.apron, [](int64_t pixels) { return pixels > 0; });
+  };
+  for (BufferInfo &buffer : buffers) {
+    if (!hasApron(buffer))
+      continue;
+    std::array<int64_t, 4> widest = buffer.apron;
+    for (const BufferInfo &other : buffers)
+      for (unsigned side = 0; side < 4 && isLike(buffer, other); ++side)
+        widest[side] = std::max(widest[side], other.apron[side]);
+    const int64_t n = sizes[buffer.n], h = sizes[buffer.h], w = sizes[buffer.w];
+    const int64_t bytes = n * (widest[0] + h + widest[2]) * (widest[1] + w + widest[3]) * buffer.channels *
+                          ((buffer.element.getIntOrFloatBitWidth() + 7) / 8);
+    if (n > 0 && h > 0 && w > 0 && bytes <= kSmall)
+      buffer.apron = widest;
+  }
 }
 
 } // namespace segc

@@ -65,6 +65,7 @@ private:
   unsigned makeBuffer(mlir::Value value);
   bool takesOver(hg::GroupOp group, mlir::Value operand, unsigned position) const;
   void growAprons();
+  void evenAprons();
 
   mlir::func::FuncOp main;
   hg::SizeTable &table;

@@ -39,6 +39,21 @@ struct PlanArenaPass : impl::PlanArenaBase<PlanArenaPass> {
     program->setAttr("arena_bytes", b.getI64IntegerAttr(static_cast<int64_t>(*arena)));
   }
 
+  /// The number of the first buffer with the same extents and border, from 1 on; 0 without a border.
+  static uint32_t likeOf(ArrayRef<plan::Lifetime> lives, size_t index, ArrayRef<int64_t> sizes) {
+    plan::AllocOp own = lives[index].alloc;
+    if (llvm::all_of(own.getApron(), [](int64_t pixels) { return pixels == 0; }))
+      return 0;
+    const auto *first = llvm::find_if(lives, [&](const plan::Lifetime &life) {
+      plan::AllocOp other = life.alloc;
+      return other.getApron() == own.getApron() && other.getChannels() == own.getChannels() &&
+             other.getElement() == own.getElement() &&
+             llvm::all_of(llvm::zip(other.getExtents(), own.getExtents()),
+                          [&](auto pair) { return sizes[std::get<0>(pair)] == sizes[std::get<1>(pair)]; });
+    });
+    return static_cast<uint32_t>(first - lives.begin()) + 1;
+  }
+
   /// Places all buffers; nothing where some extent is only known at run time.
   static std::optional<uint64_t> arenaBytes(MutableArrayRef<plan::Lifetime> lives,
                                             const std::vector<int64_t> &sizes,
@@ -48,7 +63,8 @@ struct PlanArenaPass : impl::PlanArenaBase<PlanArenaPass> {
       int64_t bytes = plan::bufferBytes(life.alloc, sizes);
       if (bytes < 0)
         return std::nullopt;
-      intervals.push_back({life.first, life.last, life.used ? static_cast<uint64_t>(bytes) : 0});
+      intervals.push_back({life.first, life.last, life.used ? static_cast<uint64_t>(bytes) : 0,
+                           likeOf(lives, intervals.size(), sizes)});
     }
     std::vector<uint32_t> scratch(2 * intervals.size());
     return rt::planArena(intervals.data(), intervals.size(), offsets.data(), scratch.data());

@@ -106,7 +106,8 @@ uint64_t Engine::workspaceBytes(int threads) const {
   return layout.sizes ? rt::workspaceBytes(*table, layout, threads) : 0;
 }
 
-void Engine::bind(char *workspace) {
+void Engine::bind(char *workspace, bool own) {
+  program.stands = own ? layout.stands : nullptr;
   if (layout.sizes && workspace)
     program.bindStatic(StepList::Run, layout.sizes, layout.offsets, {workspace, weights, prepared, train});
 }

@@ -39,8 +39,9 @@ struct Engine {
 
   /// Bytes of workspace for the current shape, 0 without one.
   uint64_t workspaceBytes(int threads) const;
-  /// Binds the steps that run() or grad() takes to the workspace. Without a shape nothing happens.
-  void bind(char *workspace);
+  /// Binds the steps that run() or grad() takes to the workspace, in which borders may stand from one run to
+  /// the next if it is the handle's `own`. Without a shape nothing happens.
+  void bind(char *workspace, bool own);
 
   /// Checks every tensor of a call, then that no output meets another tensor or the workspace.
   int checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs, const Span &workspace);

@@ -180,11 +180,27 @@ int checkViews(const Header &table, const int64_t *sizes) {
   return SEGC_MODEL_OK;
 }
 
+/// What the planner calls a buffer's border: one more than the number of the first buffer with the same one.
+uint32_t likeOf(const BufferDesc *buffers, uint32_t index, const int64_t *sizes) {
+  const BufferDesc &own = buffers[index];
+  if (!(own.top | own.left | own.bottom | own.right))
+    return 0;
+  const auto isLike = [&](const BufferDesc &b) {
+    return sizes[b.n] == sizes[own.n] && sizes[b.h] == sizes[own.h] && sizes[b.w] == sizes[own.w] &&
+           b.channels == own.channels && b.dtype == own.dtype && b.top == own.top && b.left == own.left &&
+           b.bottom == own.bottom && b.right == own.right;
+  };
+  uint32_t first = 0;
+  while (!isLike(buffers[first]))
+    ++first;
+  return first + 1;
+}
+
 int plan(const Header &table, Layout &layout, Interval *intervals, uint32_t *scratch) {
   const BufferDesc *buffers = elements<BufferDesc>(table, table.buffers);
   const uint32_t count = table.buffers.count;
   for (uint32_t i = 0; i < count; ++i) {
-    intervals[i] = {buffers[i].firstStep, buffers[i].lastStep, 0};
+    intervals[i] = {buffers[i].firstStep, buffers[i].lastStep, 0, likeOf(buffers, i, layout.sizes)};
     if (int status = bufferBytes(table, buffers[i], layout.sizes, intervals[i].bytes))
       return status;
   }
@@ -195,6 +211,8 @@ int plan(const Header &table, Layout &layout, Interval *intervals, uint32_t *scr
   if (!verifyArena(intervals, count, layout.offsets, layout.arenaBytes, &a, &b))
     return fail(SEGC_MODEL_KERNEL_FAILED, "the library is damaged: buffers '%s' and '%s' overlap",
                 text(table, buffers[a].name), text(table, buffers[b].name));
+  for (uint32_t i = 0; i < count; ++i)
+    layout.stands[i] = borderStands(intervals, count, layout.offsets, i);
   return SEGC_MODEL_OK;
 }
 
@@ -202,13 +220,14 @@ int plan(const Header &table, Layout &layout, Interval *intervals, uint32_t *scr
 
 int Layout::compute(const Header &table, const int64_t *shapes) {
   const uint64_t buffers = table.buffers.count;
-  sizes = static_cast<int64_t *>(malloc((table.sizes.count + buffers + 1) * sizeof(int64_t)));
+  sizes = static_cast<int64_t *>(malloc((table.sizes.count + buffers + 1) * sizeof(int64_t) + buffers));
   void *work = malloc(buffers * (sizeof(Interval) + 2 * sizeof(uint32_t)) + 1);
   int status = SEGC_MODEL_OK;
   if (!sizes || !work)
     status = fail(SEGC_MODEL_OUT_OF_MEMORY, "no memory for planning");
   if (!status) {
     offsets = reinterpret_cast<uint64_t *>(sizes + table.sizes.count);
+    stands = reinterpret_cast<uint8_t *>(offsets + buffers);
     status = evaluateSizes(table, shapes, sizes);
   }
   if (!status) {
@@ -227,6 +246,7 @@ void Layout::free() {
   ::free(sizes);
   sizes = nullptr;
   offsets = nullptr;
+  stands = nullptr;
   arenaBytes = 0;
 }
 

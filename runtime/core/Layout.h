@@ -10,6 +10,7 @@ namespace segc::rt {
 struct Layout {
   int64_t *sizes = nullptr;    ///< values of the table's size nodes; null while there is no shape
   uint64_t *offsets = nullptr; ///< bytes from the arena's start, for each buffer
+  uint8_t *stands = nullptr;   ///< for each buffer: 1 if nothing overwrites its border between two runs
   uint64_t arenaBytes = 0;
 
   /// `shapes` as in segc_model_reshape, null for the model's own. A status of the C interface; on failure

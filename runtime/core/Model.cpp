@@ -22,8 +22,8 @@ int processorsAllowed() {
 
 /// Points both engines into the workspace. After any change of shape, threads or workspace.
 void bind(segc_model_model &model) {
-  model.infer.bind(model.workspace);
-  model.train.bind(model.workspace);
+  model.infer.bind(model.workspace, !model.callersWorkspace);
+  model.train.bind(model.workspace, !model.callersWorkspace);
   model.scratchOwner = nullptr;
 }
 
@@ -272,11 +272,12 @@ int firstPrepare(segc_model_model &model, Engine &engine, const Weights *read) {
   return status;
 }
 
-void lendScratch(segc_model_model &model, const Engine &engine) {
+void lendScratch(segc_model_model &model, Engine &engine) {
   if (model.scratchOwner == &engine)
     return;
   setScratch(model, model.workspace + engine.layout.arenaBytes, alignUp(engine.table->laneScratchBytes));
   model.scratchOwner = &engine;
+  engine.program.bordersStand = false; // the other engine or another layout used the workspace
 }
 
 int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes) {

@@ -66,6 +66,6 @@ int runModel(segc_model_model &model, const segc_model_tensor *inputs, const seg
 /// The bytes of the workspace.
 Span workspaceSpan(const segc_model_model &model);
 /// Gives the lanes the scratch memory behind an engine's arena. Before any of its kernels runs.
-void lendScratch(segc_model_model &model, const Engine &engine);
+void lendScratch(segc_model_model &model, Engine &engine);
 
 } // namespace segc::rt

@@ -13,6 +13,18 @@ namespace {
 
 bool meet(const Interval &a, const Interval &b) { return a.first <= b.last && b.first <= a.last; }
 
+bool shareBytes(const Interval &a, uint64_t atA, const Interval &b, uint64_t atB) {
+  return atA < atB + b.bytes && atB < atA + a.bytes;
+}
+
+/// What a plan asks of borders: nothing, or that they stand once they are written.
+enum class Borders { Rewritten, Standing };
+
+/// Must two intervals that do not lie at the same place lie apart?
+bool apart(const Interval &a, const Interval &b, Borders borders) {
+  return meet(a, b) || (borders == Borders::Standing && (a.border || b.border));
+}
+
 /// What comes first: the largest buffer, the one that lives longest, both together, the first or the last
 /// one.
 enum class Order { Size, Length, Area, Start, End };
@@ -48,11 +60,11 @@ bool before(const Interval *intervals, uint32_t a, uint32_t b, Order order) {
 /// The lowest of the smallest gaps of at least `bytes` between the placed intervals that meet `interval`;
 /// behind all of them if there is none. `placed` is sorted by offset.
 uint64_t bestFit(const Interval *intervals, const uint64_t *offsets, const uint32_t *placed, uint32_t count,
-                 const Interval &interval, uint64_t bytes) {
+                 const Interval &interval, uint64_t bytes, Borders borders) {
   uint64_t end = 0, best = 0, bestGap = UINT64_MAX;
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t other = placed[i];
-    if (!meet(intervals[other], interval))
+    if (!apart(intervals[other], interval, borders))
       continue;
     if (offsets[other] > end) {
       const uint64_t gap = offsets[other] - end;
@@ -67,8 +79,23 @@ uint64_t bestFit(const Interval *intervals, const uint64_t *offsets, const uint3
   return bestGap == UINT64_MAX ? end : best;
 }
 
-uint64_t placeAll(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch,
-                  Order rule) {
+/// The place of a like interval that is free while interval `next` lives; null if there is none.
+const uint64_t *likePlace(const Interval *intervals, const uint64_t *offsets, const uint32_t *placed,
+                          uint32_t count, uint32_t next) {
+  const Interval &interval = intervals[next];
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t *place = offsets + placed[i];
+    bool isFree = intervals[placed[i]].border == interval.border;
+    for (uint32_t k = 0; k < count && isFree; ++k)
+      isFree = offsets[placed[k]] != *place || !meet(intervals[placed[k]], interval);
+    if (isFree)
+      return place;
+  }
+  return nullptr;
+}
+
+uint64_t placeAll(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch, Order rule,
+                  Borders borders) {
   uint32_t *order = scratch, *placed = scratch + count;
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t at = i;
@@ -80,7 +107,9 @@ uint64_t placeAll(const Interval *intervals, uint32_t count, uint64_t *offsets, 
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t next = order[i];
     const uint64_t bytes = alignUp(intervals[next].bytes);
-    offsets[next] = bestFit(intervals, offsets, placed, i, intervals[next], bytes);
+    const bool stands = borders == Borders::Standing && intervals[next].border && bytes;
+    const uint64_t *like = stands ? likePlace(intervals, offsets, placed, i, next) : nullptr;
+    offsets[next] = like ? *like : bestFit(intervals, offsets, placed, i, intervals[next], bytes, borders);
     uint32_t at = i;
     for (; at > 0 && offsets[placed[at - 1]] > offsets[next]; --at)
       placed[at] = placed[at - 1];
@@ -90,14 +119,13 @@ uint64_t placeAll(const Interval *intervals, uint32_t count, uint64_t *offsets, 
   return arena;
 }
 
-} // namespace
-
-uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch) {
-  const uint64_t least = livenessBound(intervals, count);
+/// Places all in the best of the orders. None can do better than `least`.
+uint64_t placeBest(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch,
+                   Borders borders, uint64_t least) {
   uint64_t best = UINT64_MAX;
   Order bestOrder = Order::Size;
   for (Order order : kOrders) {
-    const uint64_t arena = placeAll(intervals, count, offsets, scratch, order);
+    const uint64_t arena = placeAll(intervals, count, offsets, scratch, order, borders);
     if (arena == least)
       return arena;
     if (arena < best) {
@@ -105,7 +133,32 @@ uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets,
       bestOrder = order;
     }
   }
-  return placeAll(intervals, count, offsets, scratch, bestOrder);
+  return placeAll(intervals, count, offsets, scratch, bestOrder, borders);
+}
+
+} // namespace
+
+uint64_t planArena(const Interval *intervals, uint32_t count, uint64_t *offsets, uint32_t *scratch) {
+  bool anyBorder = false;
+  for (uint32_t i = 0; i < count; ++i)
+    anyBorder |= intervals[i].border && intervals[i].bytes;
+  const uint64_t least = livenessBound(intervals, count);
+  const uint64_t arena = placeBest(intervals, count, offsets, scratch, Borders::Rewritten, least);
+  if (!anyBorder)
+    return arena;
+  const uint64_t standing = placeBest(intervals, count, offsets, scratch, Borders::Standing, least);
+  if (standing <= (arena > kStandingArena ? arena : kStandingArena))
+    return standing;
+  return placeBest(intervals, count, offsets, scratch, Borders::Rewritten, least);
+}
+
+bool borderStands(const Interval *intervals, uint32_t count, const uint64_t *offsets, uint32_t index) {
+  const Interval &own = intervals[index];
+  for (uint32_t i = 0; i < count; ++i)
+    if (shareBytes(intervals[i], offsets[i], own, offsets[index]) &&
+        (intervals[i].border != own.border || offsets[i] != offsets[index]))
+      return false;
+  return own.border != 0;
 }
 
 bool verifyArena(const Interval *intervals, uint32_t count, const uint64_t *offsets, uint64_t arenaBytes,
@@ -117,8 +170,7 @@ bool verifyArena(const Interval *intervals, uint32_t count, const uint64_t *offs
       return false;
     for (uint32_t k = 0; k < i; ++k) {
       *second = k;
-      if (meet(intervals[i], intervals[k]) && offsets[i] < offsets[k] + intervals[k].bytes &&
-          offsets[k] < offsets[i] + intervals[i].bytes)
+      if (meet(intervals[i], intervals[k]) && shareBytes(intervals[i], offsets[i], intervals[k], offsets[k]))
         return false;
     }
   }

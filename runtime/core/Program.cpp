@@ -354,12 +354,16 @@ int Program::runSteps(StepList list, const int64_t *sizes, const uint64_t *offse
   const Section &steps = section(*table, list);
   const StepDesc *step = elements<StepDesc>(*table, steps);
   const uint32_t first = firstStep(*table, list);
+  const uint8_t *const standing = bordersStand && !device ? stands : nullptr;
   for (uint32_t i = 0; i < steps.count; ++i) {
     const uint64_t start = observer.function ? now() : 0;
     const bool isLaunch = step[i].kind == StepKind::Launch;
-    int status = isLaunch ? launch(step[i], args + vectors[first + i])
-                          : border(elements<BufferDesc>(*table, table->buffers)[step[i].target], sizes,
-                                   arena + offsets[step[i].target]);
+    int status = SEGC_MODEL_OK;
+    if (isLaunch)
+      status = launch(step[i], args + vectors[first + i]);
+    else if (!standing || !standing[step[i].target])
+      status = border(elements<BufferDesc>(*table, table->buffers)[step[i].target], sizes,
+                      arena + offsets[step[i].target]);
     if (!status && device && observer.function) // so that each step's time is its own
       status = device->driver->finish(*device);
     if (status)
@@ -371,6 +375,7 @@ int Program::runSteps(StepList list, const int64_t *sizes, const uint64_t *offse
       observer.function(observer.user, int(first + i - table->prepareSteps.count),
                         text(*table, step[i].label), text(*table, step[i].problem), now() - start);
   }
+  bordersStand |= list == StepList::Run;
   return SEGC_MODEL_OK;
 }
 

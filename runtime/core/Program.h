@@ -56,7 +56,9 @@ struct Program {
   void *userContext = nullptr;        ///< lane 0
   uint32_t *external = nullptr;       ///< views of inputs and outputs, which run() patches
   uint32_t externalCount = 0;
-  Device *device = nullptr; ///< where the kernels run; null: here
+  const uint8_t *stands = nullptr; ///< of the layout: borders that nothing overwrites; null: all are written
+  bool bordersStand = false;       ///< since a run in this workspace has written them
+  Device *device = nullptr;        ///< where the kernels run; null: here
   /// What a device keeps of a list for the memory that it is bound to.
   struct Kept {
     bool hasRun;    ///< with this memory

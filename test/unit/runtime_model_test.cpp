@@ -1,10 +1,14 @@
 /// \file The C interface on a hand-made model: results, layouts, reshape, workspace, threads, allocations,
 /// borders.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/Model.h"
 #include "runtime/core/Program.h"
 #include "runtime/core/Table.h"
 #include "runtime_support.h"
+#include <algorithm>
 #include <atomic>
+#include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -179,7 +183,7 @@ TEST_F(ModelTest, CallersWorkspaceIsEnoughToTheByteAndNotOverstepped) {
   expectRight(2, 17, 9);
 }
 
-TEST_F(ModelTest, BorderIsWrittenEachRunWhateverWasThere) {
+TEST_F(ModelTest, BorderInTheCallersMemoryIsWrittenEachRunWhateverWasThere) {
   create(toy);
   alignas(64) static char memory[1 << 16];
   ASSERT_EQ(segc_model_set_threads(model, 1), SEGC_MODEL_OK);
@@ -189,6 +193,33 @@ TEST_F(ModelTest, BorderIsWrittenEachRunWhateverWasThere) {
     tensors(1, 8, 6);
     ASSERT_EQ(segc_model_run(model, &in, 1, &out, 1), SEGC_MODEL_OK);
     expectRight(1, 8, 6);
+  }
+}
+
+TEST_F(ModelTest, BorderStandsInTheHandlesOwnMemory) {
+  create(toy);
+  tensors(1, 8, 6);
+  // Each makes the handle forget what stands: another shape, another number of threads, other memory.
+  const int64_t shape[4] = {1, 3, 8, 6};
+  alignas(64) static char memory[1 << 16];
+  const std::vector<std::function<int()>> changes = {
+      [] { return int(SEGC_MODEL_OK); },
+      [&] { return segc_model_reshape(model, shape); },
+      [&] { return segc_model_set_threads(model, 2); },
+      [&] { return segc_model_set_workspace(model, memory, sizeof memory); },
+      [&] { return segc_model_set_workspace(model, nullptr, 0); },
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    ASSERT_EQ(changes[i](), SEGC_MODEL_OK) << segc_model_last_error();
+    for (int run = 0; run < 2; ++run) {
+      tensors(1, 8, 6);
+      ASSERT_EQ(segc_model_run(model, &in, 1, &out, 1), SEGC_MODEL_OK);
+      expectRight(1, 8, 6);
+    }
+    std::memset(model->workspace, 0x7f, model->workspaceBytes); // huge values where the zeros should be
+    ASSERT_EQ(segc_model_run(model, &in, 1, &out, 1), SEGC_MODEL_OK);
+    const bool isRight = std::all_of(y.begin(), y.end(), [](float value) { return std::abs(value) < 1e6; });
+    EXPECT_EQ(isRight, model->callersWorkspace) << i;
   }
 }
 

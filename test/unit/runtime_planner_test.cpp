@@ -23,6 +23,9 @@ struct Plan {
     uint32_t a, b;
     return verifyArena(intervals.data(), uint32_t(intervals.size()), offsets.data(), bytes, &a, &b);
   }
+  bool stands(uint32_t index) const {
+    return borderStands(intervals.data(), uint32_t(intervals.size()), offsets.data(), index);
+  }
   uint64_t bound() const { return livenessBound(intervals.data(), uint32_t(intervals.size())); }
 };
 
@@ -87,6 +90,66 @@ TEST(Planner, SmallCases) {
   Plan fit({{0, 9, 1024}, {0, 3, 256}, {0, 9, 192}, {0, 3, 128}, {0, 9, 120}, {5, 9, 70}});
   EXPECT_TRUE(fit.valid());
   EXPECT_EQ(fit.offsets[5], fit.offsets[3]);
+}
+
+/// A buffer with the border that `like` names.
+Interval bordered(uint32_t first, uint32_t last, uint64_t bytes, uint32_t like) {
+  return {first, last, bytes, like};
+}
+
+TEST(Planner, LikeBordersTakeTurnsAtOnePlace) {
+  // A chain of layers of one shape, then one without a border.
+  Plan chain({bordered(0, 1, 1000, 1), bordered(1, 2, 1000, 1), bordered(2, 3, 1000, 1), {3, 4, 1000}});
+  EXPECT_TRUE(chain.valid());
+  EXPECT_EQ(chain.bytes, 3u * 1024) << "the last one finds no place where a border stands";
+  EXPECT_EQ(chain.offsets[0], chain.offsets[2]);
+  for (uint32_t i = 0; i < 4; ++i)
+    EXPECT_EQ(chain.stands(i), i < 3) << i;
+}
+
+TEST(Planner, UnlikeBordersStandApartWhereThatIsLittle) {
+  Plan little({bordered(0, 1, kStandingArena / 2, 1), bordered(2, 3, kStandingArena / 2, 2)});
+  EXPECT_EQ(little.bytes, kStandingArena);
+  EXPECT_TRUE(little.stands(0) && little.stands(1));
+  Plan large({bordered(0, 1, kStandingArena / 2 + 64, 1), bordered(2, 3, kStandingArena / 2 + 64, 2)});
+  EXPECT_EQ(large.bytes, kStandingArena / 2 + 64) << "memory comes first";
+  EXPECT_FALSE(large.stands(0) || large.stands(1));
+  Plan free({bordered(0, 1, kStandingArena, 1), bordered(2, 3, kStandingArena, 1), {0, 3, 64}});
+  EXPECT_EQ(free.bytes, kStandingArena + 64);
+  EXPECT_TRUE(free.stands(0) && free.stands(1)) << "nothing overwrites them";
+}
+
+TEST(Planner, WhatStandsIsNeverOverwritten) {
+  std::mt19937 random(11);
+  size_t standing = 0, bordersInAll = 0;
+  for (int i = 0; i < 1000; ++i) {
+    // Four shapes, as buffers with equal borders have equal bytes.
+    uint64_t bytes[5];
+    for (uint64_t &of : bytes)
+      of = 1 + random() % (1u << (6 + random() % 14));
+    std::vector<Interval> intervals(random() % 30);
+    for (Interval &interval : intervals) {
+      interval.first = random() % 60;
+      interval.last = interval.first + random() % 8;
+      interval.border = random() % 5;
+      interval.bytes = bytes[interval.border];
+    }
+    Plan plan(intervals);
+    ASSERT_TRUE(plan.valid());
+    for (uint32_t k = 0; k < intervals.size(); ++k) {
+      bordersInAll += intervals[k].border != 0;
+      standing += plan.stands(k);
+      // An independent check: all that begins or ends inside has the same border and the same first byte.
+      const uint64_t begin = plan.offsets[k], end = begin + intervals[k].bytes;
+      for (uint32_t other = 0; other < intervals.size() && plan.stands(k); ++other)
+        for (uint64_t at : {plan.offsets[other], plan.offsets[other] + intervals[other].bytes - 1})
+          if (at >= begin && at < end) {
+            ASSERT_EQ(intervals[other].border, intervals[k].border);
+            ASSERT_EQ(plan.offsets[other], begin);
+          }
+    }
+  }
+  EXPECT_GT(standing, bordersInAll / 2);
 }
 
 TEST(Planner, VerifierFindsOverlap) {
