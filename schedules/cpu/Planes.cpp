@@ -8,6 +8,7 @@
 /// operand, that takes 5.4 ms, this kernel 2.7 (one thread, AVX-512).
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/Families.h"
+#include "schedules/cpu/Prefetch.h"
 #include "schedules/cpu/Resize.h"
 #include "schedules/cpu/Rows.h"
 
@@ -15,6 +16,11 @@ using namespace Halide;
 
 namespace segc::schedules {
 namespace {
+
+/// Elements between what is stored and what is fetched into the L2 cache meanwhile: after the rest of a
+/// network the result is no longer there, and stores alone wait for most of it (LR-ASPP at 512 x 512 on two
+/// threads: this kernel has 8 instead of 11 % of the samples, the network takes 20.0 instead of 20.8 ms).
+constexpr int kAhead = 1024;
 
 std::string whyNot(const KernelSpec &spec, Isa) {
   return spec.op == "export_upsample" ? "" : "it computes only export_upsample";
@@ -52,7 +58,11 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const Expr isPlanar = result.dim(1).stride() == 1 && width >= inW && height >= inH && width >= vector;
   // Only one of these loops around the updates runs; specializations leave the values of updates as they are.
   const RDom planes(0, select(isPlanar, 1, 0), "planes"), others(0, select(isPlanar, 0, 1), "others");
-  out(c, x, y, n) = select(planes.x >= 0, byPlanes, 0.f);
+  Expr ahead = kAhead;
+  const Expr at[] = {c, x, y, n};
+  for (int d = 0; d < 4; d++)
+    ahead += (at[d] - result.dim(d).min()) * result.dim(d).stride();
+  out(c, x, y, n) = prefetching(select(planes.x >= 0, byPlanes, 0.f), result, ahead, 1);
   out(c, x, y, n) = select(others.x >= 0, resized(spec, in, c, x, y, n, width, height), 0.f);
 
   out.bound(c, 0, channels);
@@ -64,7 +74,8 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .vectorize(xv)
       .fuse(yb, c, task)
       .fuse(task, n, task)
-      .parallel(task);
+      .parallel(task)
+      .specialize(result.dim(1).stride() == 1); // always so where isPlanar: stores are of whole vectors then
   wide.compute_at(out, xo)
       .store_in(MemoryType::Heap)
       .bound_storage(x, tile)
@@ -78,7 +89,9 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
       .split(c, co, ci, powerOfTwoBelow(channels), TailStrategy::ShiftInwardsAndBlend)
       .vectorize(ci)
       .unroll(co);
-  return kernelBuild(Pipeline(out), {in});
+  KernelBuild kernel = kernelBuild(Pipeline(out), {in});
+  lowerPrefetches(kernel.pipeline);
+  return kernel;
 }
 
 } // namespace

@@ -10,10 +10,11 @@ namespace {
 
 const char *const kPrefetching = "prefetching";
 
-/// An argument of a call that vectors made one of equal lanes.
+/// Of an argument that vectors made one of many lanes the first lane.
 Expr scalar(const Expr &argument) {
-  const auto *lanes = argument.as<ir::Broadcast>();
-  return lanes ? lanes->value : argument;
+  if (const auto *lanes = argument.as<ir::Broadcast>())
+    return lanes->value;
+  return argument.type().is_vector() ? ir::Shuffle::make_extract_element(argument, 0) : argument;
 }
 
 class PrefetchPass : public ir::IRMutator {
@@ -62,12 +63,12 @@ class PrefetchPass : public ir::IRMutator {
 
 } // namespace
 
-Expr prefetching(const Expr &value, const ImageParam &operand, const Expr &index, int lines,
+Expr prefetching(const Expr &value, const OutputImageParam &buffer, const Expr &index, int lines,
                  const Expr &step) {
   constexpr int kLine = 64; // bytes
-  const int size = operand.type().bytes();
+  const int size = buffer.type().bytes();
   return ir::Call::make(value.type(), kPrefetching,
-                        {value, ir::StringImm::make(operand.name()), index, lines, size,
+                        {value, ir::StringImm::make(buffer.name()), index, lines, size,
                          step.defined() ? step : Expr(kLine / size)},
                         ir::Call::PureExtern);
 }

@@ -7,11 +7,11 @@
 
 namespace segc::schedules {
 
-/// `value`, and each iteration of the innermost loop around it fetches into the L2 cache what `operand` has
-/// from the element `index` on: `lines` cache lines, `step` elements apart, or without it next to each other.
-/// They may lie behind its end. Of the values that an iteration stores the first one's index counts. The
-/// pipeline needs lowerPrefetches().
-Halide::Expr prefetching(const Halide::Expr &value, const Halide::ImageParam &operand,
+/// `value`, and each iteration of the innermost loop around it fetches into the L2 cache what `buffer`, an
+/// operand or the result, has from the element `index` on: `lines` cache lines, `step` elements apart, or
+/// without it next to each other. They may lie behind its end. Of the values that an iteration stores the
+/// first one's index counts. The pipeline needs lowerPrefetches().
+Halide::Expr prefetching(const Halide::Expr &value, const Halide::OutputImageParam &buffer,
                          const Halide::Expr &index, int lines, const Halide::Expr &step = {});
 
 /// Lets the pipeline's prefetching() become instructions.

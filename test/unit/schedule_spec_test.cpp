@@ -106,6 +106,22 @@ TEST(Compile, WinogradFetchesLargeFilters) {
   EXPECT_FALSE(fetches("conv c32 k32 r3x3 s1x1 d1x1 g1 in32 out32 +relu : f32"));
 }
 
+/// Where a row of the caller's tensor is dense, what is stored are whole vectors, and each fetches a later
+/// one.
+TEST(Compile, LastResizingStoresVectorsAndFetchesAhead) {
+  auto result = compileKernel({"kernel0", "export_upsample c21 in21 mode=bilinear align0 : f32",
+                               "planes rows=64 tile=512", Isa::Avx512},
+                              true);
+  ASSERT_EQ(result.index(), 0u) << std::get<std::string>(result);
+  const std::string &code = std::get<KernelArtifact>(result).assembly;
+  int dense = 0;
+  for (size_t at = code.find("prefetcht1"); at != std::string::npos; at = code.find("prefetcht1", at + 1)) {
+    const std::string loop = code.substr(at, code.find("\tj", at) - at);
+    dense += loop.find("vmovups\t%zmm") != std::string::npos && loop.find("vextractps") == std::string::npos;
+  }
+  EXPECT_EQ(dense, 2) << "of whole tiles and of the last one";
+}
+
 /// v: 36 planes x 16 tiles x 64 channels (4 vectors and one of padding in storage order), m: 36 planes x 16
 /// tiles x 32.
 TEST(Compile, ScratchOfWinogradIsAConstant) {
