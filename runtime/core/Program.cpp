@@ -3,6 +3,7 @@
 #include "runtime/core/Program.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Phases.h"
+#include "runtime/core/Pool.h"
 #include "runtime/core/Table.h"
 #include <stdlib.h>
 #include <string.h>
@@ -143,13 +144,37 @@ void eachBorder(const BufferDesc &buffer, const int64_t *sizes, char *base, cons
   }
 }
 
-} // namespace
+struct BorderParts {
+  const BufferDesc *buffer;
+  const int64_t *sizes;
+  char *base;
+  int count;
+};
 
-void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base) {
-  eachBorder(buffer, sizes, base, [](char *to, size_t pitch, size_t width, size_t rows) {
-    for (size_t row = 0; row < rows; ++row)
+/// Zeros part `index` of a border: some of the rows, of what is one row some of its bytes.
+int zeroPart(void *context, int, int index) {
+  const BorderParts &parts = *static_cast<const BorderParts *>(context);
+  const auto share = [&](size_t of, int part) { return of * size_t(part) / size_t(parts.count); };
+  eachBorder(*parts.buffer, parts.sizes, parts.base, [&](char *to, size_t pitch, size_t width, size_t rows) {
+    if (rows == 1)
+      memset(to + share(width, index), 0, share(width, index + 1) - share(width, index));
+    for (size_t row = share(rows, index); rows > 1 && row < share(rows, index + 1); ++row)
       memset(to + row * pitch, 0, width);
   });
+  return 0;
+}
+
+} // namespace
+
+void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base, int lanes) {
+  const BufferShape shape = shapeOf(buffer, sizes);
+  const uint64_t pixels = uint64_t(shape.n) * (uint64_t(shape.rows * shape.rowElements) / buffer.channels -
+                                               uint64_t(shape.h) * uint64_t(shape.w));
+  constexpr uint64_t kWorthACall = uint64_t(1) << 15; // bytes
+  BorderParts parts = {&buffer, sizes, base, 1};
+  if (pixels * buffer.channels * bytesOf(buffer.dtype) >= kWorthACall)
+    parts.count = lanes;
+  segc_pool_v1_for(lanes, parts.count, zeroPart, &parts);
 }
 
 int Program::allocate(const Header &header, const KernelFn *functions, Lane *lane0) {
@@ -304,7 +329,7 @@ int Program::launch(const StepDesc &step, void **vector) {
 
 int Program::border(const BufferDesc &buffer, const int64_t *sizes, char *base) {
   if (!device) {
-    zeroBorder(buffer, sizes, base);
+    zeroBorder(buffer, sizes, base, static_cast<const Lane *>(userContext)->crew->count);
     return SEGC_MODEL_OK;
   }
   int status = SEGC_MODEL_OK;

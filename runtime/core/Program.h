@@ -104,7 +104,8 @@ private:
 };
 
 /// Writes zeros around each image of a buffer that starts at `base`: the rows above and below, and the strips
-/// between rows, where the right end of one row meets the left end of the next.
-void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base);
+/// between rows, where the right end of one row meets the left end of the next. Large borders are shared by
+/// so many lanes.
+void zeroBorder(const BufferDesc &buffer, const int64_t *sizes, char *base, int lanes = 1);
 
 } // namespace segc::rt

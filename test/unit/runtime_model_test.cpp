@@ -252,6 +252,21 @@ TEST(Border, ZeroesExactlyTheApron) {
   }
 }
 
+TEST(Border, LargeOnesAreShared) {
+  using namespace segc::rt;
+  const int64_t sizes[] = {2, 300, 4}; // n, h, w
+  const BufferDesc b = {0, DType::I8, 0, 1, 2, 64, 2, 1, 3, 2, 0, 0};
+  const int rows = 2 + 300 + 3, columns = 1 + 4 + 2;
+  for (int lanes : {1, 2, 3, 7}) {
+    std::vector<char> memory(size_t(2 * rows * columns * 64), 9);
+    zeroBorder(b, sizes, memory.data(), lanes);
+    for (size_t i = 0; i < memory.size(); ++i) {
+      const int pixel = int(i) / 64, r = pixel / columns % rows - 2, c = pixel % columns - 1;
+      ASSERT_EQ(memory[i], r < 0 || r >= 300 || c < 0 || c >= 4 ? 0 : 9) << lanes << " lanes, byte " << i;
+    }
+  }
+}
+
 TEST_F(ModelTest, ObserverSeesEachStep) {
   create(toy);
   tensors(1, 8, 6);
