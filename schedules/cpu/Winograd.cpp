@@ -100,9 +100,12 @@ int64_t products(const KernelSpec &spec, const Tiling &t, Isa isa) {
 
 /// Transformed filters of 38 MB and more for an image of few tiles come from memory in each run. F(4x2) takes
 /// a sixth more time for such a layer than F(4x4), and two thirds of the memory (U-Net at 256x256: 75 MB less
-/// for 1.1 % of its time).
+/// for 1.1 % of its time). At 32x32 pixels 1024 output channels are as fast with it (1024 to 1024: 25.6
+/// against 31.3 ms on two threads, 512 to 1024: 11.7 against 11.2; U-Net at 512x512: 75 MB less), 512 are
+/// not (1024 to 512: 26.3 against 23.6 ms on one).
 bool readsFilters(const KernelSpec &spec) {
-  return spec.get("c") * spec.get("k") >= 1 << 18 && spec.likelyWidth * likelyHeight(spec) <= 16 * 16;
+  const int64_t pixels = spec.likelyWidth * likelyHeight(spec);
+  return spec.get("c") * spec.get("k") >= 1 << 18 && pixels <= (spec.get("k") >= 1024 ? 32 * 32 : 16 * 16);
 }
 
 /// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has

@@ -44,3 +44,20 @@ func.func @deep(%x: tensor<1x512x16x16xf32>) -> tensor<1x512x16x16xf32> {
   %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x512x16x16xf32>, tensor<512x512x3x3xf32>) -> tensor<1x512x16x16xf32>
   return %c : tensor<1x512x16x16xf32>
 }
+
+// With 1024 output channels that holds up to 32 x 32 pixels, with fewer it does not.
+// CHECK-LABEL: func @deepest
+// CHECK: schedule = "winograd bx=8 by=4 {{.*}} tx=2 ty=4"
+func.func @deepest(%x: tensor<1x512x32x32xf32>) -> tensor<1x1024x32x32xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<1024x512x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x512x32x32xf32>, tensor<1024x512x3x3xf32>) -> tensor<1x1024x32x32xf32>
+  return %c : tensor<1x1024x32x32xf32>
+}
+
+// CHECK-LABEL: func @narrower
+// CHECK: schedule = "winograd bx=8 by=4 {{.*}} tx=4 ty=4"
+func.func @narrower(%x: tensor<1x1024x32x32xf32>) -> tensor<1x512x32x32xf32> {
+  %w = hourglass.weight "c.weight" init "he" : tensor<512x1024x3x3xf32>
+  %c = hourglass.conv %x, %w {padding = array<i64: 1, 1, 1, 1>, operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x1024x32x32xf32>, tensor<512x1024x3x3xf32>) -> tensor<1x512x32x32xf32>
+  return %c : tensor<1x512x32x32xf32>
+}
