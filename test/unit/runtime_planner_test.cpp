@@ -126,7 +126,7 @@ TEST(Planner, WhatStandsIsNeverOverwritten) {
     // Four shapes, as buffers with equal borders have equal bytes.
     uint64_t bytes[5];
     for (uint64_t &of : bytes)
-      of = 1 + random() % (1u << (6 + random() % 14));
+      of = 1 + random() % (1u << (6 + random() % 17));
     std::vector<Interval> intervals(random() % 30);
     for (Interval &interval : intervals) {
       interval.first = random() % 60;
@@ -149,7 +149,8 @@ TEST(Planner, WhatStandsIsNeverOverwritten) {
           }
     }
   }
-  EXPECT_GT(standing, bordersInAll / 2);
+  EXPECT_GT(standing, bordersInAll / 10);
+  EXPECT_LT(standing, bordersInAll) << "some plans are too large for that";
 }
 
 TEST(Planner, VerifierFindsOverlap) {
