@@ -17,7 +17,8 @@ int amxPairs(const KernelSpec &spec) {
 
 AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in)
     : panel(cv * kAmxColumns), w(denseParam("w", convPacking(spec, cv, isa, true).extents, BFloat(16))),
-      r(0, 2, 0, spec.get("c") / 2, 0, spec.get("r", 1), 0, spec.get("r"), "r"), pairs(amxPairs(spec)) {
+      r(0, 2, 0, spec.get("c") / 2, 0, spec.get("r", 1), 0, spec.get("r"), "r"), pairs(amxPairs(spec)),
+      stepsOfAll(spec.get("c") / 2 / pairs) {
   sum(c, q, x, y, n) = 0.f;
   const Expr value = in(2 * r.y + r.x, x * spec.get("s", 1) + r.z * spec.get("d", 1),
                         y * spec.get("s") + r.w * spec.get("d"), n);
@@ -28,18 +29,21 @@ Expr AmxTile::at(const Expr &c, const Expr &x, const Expr &y, const Expr &n) con
   return sum(c % panel, c / panel, x, y, n);
 }
 
-void AmxTile::schedule(const LoopLevel &level, const Expr &isWide, int px, int least) {
+void AmxTile::schedule(const LoopLevel &level, const Expr &isWide, int px, int least, int steps) {
   const Var tc("tc"), tx("tx"), tileC(kAmxChannels), tileX(kAmxPixels);
-  const RVar steps(kAmxSteps), tileP(kAmxPairs), column(kAmxSteps + std::string("_x")),
-      row(kAmxSteps + std::string("_y"));
+  const std::string prefix = kAmxSteps;
+  const RVar step(prefix), chunk(prefix + "_c"), column(prefix + "_x"), row(prefix + "_y"), tileP(kAmxPairs);
+  while (stepsOfAll % steps)
+    steps--;
   sum.compute_at(level).store_in(MemoryType::Stack).bound(c, 0, panel).bound_extent(q, 1);
   auto scheduleTiles = [&](Stage stage, int rows) {
     stage.split(c, tc, tileC, kAmxColumns)
         .split(x, tx, tileX, rows)
-        .split(r.y, steps, tileP, pairs)
+        .split(r.y, step, tileP, pairs)
+        .split(step, chunk, step, steps)
         .rename(r.z, column)
         .rename(r.w, row)
-        .reorder({r.x, tileP, tileX, tileC, tc, tx, y, steps, column, row, q, n})
+        .reorder({r.x, tileP, tileX, tileC, tc, tx, y, step, column, row, chunk, q, n})
         .unroll(tc)
         .unroll(tx)
         .unroll(y);

@@ -21,7 +21,9 @@ public:
 
   /// Beside `level` the sums of a panel lie in memory, of blocks of `px` pixels of one or more rows if they
   /// are as long (`isWide`), else of `least` pixels. A tile has 16 pixels of a row, or all of a block's.
-  void schedule(const Halide::LoopLevel &level, const Halide::Expr &isWide, int px, int least);
+  /// The sum takes `steps` products along the input channels of a tap, then those of the other taps; a divisor
+  /// of all steps up to that.
+  void schedule(const Halide::LoopLevel &level, const Halide::Expr &isWide, int px, int least, int steps);
 
   /// Lets the loops over tiles become instructions.
   void lower(Halide::Pipeline pipeline) const;
@@ -37,7 +39,7 @@ private:
   const Halide::Var c{"c"}, q{"q"}, x{"x"}, y{"y"}, n{"n"};
   Halide::Func sum{"sum"}; ///< of channel c of panel q
   const Halide::RDom r;    ///< the pair's element, the pair, the filter's column and row
-  const int pairs;
+  const int pairs, stepsOfAll;
 };
 
 } // namespace segc::schedules

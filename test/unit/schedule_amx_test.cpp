@@ -44,7 +44,8 @@ TEST(Amx, AllPointsAgreeWithPlainLoops) {
                         {64, 100, 1, 2, 1},
                         {96, 32, 3, 2, 1},
                         {32, 40, 5, 1, 3},
-                        {4, 20, 7, 2, 1}}) {
+                        {4, 20, 7, 2, 1},
+                        {128, 32, 3, 1, 1}}) {
     const KernelSpec spec = narrowConv(t.c, t.k, t.r, t.s, t.d, 1);
     for (const Schedule &point : pointsOf(spec, random))
       for (RunSize size : {RunSize{2, 3, 5}, {1, 8, 1}, {1, 35, 17}})
@@ -83,7 +84,7 @@ TEST(Amx, PoolsAreThoseOfItsPixels) {
   for (auto [c, k, px] : {std::tuple(16, 21, 8), {32, 64, 16}})
     for (RunSize size : {RunSize{1, 1, 2}, {1, 5, 7}, {1, 9, 18}}) { // of the maxima
       const KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
-      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}}};
+      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}, {"st", 1}}};
       SCOPED_TRACE(spec.print() + " | " + point.print());
       auto uniform = [&] { return std::uniform_real_distribution<float>(-1.f, 1.f)(random); };
       Activation<uint16_t> x({c, 2 * size.w + 2, 2 * size.h + 2, size.n}, c + 2, kOutside);
@@ -146,6 +147,22 @@ TEST(Amx, PoolsAreThoseOfItsPixels) {
                     index.damaged(),
                 0);
     }
+}
+
+/// Few blocks of short rows; parts of the sums that nine taps share only where they share pixels.
+TEST(Amx, RuleForShortRowsAndManyChannels) {
+  KernelSpec spec = narrowConv(512, 64, 3, 1, 1, 1);
+  auto chosen = [&](const char *name) { return amx().choose(spec, Isa::Amx).params.at(name); };
+  for (auto [width, px] :
+       {std::pair{1, 2}, {5, 5}, {9, 9}, {16, 16}, {17, 9}, {20, 10}, {31, 16}, {32, 32}, {200, 32}}) {
+    spec.likelyWidth = spec.likelyHeight = width;
+    EXPECT_EQ(chosen("px"), px) << width;
+  }
+  EXPECT_EQ(chosen("st"), 4);
+  spec = narrowConv(512, 64, 3, 1, 2, 1);
+  EXPECT_EQ(chosen("st"), 128);
+  spec = narrowConv(256, 64, 3, 1, 1, 1);
+  EXPECT_EQ(chosen("st"), 128);
 }
 
 TEST(Amx, RefusesWhatItsTilesCannotHold) {
