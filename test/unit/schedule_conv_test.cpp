@@ -177,7 +177,9 @@ TEST(Winograd, TilesByWidthAndChannels) {
     EXPECT_EQ(tile(1024, 16, isa), std::pair(4, 2)) << "filters read from memory";
     EXPECT_EQ(tile(256, 16, isa), std::pair(4, 4));
   }
-  EXPECT_EQ(tile(1024, 16, Isa::Avx512, 64), std::pair(4, 4)) << "enough tiles share the filters";
+  EXPECT_EQ(tile(1024, 32, Isa::Avx512), std::pair(4, 2)) << "as fast with 1024 channels";
+  EXPECT_EQ(tile(512, 16, Isa::Avx512, 64), std::pair(4, 4)) << "enough tiles share the filters";
+  EXPECT_EQ(tile(1024, 16, Isa::Avx512, 96), std::pair(4, 4)) << "enough tiles share the filters";
   EXPECT_EQ(tile(1024, 32, Isa::Avx512, 8), std::pair(4, 2)) << "few tiles, though it is wide";
   EXPECT_EQ(tile(64, 256, Isa::Avx512, 4), std::pair(4, 4)) << "tiles of six rows would be a third empty";
   EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
