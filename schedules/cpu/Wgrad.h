@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Build.h"
+#include <algorithm>
 
 namespace segc::schedules::wgrad {
 
@@ -40,16 +41,24 @@ inline std::vector<int> upTo(int most, const std::vector<int> &candidates) {
   return found;
 }
 
+/// The largest divisor of `value` that is at most `most`.
+inline int divisorUpTo(int value, int most) {
+  int divisor = std::min(value, most);
+  while (value % divisor)
+    divisor--;
+  return divisor;
+}
+
 /// As many tasks as a gradient should have if they come cheaply.
 constexpr int kMostTasks = 64;
 /// The rule for the number of bands, which cost time and memory whatever the images' size: 32 tasks for 10 MB
-/// of partial sums at most, 64 for 5 MB.
-inline int chooseParts(const KernelSpec &spec, int blocks) {
+/// of partial sums at most, `mostTasks` for 5 MB.
+inline int chooseParts(const KernelSpec &spec, int blocks, int mostTasks = kMostTasks) {
   constexpr int kTasks = 32;
   constexpr double kMostBytes = 10 << 20;
   const double bytes = 4.0 * spec.get("k") * spec.get("c") / spec.get("g") * spec.get("r") * spec.get("r", 1);
   int parts = 1;
-  while (blocks * parts < kMostTasks &&
+  while (blocks * parts < mostTasks &&
          2 * parts * bytes <= (blocks * parts < kTasks ? kMostBytes : kMostBytes / 2))
     parts *= 2;
   return parts;

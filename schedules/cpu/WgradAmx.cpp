@@ -54,13 +54,6 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
   return "";
 }
 
-int divisorUpTo(int value, int most) {
-  int divisor = std::min(value, most);
-  while (value % divisor)
-    divisor--;
-  return divisor;
-}
-
 /// A schedule's constants.
 struct Strips {
   int ct, kt;                 ///< tiles of a product
@@ -109,7 +102,6 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
 /// beside products that take so little time than beside Winograd's.
 Schedule choose(const KernelSpec &spec, Isa) {
   constexpr int kBlock = 128, kTasks = 16;
-  constexpr double kMostBytes = 10 << 20;
   const int ct = tilesOf(spec.get("c")).back(), kt = tilesOf(spec.get("k")).back();
   Schedule schedule{"wgrad_amx",
                     {{"ct", ct},
@@ -120,10 +112,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
                      {"parts", 1}}};
   const Strips strips(spec, schedule);
   const int blocks = spec.get("c") / strips.blockC * (spec.get("k") / strips.blockK);
-  const double bytes = 4.0 * spec.get("k") * spec.get("c") * spec.get("r") * spec.get("r", 1);
-  int &parts = schedule.params["parts"];
-  while (blocks * parts < kTasks && 2 * parts * bytes <= kMostBytes)
-    parts *= 2;
+  schedule.params["parts"] = chooseParts(spec, blocks, kTasks);
   return schedule;
 }
 

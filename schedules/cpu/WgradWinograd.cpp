@@ -48,14 +48,6 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
   return "";
 }
 
-/// The largest divisor of `value` that is at most `most`.
-int divisorUpTo(int value, int most) {
-  int divisor = std::min(value, most);
-  while (value % divisor)
-    divisor--;
-  return divisor;
-}
-
 /// A task's block in vectors: of output channels (whole register tiles) and of input channels.
 struct Block {
   int output, input;

@@ -100,7 +100,7 @@ inline double dotError(const KernelSpec &spec, const Schedule &schedule, Isa isa
 
 /// The largest error of a weight gradient of bf16 operands over its largest value.
 inline double wgradError(const KernelSpec &spec, const Schedule &schedule, Isa isa, RunSize size,
-                  std::mt19937 &random) {
+                         std::mt19937 &random) {
   using namespace Halide;
   SCOPED_TRACE(spec.print() + " | " + schedule.print() + " | " + name(isa));
   JitKernel kernel(spec, schedule, isa);
