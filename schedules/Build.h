@@ -38,6 +38,13 @@ public:
 };
 
 constexpr int ceilDiv(int a, int b) { return (a + b - 1) / b; }
+/// The largest divisor of `value` that is at most `most`; both above 0.
+constexpr int divisorUpTo(int value, int most) {
+  int divisor = value < most ? value : most;
+  while (value % divisor)
+    divisor--;
+  return divisor;
+}
 /// Per-channel vectors (bias, affine, prelu) are padded with zeros to a multiple of this many elements.
 constexpr int kVectorPadding = 64;
 constexpr int paddedChannels(int channels) { return ceilDiv(channels, kVectorPadding) * kVectorPadding; }

@@ -7,13 +7,7 @@ using namespace Halide;
 
 namespace segc::schedules {
 
-int amxPairs(const KernelSpec &spec) {
-  const int all = spec.get("c") / 2;
-  int pairs = std::min(all, kAmxRows);
-  while (pairs > 1 && all % pairs)
-    pairs--;
-  return pairs;
-}
+int amxPairs(const KernelSpec &spec) { return divisorUpTo(spec.get("c") / 2, kAmxRows); }
 
 AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in)
     : panel(cv * kAmxColumns), w(denseParam("w", convPacking(spec, cv, isa, true).extents, BFloat(16))),
@@ -33,14 +27,12 @@ void AmxTile::schedule(const LoopLevel &level, const Expr &isWide, int px, int l
   const Var tc("tc"), tx("tx"), tileC(kAmxChannels), tileX(kAmxPixels);
   const std::string prefix = kAmxSteps;
   const RVar step(prefix), chunk(prefix + "_c"), column(prefix + "_x"), row(prefix + "_y"), tileP(kAmxPairs);
-  while (stepsOfAll % steps)
-    steps--;
   sum.compute_at(level).store_in(MemoryType::Stack).bound(c, 0, panel).bound_extent(q, 1);
   auto scheduleTiles = [&](Stage stage, int rows) {
     stage.split(c, tc, tileC, kAmxColumns)
         .split(x, tx, tileX, rows)
         .split(r.y, step, tileP, pairs)
-        .split(step, chunk, step, steps)
+        .split(step, chunk, step, divisorUpTo(stepsOfAll, steps))
         .rename(r.z, column)
         .rename(r.w, row)
         .reorder({r.x, tileP, tileX, tileC, tc, tx, y, step, column, row, chunk, q, n})

@@ -6,7 +6,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "schedules/Build.h"
-#include <algorithm>
 
 namespace segc::schedules::wgrad {
 
@@ -39,14 +38,6 @@ inline std::vector<int> upTo(int most, const std::vector<int> &candidates) {
     if (v <= most)
       found.push_back(v);
   return found;
-}
-
-/// The largest divisor of `value` that is at most `most`.
-inline int divisorUpTo(int value, int most) {
-  int divisor = std::min(value, most);
-  while (value % divisor)
-    divisor--;
-  return divisor;
 }
 
 /// As many tasks as a gradient should have if they come cheaply.

@@ -14,10 +14,7 @@ int panelsOf(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 }
 
 int blockVectors(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  int blocks = schedule.params.at("cb");
-  while (panelsOf(spec, schedule, isa) % blocks)
-    blocks--;
-  return blocks * schedule.params.at("cv");
+  return divisorUpTo(panelsOf(spec, schedule, isa), schedule.params.at("cb")) * schedule.params.at("cv");
 }
 
 namespace {
@@ -26,10 +23,7 @@ namespace {
 int blocksOfTask(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int blocks =
       panelsOf(spec, schedule, isa) * schedule.params.at("cv") / blockVectors(spec, schedule, isa);
-  int chunk = schedule.params.at("kc");
-  while (blocks % chunk)
-    chunk--;
-  return chunk;
+  return divisorUpTo(blocks, schedule.params.at("kc"));
 }
 
 } // namespace

@@ -25,13 +25,6 @@ struct Loops {
   const Var block{"gpuBlock"}, inner{"gpuInner"}, thread{"gpuThread"}, outer{"gpuOuter"}, band{"gpuBand"};
 };
 
-int largestDivisor(int value, int most) {
-  int divisor = std::min(value, most);
-  while (value % divisor)
-    --divisor;
-  return divisor;
-}
-
 Func named(const std::vector<Func> &stages, const std::string &name) {
   for (const Func &stage : stages)
     if (plainName(stage) == name)
@@ -71,7 +64,7 @@ void schedulePartial(Func partial, int lanes, const Loops &v) {
 /// where.
 void scheduleTotals(Func total, int channels, const Loops &v) {
   const Var c = total.args()[0];
-  const int lanes = largestDivisor(channels, kMostLanes);
+  const int lanes = divisorUpTo(channels, kMostLanes);
   Func partial = byBand(total, v);
   total.store_in(MemoryType::GPUShared).bound_extent(c, channels);
   if (total.args().size() > 1)
@@ -105,7 +98,7 @@ void dealOut(Func out, int values, int lanes, const Loops &v) {
 /// Vectors of channels from the sums of all bands and images; `total` makes them for `out`.
 void scheduleVectors(Func out, Func total, int channels) {
   const Loops v;
-  const int lanes = largestDivisor(channels, kMostLanes);
+  const int lanes = divisorUpTo(channels, kMostLanes);
   dealOut(out, lanes, lanes, v);
   Func partial = byBand(total, v);
   total.compute_at(out, v.thread).store_in(MemoryType::Register).bound_extent(total.args()[0], 1);
@@ -147,7 +140,7 @@ KernelBuild buildFinishTerms(const KernelSpec &spec, Isa isa) {
 KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
   const KernelBuild build = borrow(spec, isa);
   const std::vector<Func> stages = stagesOf(build.pipeline);
-  const int classes = spec.get("c"), lanes = largestDivisor(classes, kMostLanes);
+  const int classes = spec.get("c"), lanes = divisorUpTo(classes, kMostLanes);
   for (Func out : build.pipeline.outputs()) {
     const Loops v;
     if (out.args().size() > 1) {
@@ -176,7 +169,7 @@ KernelBuild buildFinishOverlap(const KernelSpec &spec, Isa isa) {
 /// Channels of whole groups that a block of a norm of each image computes.
 int channelsOfBlock(const KernelSpec &spec) {
   const int groups = spec.get("groups"), size = spec.get("c") / groups;
-  return size * largestDivisor(groups, std::max(1, 2 * kMostLanes / size));
+  return size * divisorUpTo(groups, std::max(1, 2 * kMostLanes / size));
 }
 
 /// A norm of each image: a block has whole groups of one image. Their channels are added by `lanes` threads a
@@ -191,11 +184,11 @@ KernelBuild buildFinishGroups(const KernelSpec &spec, Isa isa) {
     if (result.args().size() == 1)
       scheduleVectors(result, named(stages, "vectors"), spec.get("c"));
   Func out = build.pipeline.outputs().back();
-  dealOut(out, channels, largestDivisor(channels, 2 * kMostLanes), v);
+  dealOut(out, channels, divisorUpTo(channels, 2 * kMostLanes), v);
   Func total = named(stages, "total"), all = named(stages, "all"), group = named(stages, "group");
   const Var g = all.args()[0], lane("gpuLane");
   const RVar steps("gpuSteps"), laneOf("gpuLaneOf");
-  all.update().split(RVar(all.rvars()[0]), steps, laneOf, largestDivisor(size, kMostLanes));
+  all.update().split(RVar(all.rvars()[0]), steps, laneOf, divisorUpTo(size, kMostLanes));
   Func byLane = all.update().rfactor(laneOf, lane);
   for (Func f : {all, group, byLane}) {
     f.compute_at(out, v.block)
