@@ -1,12 +1,14 @@
 /// \file Which tensors a problem has, and which problems make sense.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/BenchKernelTensors.h"
+#include "runtime/core/Allocation.h"
 #include "runtime/core/Phases.h"
 #include "runtime/files/Numbers.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <random>
 #include <unistd.h>
 
@@ -17,7 +19,6 @@ using schedules::KernelSpec;
 
 namespace {
 
-constexpr size_t kAlignment = 64;  ///< of a model's buffers
 constexpr size_t kSlack = 64 * 8;  ///< bytes behind the last element: vectors are read to a multiple of 64
 constexpr int kVectorPadding = 64; ///< elements
 constexpr int kMostBands = 32;     ///< of channel_sums
@@ -81,9 +82,14 @@ int64_t BenchTensor::describe(halide_type_t type, const std::vector<int> &extent
 
 BenchTensor::BenchTensor(halide_type_t type, const std::vector<int> &extents, int pixel) {
   const int64_t count = describe(type, extents, pixel);
-  memory.resize(size_t(count) * type.bytes() + kSlack + kAlignment);
-  buffer.host = memory.data() + (kAlignment - reinterpret_cast<uintptr_t>(memory.data()) % kAlignment);
+  mapped = size_t(count) * size_t(type.bytes()) + kSlack;
+  memory = rt::mapZeros(mapped);
+  if (!memory)
+    throw std::bad_alloc();
+  buffer.host = reinterpret_cast<uint8_t *>(memory);
 }
+
+BenchTensor::~BenchTensor() { rt::unmapZeros(memory, mapped); }
 
 BenchTensor::BenchTensor(const std::vector<int> &extents, const BenchTensor &inside) {
   describe(inside.buffer.type, extents, 0);
@@ -109,12 +115,12 @@ void BenchTensor::randomise(unsigned seed) {
   const files::DType dtype = buffer.type == kFloat    ? files::DType::F32
                              : buffer.type == kBfloat ? files::DType::BF16
                                                       : files::DType::F16;
-  const size_t count = (memory.size() - kSlack - kAlignment) / size_t(buffer.type.bytes());
+  const size_t count = (mapped - kSlack) / size_t(buffer.type.bytes());
   for (size_t i = 0; i < count; ++i)
     files::encode(dtype, double(random() >> 8) * 0x1p-23 - 1, buffer.host + i * size_t(buffer.type.bytes()));
 }
 
-void BenchTensor::fill(uint8_t byte) { std::fill(memory.begin(), memory.end(), byte); }
+void BenchTensor::fill(uint8_t byte) { std::memset(memory, byte, mapped); }
 
 void BenchTensor::repeat(bool perImage) {
   for (int d = 1; d < buffer.dimensions - perImage; ++d)

@@ -23,14 +23,16 @@ struct KernelExtents {
   static std::optional<KernelExtents> parse(const std::string &text);
 };
 
-/// Memory with a descriptor, aligned as a model's arena is, some elements readable behind the last one.
+/// Memory with a descriptor, mapped as a model's arena is, some elements readable behind the last one.
 class BenchTensor {
 public:
   /// Dense; `pixel` elements from one second coordinate to the next (0: as many as the innermost extent).
+  /// std::bad_alloc without memory.
   BenchTensor(halide_type_t type, const std::vector<int> &extents, int pixel = 0);
   /// Dense, in the memory of another tensor of this type.
   BenchTensor(const std::vector<int> &extents, const BenchTensor &inside);
   BenchTensor(const BenchTensor &) = delete;
+  ~BenchTensor();
 
   int64_t elements() const; ///< that belong to it: without what lies between pixels
   double bytes() const { return double(elements()) * buffer.type.bytes(); }
@@ -48,7 +50,8 @@ public:
 private:
   int64_t describe(halide_type_t type, const std::vector<int> &extents, int pixel);
   std::array<halide_dimension_t, 6> dims;
-  std::vector<uint8_t> memory;
+  char *memory = nullptr;
+  size_t mapped = 0; ///< bytes of it
 };
 
 /// An activation's buffer as kernels see it that store its phases (rows, columns) as axes: in the same
