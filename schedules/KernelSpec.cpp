@@ -112,7 +112,7 @@ const std::vector<Op> &ops() {
       {"norm_scale", {{"gamma"}, eps}},
       {"norm_shift", {{"beta"}, {"bias"}}},
       {"pack_vector", {}},
-      {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"step", 2}}},
+      {"pack_conv", {{"panel"}, {"g"}, {"scale"}, from, {"step", 2}, optional("last")}},
       {"pack_depthwise", {{"scale"}, from, {"step", 2}}},
       {"pack_winograd", {{"panel"}, {"tile", 2}, {"scale"}, from, {"step", 2}}},
   };

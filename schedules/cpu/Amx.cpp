@@ -31,8 +31,8 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
     return "it scales what it reads for 1x1 filters only";
   if (spec.get("g") != 1)
     return "a tile multiplies all input channels";
-  if (spec.get("c") % 2 || amxPairs(spec) < std::clamp(spec.get("c") / 2, 2, 4))
-    return "the input channels are no whole number of steps of 8 to 32 (or 4 or 6 in all)";
+  if (spec.get("c") % 2 || spec.get("c") < 4)
+    return "the input channels are no two pairs or more";
   return "";
 }
 
@@ -80,13 +80,26 @@ int chooseSteps(const KernelSpec &spec) {
   return shares && spec.get("c") > 256 ? 4 : kSteps.back();
 }
 
-/// Rows of a task: some 512 pixels share what the L2 cache holds of the filter.
+/// What a dilated filter reads for so many rows of results, in bytes.
+int64_t bytesRead(const KernelSpec &spec, int rows) {
+  const int r = spec.get("r"), reach = (r - 1) * spec.get("d");
+  return int64_t(std::min(rows + reach, rows * r)) *
+         (spec.likelyWidth + (spec.get("r", 1) - 1) * spec.get("d", 1)) * spec.get("in") * 2;
+}
+
+/// Rows of a task: some 512 pixels share what the L2 cache holds of the filter; half of them where only so
+/// many leave it room for what a dilated filter reads (336 to 672 channels, dilation 16, 64x64: 6.1 -> 5.8
+/// ms).
 Schedule choose(const KernelSpec &spec, Isa) {
   const int width = spec.likelyWidth * (spec.pooling().empty() ? 1 : 2);
   const int px = choosePixels(spec, width);
   int rows = 4;
   while (width && rows < 16 && rows * width < 512)
     rows *= 2;
+  constexpr int64_t kHalfOfL2 = 1 << 20;
+  if (spec.get("d") > 1 && rows > 2 && bytesRead(spec, rows) > kHalfOfL2 &&
+      bytesRead(spec, rows / 2) <= kHalfOfL2)
+    rows /= 2;
   return {"amx",
           {{"cv", legalVectors(spec).back()},
            {"px", px},
@@ -99,7 +112,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
 bool pays(const KernelSpec &spec, Isa) { return spec.likelyWidth != 1 || spec.likelyHeight != 1; }
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
-  return convPacking(spec, schedule.params.at("cv"), isa, true);
+  return AmxSteps(spec).packing(spec, schedule.params.at("cv"), isa);
 }
 
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: MIT
 #include "schedules/cpu/AmxProducts.h"
 #include "schedules/Build.h"
+#include "schedules/cpu/Prefetch.h"
 #include <array>
 #include <map>
 #include <optional>
@@ -22,7 +23,7 @@ const char *const kAmxChannels = "tile_c", *const kAmxPixels = "tile_x", *const 
 
 namespace {
 
-const char *const kElement = "amx_element";
+const char *const kElement = "amx_element", *const kFetching = "amx_fetching";
 
 constexpr int kRows = kAmxRows, kColumns = kAmxColumns, kRowBytes = 64; // of a register
 
@@ -127,8 +128,8 @@ private:
 
 class ProductsPass : public ir::IRMutator {
 public:
-  ProductsPass(std::string sum, std::string weights, std::string pair)
-      : sum(std::move(sum)), weights(std::move(weights)), pair(std::move(pair)) {}
+  ProductsPass(std::string sum, std::string weights, std::string pair, bool inParts)
+      : sum(std::move(sum)), weights(std::move(weights)), pair(std::move(pair)), inParts(inParts) {}
 
 private:
   using IRMutator::visit;
@@ -136,18 +137,23 @@ private:
   ir::Stmt visit(const ir::ProducerConsumer *op) override {
     if (!op->is_producer || op->name != sum)
       return IRMutator::visit(op);
-    ir::Stmt whole = op->body;
-    // Of what else was computed beside the level.
-    while (const auto *consumer = whole.as<ir::ProducerConsumer>())
-      whole = consumer->body;
+    return ir::ProducerConsumer::make_produce(op->name, stagesOf(op->body));
+  }
+
+  /// The stages of `sum` in `whole`, in which something else may be computed first, or be named.
+  ir::Stmt stagesOf(const ir::Stmt &whole) {
+    if (const auto *consumer = whole.as<ir::ProducerConsumer>())
+      return stagesOf(consumer->body);
+    if (const auto *let = whole.as<ir::LetStmt>())
+      return ir::LetStmt::make(let->name, let->value, stagesOf(let->body));
     const auto *stages = whole.as<ir::Block>();
     Nest::require(stages, "sums have two stages");
     isInside = true;
     wasFound = false;
-    ir::Stmt body = mutate(stages->rest); // the first stage stores zeros
+    ir::Stmt body = mutate(stages->rest);
     isInside = false;
     Nest::require(wasFound, "there are no loops of a tile");
-    return ir::ProducerConsumer::make_produce(op->name, body);
+    return inParts ? ir::Block::make(stages->first, body) : body; // the first stage stores zeros
   }
 
   ir::Stmt visit(const ir::For *op) override {
@@ -178,19 +184,23 @@ private:
     return let;
   }
 
-  /// `body` with zeros before its sums and stores behind.
+  /// `body` with zeros, or what lies in memory, before its sums and stores behind.
   ir::Stmt withSums(ir::Stmt body) const {
     for (const Register &r : registers) {
-      const int rowBytes = r.columns * 4;
-      const Expr zero = intrinsic(Float(32, kRows * kColumns), "tile_zero",
-                                  {ir::Cast::make(Int(16), r.rows), ir::Cast::make(Int(16), rowBytes)});
+      const Expr rowBytes = r.columns * 4, memory = ir::Variable::make(Handle(), sum),
+                 first = cast<int64_t>(r.first) * 4, rowStep = cast<int64_t>(Expr(4 * r.rowStep));
+      // Halide knows loads of bf16 only; the register is the same.
+      const Expr begin =
+          inParts ? reinterpret(Float(32, kRows * kColumns),
+                                intrinsic(BFloat(16, kRows * kRowBytes / 2), "tile_load",
+                                          {r.rows, rowBytes, memory, first, rowStep}))
+                  : intrinsic(Float(32, kRows * kColumns), "tile_zero",
+                              {ir::Cast::make(Int(16), r.rows), ir::Cast::make(Int(16), rowBytes)});
       const Expr store =
-          intrinsic(Int(32), "tile_store",
-                    {r.rows, rowBytes, ir::Variable::make(Handle(), sum), cast<int64_t>(r.first) * 4,
-                     cast<int64_t>(Expr(4 * r.rowStep)), valueOf(r.name)});
-      body = ir::Block::make({assign(r.name, zero), body, ir::Evaluate::make(store)});
+          intrinsic(Int(32), "tile_store", {r.rows, rowBytes, memory, first, rowStep, valueOf(r.name)});
+      body = ir::Block::make({assign(r.name, begin), body, ir::Evaluate::make(store)});
     }
-    if (isSumming)
+    if (isSumming && !inParts)
       body = ir::Block::make(storeCorner(registers.front(), 0.f), body);
     for (const Register &r : registers)
       body = ir::Allocate::make(r.name, Float(32, kRows * kColumns), MemoryType::AMXTile, {1},
@@ -227,10 +237,25 @@ private:
                                 {rows, channels * 4, pairs * 4, valueOf(name),
                                  read(pixels.name, a.first, a.steps[Nest::Pixel], rows, pairs * 4),
                                  read(filter.name, b.first, b.steps[Nest::Pair], pairs, channels * 4)});
-    const Register &one = registers.front();
-    return isSumming && name == one.name
-               ? ir::Block::make(storeCorner(one, corner(one) + 1.f), assign(name, sums))
-               : assign(name, sums);
+    ir::Stmt step = assign(name, sums);
+    if (const Register &one = registers.front(); name == one.name) { // once for all of them
+      if (isSumming)
+        step = ir::Block::make(storeCorner(one, corner(one) + 1.f), step);
+      if (filter.lines)
+        step =
+            ir::Block::make(fetch(filter.name, nest.at({}, filter.index + filter.ahead), filter.lines), step);
+    }
+    return step;
+  }
+
+  static ir::Stmt fetch(const std::string &buffer, const Expr &element, int lines) {
+    constexpr int kLine = 64; // bytes
+    const Expr first = reinterpret(UInt(64), ir::Variable::make(Handle(), buffer)) +
+                       cast(UInt(64), cast(Int(64), element) * 2);
+    std::vector<ir::Stmt> all;
+    for (int line = 0; line < lines; line++)
+      all.push_back(fetchLine(first + Expr(uint64_t(line * kLine))));
+    return ir::Block::make(all);
   }
 
   struct Register {
@@ -264,15 +289,21 @@ private:
     return wanted.name;
   }
 
-  /// Where the bf16 lies that is widened, in elements.
+  /// Where the bf16 lies that is widened, in elements, and what is fetched.
   struct Operand {
     std::string name;
-    Expr index;
+    Expr index, ahead = {};
+    int lines = 0;
   };
   /// What `e` widens, a load or an element behind one of a word.
   static Operand operand(const Expr &e) {
     const auto *widened = e.as<ir::Cast>();
     Expr value = widened ? widened->value : Expr();
+    if (const auto *fetching = value.as<ir::Call>(); fetching && fetching->name == kFetching) {
+      const auto *load = fetching->args[0].as<ir::Load>();
+      Nest::require(load && load->type == BFloat(16), "an operand is not bf16");
+      return {load->name, load->index, fetching->args[1], int(*ir::as_const_int(fetching->args[2]))};
+    }
     if (const auto *element = value.as<ir::Call>(); element && element->name == kElement) {
       const auto *word = element->args[0].as<ir::Load>();
       Nest::require(word && word->type == UInt(32), "an element does not lie in words");
@@ -298,6 +329,7 @@ private:
   }
 
   const std::string sum, weights, pair;
+  const bool inParts;              ///< sums begin with what lies in memory
   std::vector<Register> registers; ///< of the sums at hand
   int registersMade = 0;
   std::vector<std::pair<std::string, Expr>> lets; ///< inside the loops over steps
@@ -312,8 +344,13 @@ Expr amxElement(const Expr &word, const Expr &i) {
   return ir::Call::make(BFloat(16), kElement, {word, i}, ir::Call::PureExtern);
 }
 
-void lowerAmxProducts(Pipeline pipeline, const Func &sum, const std::string &weights, const RVar &pair) {
-  pipeline.add_custom_lowering_pass(new ProductsPass(sum.name(), weights, pair.name()));
+Expr amxFetching(const Expr &element, const Expr &ahead, int lines) {
+  return ir::Call::make(BFloat(16), kFetching, {element, ahead, lines}, ir::Call::PureExtern);
+}
+
+void lowerAmxProducts(Pipeline pipeline, const Func &sum, const std::string &weights, const RVar &pair,
+                      bool inParts) {
+  pipeline.add_custom_lowering_pass(new ProductsPass(sum.name(), weights, pair.name(), inParts));
 }
 
 } // namespace segc::schedules

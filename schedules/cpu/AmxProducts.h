@@ -21,12 +21,18 @@ extern const char *const kAmxSteps;
 /// a Func's value. Bounds are not inferred from `i`.
 Halide::Expr amxElement(const Halide::Expr &word, const Halide::Expr &i);
 
+/// `element` of the operand of bf16 called `b` below; each step besides fetches `lines` cache lines of it
+/// into the L2 cache, from the element on that lies `ahead` behind the first one of the step's. They may lie
+/// behind its end.
+Halide::Expr amxFetching(const Halide::Expr &element, const Halide::Expr &ahead, int lines);
+
 /// The update of `sum`, sum += f32(a) * f32(b), becomes products of tiles. Its loops are, from the innermost,
 /// the RVar `pair` over the two elements of a pair, those above in any order, then unrolled ones over tiles
 /// whose sums live at a time (four registers at most, as two operands need two), then those over kAmxSteps.
-/// Each sum begins with zero and is stored once; what the first stage of `sum` computes is dropped. `b` is
-/// the operand of that name.
+/// Each sum begins with zero and is stored once; what the first stage of `sum` computes is dropped. With
+/// `inParts` loops over the rest of the sum lie further outside, and each sum begins with what lies in
+/// memory, first with what the first stage computes. `b` is the operand of that name.
 void lowerAmxProducts(Halide::Pipeline pipeline, const Halide::Func &sum, const std::string &b,
-                      const Halide::RVar &pair);
+                      const Halide::RVar &pair, bool inParts = false);
 
 } // namespace segc::schedules

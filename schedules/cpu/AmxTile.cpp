@@ -7,14 +7,31 @@ using namespace Halide;
 
 namespace segc::schedules {
 
-int amxPairs(const KernelSpec &spec) { return divisorUpTo(spec.get("c") / 2, kAmxRows); }
+AmxSteps::AmxSteps(const KernelSpec &spec)
+    : all(spec.get("c") / 2), count(std::max(ceilDiv(all, kAmxRows), 1)), overlap(all % count != 0),
+      pairs(overlap ? kAmxRows : all / count) {}
+
+Expr AmxSteps::channels(const Expr &i) const {
+  return overlap ? min(i / pairs * pairs, all - pairs) + i % pairs : i;
+}
+
+Packing AmxSteps::packing(const KernelSpec &spec, int cv, Isa isa) const {
+  Packing packing = convPacking(spec, cv, isa, true);
+  if (overlap) {
+    KernelSpec pack = std::get<KernelSpec>(KernelSpec::parse(packing.problem));
+    pack.words["last"] = std::to_string(pairs);
+    packing.problem = pack.print();
+    packing.extents[1] = pairs * count;
+  }
+  return packing;
+}
 
 AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in)
-    : panel(cv * kAmxColumns), w(denseParam("w", convPacking(spec, cv, isa, true).extents, BFloat(16))),
-      r(0, 2, 0, spec.get("c") / 2, 0, spec.get("r", 1), 0, spec.get("r"), "r"), pairs(amxPairs(spec)),
-      stepsOfAll(spec.get("c") / 2 / pairs) {
+    : panel(cv * kAmxColumns), products(spec),
+      w(denseParam("w", products.packing(spec, cv, isa).extents, BFloat(16))),
+      r(0, 2, 0, products.pairs * products.count, 0, spec.get("r", 1), 0, spec.get("r"), "r") {
   sum(c, q, x, y, n) = 0.f;
-  const Expr value = in(2 * r.y + r.x, x * spec.get("s", 1) + r.z * spec.get("d", 1),
+  const Expr value = in(2 * products.channels(r.y) + r.x, x * spec.get("s", 1) + r.z * spec.get("d", 1),
                         y * spec.get("s") + r.w * spec.get("d"), n);
   sum(c, q, x, y, n) += cast<float>(w(2 * c + r.x, r.y, r.z, r.w, q)) * cast<float>(value);
 }
@@ -31,8 +48,8 @@ void AmxTile::schedule(const LoopLevel &level, const Expr &isWide, int px, int l
   auto scheduleTiles = [&](Stage stage, int rows) {
     stage.split(c, tc, tileC, kAmxColumns)
         .split(x, tx, tileX, rows)
-        .split(r.y, step, tileP, pairs)
-        .split(step, chunk, step, divisorUpTo(stepsOfAll, steps))
+        .split(r.y, step, tileP, products.pairs)
+        .split(step, chunk, step, divisorUpTo(products.count, steps))
         .rename(r.z, column)
         .rename(r.w, row)
         .reorder({r.x, tileP, tileX, tileC, tc, tx, y, step, column, row, chunk, q, n})

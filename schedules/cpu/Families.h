@@ -16,6 +16,7 @@ std::string whyNoGroups(const KernelSpec &spec);
 
 // Convolutions.
 Family amxFamily();
+Family amxPartsFamily();
 Family depthwiseFamily();
 Family winogradFamily();
 Family winogradBf16Family();

@@ -107,21 +107,29 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
   const Expr perGroup = max(buffer.dim(4).extent() / groups, 1);
   const Expr groupK = deconv ? w.dim(2).extent() : w.dim(3).extent() / groups;
   const Expr group = q / perGroup, inGroup = (q % perGroup) * spec.get("panel") + p / pair,
-             k = group * groupK + inGroup, in = ci * pair + p % pair;
+             k = group * groupK + inGroup;
+  // Beyond the channels: the last pairs are those of the last channels, and 0 where those before have them.
+  const Expr inputs = deconv ? w.dim(3).extent() / groups : w.dim(2).extent();
+  Expr from = ci, valid = inGroup < groupK;
+  const bool overlaps = !spec.word("last").empty();
+  if (overlaps) {
+    const Expr last = buffer.dim(1).extent() - std::stoi(spec.word("last")),
+               behind = buffer.dim(1).extent() - inputs / pair;
+    from = select(ci >= last, ci - behind, ci);
+    valid = valid && (ci < last || ci >= last + behind);
+  }
+  const Expr in = from * pair + p % pair;
   const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
   const Expr lastX = filterTap(spec, 1, deconv ? 0 : buffer.dim(2).extent() - 1, buffer.dim(2).extent()),
              lastY = filterTap(spec, 0, deconv ? 0 : buffer.dim(3).extent() - 1, buffer.dim(3).extent());
   Expr isWhole;
-  if (!isGpu(isa) && panel % lanes(isa) == 0) {
-    const Expr inputs = deconv ? w.dim(3).extent() / groups : w.dim(2).extent();
+  if (!isGpu(isa) && panel % lanes(isa) == 0 && !overlaps)
     isWhole = perGroup * spec.get("panel") == groupK && buffer.dim(1).extent() * pair <= inputs &&
               w.dim(0).min() <= 0 && w.dim(1).min() <= 0 && lastX <= w.dim(0).max() &&
               lastY <= w.dim(1).max();
-  }
-  const Expr value =
-      packed(w, scale, tx, ty, deconv ? inGroup : in, deconv ? group * (w.dim(3).extent() / groups) + in : k,
-             k, inGroup < groupK, isWhole);
+  const Expr value = packed(w, scale, tx, ty, deconv ? inGroup : in,
+                            deconv ? group * (w.dim(3).extent() / groups) + in : k, k, valid, isWhole);
   out(p, ci, rx, ry, q) = pair == 2 ? narrow(value, spec, isa) : value;
   Stage update = out.bound(p, 0, panel).update();
   update.split(ci, ci, cii, kTaskChannels / pair, TailStrategy::GuardWithIf)

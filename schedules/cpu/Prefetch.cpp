@@ -38,15 +38,8 @@ class PrefetchPass : public ir::IRMutator {
     const Expr first = reinterpret(UInt(64), operand) +
                        cast(UInt(64), cast(Int(64), scalar(found->args[2])) * size),
                step = cast(UInt(64), cast(Int(64), scalar(found->args[5])) * size);
-    constexpr int kToRead = 0, kToL2 = 2, kData = 1;
     for (int line = int(*as_const_int(scalar(found->args[3]))) - 1; line >= 0; line--)
-      // Halide has declared this intrinsic of LLVM, which returns nothing.
-      store = ir::Block::make(
-          ir::Evaluate::make(ir::Call::make(
-              Int(32), "llvm.prefetch.p0",
-              {reinterpret(Handle(), first + Expr(uint64_t(line)) * step), kToRead, kToL2, kData},
-              ir::Call::Extern)),
-          store);
+      store = ir::Block::make(fetchLine(first + Expr(uint64_t(line)) * step), store);
     return store;
   }
 
@@ -71,6 +64,14 @@ Expr prefetching(const Expr &value, const OutputImageParam &buffer, const Expr &
                         {value, ir::StringImm::make(buffer.name()), index, lines, size,
                          step.defined() ? step : Expr(kLine / size)},
                         ir::Call::PureExtern);
+}
+
+ir::Stmt fetchLine(const Expr &address) {
+  constexpr int kToRead = 0, kToL2 = 2, kData = 1;
+  // Halide has declared this intrinsic of LLVM, which returns nothing.
+  return ir::Evaluate::make(ir::Call::make(Int(32), "llvm.prefetch.p0",
+                                           {reinterpret(Handle(), address), kToRead, kToL2, kData},
+                                           ir::Call::Extern));
 }
 
 void lowerPrefetches(Pipeline pipeline) { pipeline.add_custom_lowering_pass(new PrefetchPass); }

@@ -14,6 +14,9 @@ namespace segc::schedules {
 Halide::Expr prefetching(const Halide::Expr &value, const Halide::OutputImageParam &buffer,
                          const Halide::Expr &index, int lines, const Halide::Expr &step = {});
 
+/// What fetches the cache line at `address`, 64 bits, into the L2 cache: for lowering passes.
+Halide::Internal::Stmt fetchLine(const Halide::Expr &address);
+
 /// Lets the pipeline's prefetching() become instructions.
 void lowerPrefetches(Halide::Pipeline pipeline);
 

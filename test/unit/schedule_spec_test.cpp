@@ -14,7 +14,8 @@ TEST(KernelSpec, PrintsWhatItParsed) {
         "maxpool c7 r2x2 s2x2 d1x1 in7 out9 idx0 : f32",
         "upsample c5 in5 out5 mode=bilinear align1 +relu : f32", "import c3 out3 from=u8 : f32",
         "norm_scale gamma1 eps=1e-05 : f32", "pack_vector : f32",
-        "pack_conv panel64 g1 scale0 from=deconv step2x2 : f32"}) {
+        "pack_conv panel64 g1 scale0 from=deconv step2x2 : f32",
+        "pack_conv panel32 g1 scale0 from=conv step1x1 last=16 : bf16"}) {
     auto spec = KernelSpec::parse(text);
     ASSERT_EQ(spec.index(), 0u) << std::get<std::string>(spec);
     EXPECT_EQ(std::get<KernelSpec>(spec).print(), text);
