@@ -35,6 +35,7 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   std::vector<Parameter> all = findFamily("amx")->parameters(spec, isa);
+  all.pop_back();
   all.back() = {"st", "products along the channels of a part of the filter", {1, 2, 4, 8, 16}};
   all.push_back({"ahead", "cache lines of the next part that a block fetches in each step", kAhead});
   return all;
@@ -58,6 +59,7 @@ int64_t panelBytes(const KernelSpec &spec, int cv) {
 Schedule choose(const KernelSpec &spec, Isa isa) {
   Schedule schedule = findFamily("amx")->choose(spec, isa);
   schedule.family = "amx_parts";
+  schedule.params.erase("all");
   schedule.params["st"] = 8;
   const Blocks blocks(schedule);
   auto along = [](int pixels, int size, int most) {

@@ -107,10 +107,10 @@ TEST(Amx, PoolsAreThoseOfItsPixels) {
   if (!canRun(Isa::Amx))
     GTEST_SKIP() << "this processor has no AMX";
   std::mt19937 random(7);
-  for (auto [c, k, px] : {std::tuple(16, 21, 8), {32, 64, 16}})
+  for (auto [c, k, px, all] : {std::tuple(16, 21, 8, 0), {32, 64, 16, 0}, {32, 40, 16, 1}})
     for (RunSize size : {RunSize{1, 1, 2}, {1, 5, 7}, {1, 9, 18}}) { // of the maxima
       const KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
-      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}, {"st", 1}}};
+      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}, {"all", all}, {"st", 1}}};
       SCOPED_TRACE(spec.print() + " | " + point.print());
       auto uniform = [&] { return std::uniform_real_distribution<float>(-1.f, 1.f)(random); };
       Activation<uint16_t> x({c, 2 * size.w + 2, 2 * size.h + 2, size.n}, c + 2, kOutside);
@@ -195,6 +195,19 @@ TEST(Amx, RuleForShortRowsAndManyChannels) {
     spec.likelyWidth = spec.likelyHeight = 64;
     EXPECT_EQ(chosen("rows"), rows) << c << " " << d;
   }
+}
+
+/// All panels of a block where their filter is small and the images are not.
+TEST(Amx, RuleForAllPanels) {
+  auto all = [&](int c, int k, int pixels) {
+    KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
+    spec.likelyWidth = spec.likelyHeight = pixels;
+    return amx().choose(spec, Isa::Amx).params.at("all");
+  };
+  EXPECT_EQ(all(64, 64, 256), 1);
+  EXPECT_EQ(all(64, 64, 64), 0) << "small images";
+  EXPECT_EQ(all(64, 32, 256), 0) << "one panel";
+  EXPECT_EQ(all(256, 128, 256), 0) << "a large filter";
 }
 
 /// Weights in parts where the L2 cache holds no panel, and where there is much to read for few pixels.
