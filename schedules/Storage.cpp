@@ -35,11 +35,15 @@ Expr toHalfType(const Expr &v) {
 /// With AVX512_BF16 one instruction instead of ten; it takes subnormal numbers for zeros. The one that Halide
 /// gives a name to rounds two vectors.
 Expr toBfloatByInstruction(const Expr &v) {
+  auto convert = [](const Expr &both) {
+    return ir::Call::make(BFloat(16, 32), "vcvtne2ps2bf16", {both}, ir::Call::PureExtern);
+  };
+  if (v.type().lanes() == 32)
+    return reinterpret(UInt(16, 32), convert(v));
   if (v.type().lanes() != 16)
     return toBfloat(v);
-  const Expr twice = ir::Call::make(BFloat(16, 32), "vcvtne2ps2bf16", {ir::Shuffle::make_concat({v, v})},
-                                    ir::Call::PureExtern);
-  return reinterpret(UInt(16, 16), ir::Shuffle::make_slice(twice, 0, 1, 16));
+  return reinterpret(UInt(16, 16),
+                     ir::Shuffle::make_slice(convert(ir::Shuffle::make_concat({v, v})), 0, 1, 16));
 }
 
 /// OpenCL has halves as an extension only, SSE 4.1 not at all. Arithmetic of bf16 does not get through

@@ -15,6 +15,7 @@ std::string whyNotPlain(const KernelSpec &spec);
 std::string whyNoGroups(const KernelSpec &spec);
 
 // Convolutions.
+Family amxCopyFamily();
 Family amxFamily();
 Family amxPartsFamily();
 Family depthwiseFamily();

@@ -94,7 +94,8 @@ Expr narrow(const Expr &value, const KernelSpec &spec, Isa isa) {
 
 /// y(p, ci, rx, ry, q): output channel p of panel q; the panels of one group follow each other, its last one
 /// ends in zeros, which is how panels of any width fit any number of channels. In bf16 and f16 pairs of input
-/// channels lie together, as dot products take them: y(2 p + ci % 2, ci / 2, rx, ry, q).
+/// channels lie together, as dot products take them: y(2 p + ci % 2, ci / 2, rx, ry, q), 0 beyond the last
+/// channel.
 KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
   const int groups = spec.get("g"), pair = spec.dtype == "f32" ? 1 : 2, panel = pair * spec.get("panel");
   const bool deconv = spec.word("from") == "deconv";
@@ -119,6 +120,7 @@ KernelBuild buildConv(const KernelSpec &spec, const Schedule &, Isa isa) {
     valid = valid && (ci < last || ci >= last + behind);
   }
   const Expr in = from * pair + p % pair;
+  valid = valid && in < inputs;
   const Expr tx = filterTap(spec, 1, rx, buffer.dim(2).extent()),
              ty = filterTap(spec, 0, ry, buffer.dim(3).extent());
   const Expr lastX = filterTap(spec, 1, deconv ? 0 : buffer.dim(2).extent() - 1, buffer.dim(2).extent()),
