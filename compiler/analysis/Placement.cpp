@@ -17,7 +17,8 @@ static bool hasPixels(Value value) {
     return false;
   if (auto group = dyn_cast_or_null<hg::GroupOp>(op)) {
     auto yield = cast<hg::YieldOp>(group.getBody().front().back());
-    return !yield.getValues()[cast<OpResult>(value).getResultNumber()].getDefiningOp<hg::PackOp>();
+    Operation *made = yield.getValues()[cast<OpResult>(value).getResultNumber()].getDefiningOp();
+    return !isa_and_nonnull<hg::PackOp, hg::ConvWeightGradOp>(made);
   }
   return !op || !op->hasTrait<hg::OnWeights>() ||
          isa<hg::FinishLossOp, hg::FinishGroupStatsOp, hg::FinishGroupNormGradOp>(op);

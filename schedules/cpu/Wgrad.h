@@ -85,4 +85,8 @@ inline void declarePacked(Halide::Func out, const std::vector<int> &extents) {
   }
 }
 
+/// The gradient in the file's layout from `taps` (lane, tap, channel, vector, part), which it schedules but
+/// for their own loops: tasks (RVar "task") of `output` by `input` vectors of channels.
+Halide::Func storeFilter(Halide::Func taps, const KernelSpec &spec, int output, int input, int vector);
+
 } // namespace segc::schedules::wgrad

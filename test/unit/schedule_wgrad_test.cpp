@@ -84,18 +84,20 @@ JitKernel &unpackKernel(const std::string &problem, Isa isa) {
   return *kernel;
 }
 
-/// A gradient's two kernels. Adds a failure if one does not compile.
+/// A gradient's kernel, and the one that unpacks what it stores if that is not the file's layout. Adds a
+/// failure if one does not compile.
 struct WgradKernels {
   WgradKernels(const KernelSpec &spec, const Schedule &schedule, Isa isa)
       : spec(spec), sum(spec, schedule, isa),
         packing(findFamily(schedule.family)->packing(spec, schedule, isa)),
-        unpack(unpackKernel(packing.problem, isa)) {
-    for (JitKernel *kernel : {&sum, &unpack}) {
-      EXPECT_EQ(kernel->error, "");
-      kernel->build.pipeline.jit_handlers().custom_do_par_for = dealTasks;
-    }
+        unpack(packing.problem.empty() ? nullptr : &unpackKernel(packing.problem, isa)) {
+    for (JitKernel *kernel : {&sum, unpack})
+      if (kernel) {
+        EXPECT_EQ(kernel->error, "");
+        kernel->build.pipeline.jit_handlers().custom_do_par_for = dealTasks;
+      }
   }
-  explicit operator bool() const { return sum.error.empty() && unpack.error.empty(); }
+  explicit operator bool() const { return sum.error.empty() && (!unpack || unpack->error.empty()); }
 
   std::vector<int> extents() const {
     return {spec.get("r", 1), spec.get("r"), spec.get("c") / spec.get("g"), spec.get("k")};
@@ -107,8 +109,12 @@ struct WgradKernels {
     int unwritten = 0;
     packed.view.for_each_value([&](float v) { unwritten += std::isnan(v); });
     EXPECT_EQ(unwritten, 0) << "elements of the packed gradient are NaN";
-    unpack.run({packed.view}, dw.view);
     EXPECT_EQ(packed.memory.damaged(), 0) << "written outside the packed gradient";
+    if (!unpack) {
+      EXPECT_EQ(packing.extents, extents());
+      return packed.view.copy();
+    }
+    unpack->run({packed.view}, dw.view);
     EXPECT_EQ(dw.memory.damaged(), 0) << "written outside the gradient";
     return dw.view.copy();
   }
@@ -116,7 +122,7 @@ struct WgradKernels {
   const KernelSpec spec;
   JitKernel sum;
   const Packing packing;
-  JitKernel &unpack;
+  JitKernel *const unpack;
 };
 
 /// The largest difference from a sum in double over the largest value.
@@ -217,6 +223,26 @@ TEST(WgradWinograd, RandomShapesAndPoints) {
       EXPECT_LE(wgradError(spec, point, isa, randomSizes(random, 17), random), kWinogradTolerance);
     }
   }
+}
+
+/// One band: the kernel stores the file's layout; several: another one adds them. The same sums either way.
+TEST(WgradWinograd, StoresTheFilterOfOneBand) {
+  std::mt19937 random(6);
+  const Family *winograd = findFamily("wgrad_winograd");
+  for (Isa isa : kIsas)
+    for (int c : {48, 80})
+      if (canRun(isa)) {
+        KernelSpec spec = wgradSpec(c, 64, 3, 1, 1, 1);
+        Schedule point = winograd->choose(spec, isa);
+        for (int parts : {1, 2}) {
+          point.params["parts"] = parts;
+          EXPECT_EQ(winograd->packing(spec, point, isa).problem.empty(), parts == 1);
+          EXPECT_LE(wgradError(spec, point, isa, randomSizes(random, 17), random), kWinogradTolerance);
+        }
+        point.params["parts"] = 1;
+        point.params["tiles"] = 8; // several pieces, of which the first one needs no sums
+        EXPECT_LE(wgradError(spec, point, isa, {{1, 23, 17}}, random), kWinogradTolerance);
+      }
 }
 
 /// The rules' points are legal, and name no more bands than some MB of partial sums.
