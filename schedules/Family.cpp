@@ -68,18 +68,18 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      amxPartsFamily(),      amxCopyFamily(),      amxFamily(),         depthwiseFamily(),
-      winogradBf16Family(),  winogradFamily(),     deepConvFamily(),    directConvFamily(),
-      headFamily(),          separableFamily(),    packConvFamily(),    poolFamily(),
-      unpoolFamily(),        takeFamily(),         upsampleFamily(),    planesFamily(),
-      gatherFamily(),        pointwiseFamily(),    reduceSumFamily(),   softmaxFamily(),
-      softmaxGradFamily(),   argmaxFamily(),       relayoutFamily(),    padFamily(),
-      padTransposeFamily(),  convertFamily(),      prepareFamily(),     wgradAmxFamily(),
-      wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(), channelSumsFamily(),
-      finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),    finishLossFamily(),
-      lossGradFamily(),      optimizerFamily(),    binMeansFamily(),    axisSumsFamily(),
-      tensorCoresFamily(),   convTileFamily(),     wgradTileFamily(),   unpackTileFamily(),
-      sharesFamily(),        finishSharesFamily(), threadsFamily(),
+      amxPartsFamily(),     amxCopyFamily(),       amxFamily(),          depthwiseFamily(),
+      winogradBf16Family(), winogradFreshFamily(), winogradFamily(),     deepConvFamily(),
+      directConvFamily(),   headFamily(),          separableFamily(),    packConvFamily(),
+      poolFamily(),         unpoolFamily(),        takeFamily(),         upsampleFamily(),
+      planesFamily(),       gatherFamily(),        pointwiseFamily(),    reduceSumFamily(),
+      softmaxFamily(),      softmaxGradFamily(),   argmaxFamily(),       relayoutFamily(),
+      padFamily(),          padTransposeFamily(),  convertFamily(),      prepareFamily(),
+      wgradAmxFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
+      channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
+      finishLossFamily(),   lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
+      axisSumsFamily(),     tensorCoresFamily(),   convTileFamily(),     wgradTileFamily(),
+      unpackTileFamily(),   sharesFamily(),        finishSharesFamily(), threadsFamily(),
   };
   return all;
 }

@@ -43,6 +43,9 @@ struct KernelSpec {
   /// Extents of the result as the model was described with, for rules that choose by them; 0: unknown. No
   /// part of the problem: the kernel takes any.
   int likelyWidth = 0, likelyHeight = 0, likelyImages = 0;
+  /// How filters that change in every run lie in memory: "conv", or "deconv" for those of the convolution
+  /// whose data gradient this is; empty: they are packed once. No part of the problem.
+  std::string fresh;
   /// Whether products of f32 may be rounded to TF32; no part of the problem either.
   bool tf32 = false;
 

@@ -22,7 +22,8 @@ public:
 
   FailureOr<GroupKernel> run() {
     for (Operation &op : group.getBody().front().without_terminator()) {
-      if (isa<hg::UnpackOp, hg::PackOp, hg::PhaseOp>(op) || isBroadcastOperand(op) || isScaledRead(op))
+      if (isa<hg::UnpackOp, hg::PackOp, hg::PhaseOp, hg::PhaseWeightOp>(op) || isBroadcastOperand(op) ||
+          isScaledRead(op))
         continue;
       if (auto second = dyn_cast<hg::ConvOp>(op); second && kernel.anchor) {
         afterDepthwise = false;
@@ -127,6 +128,8 @@ private:
       value = broadcast.getX();
     if (auto unpack = value.getDefiningOp<hg::UnpackOp>())
       value = unpack.getPacked();
+    if (auto turned = value.getDefiningOp<hg::PhaseWeightOp>())
+      value = turned.getWeight();
     if (auto argument = dyn_cast<BlockArgument>(value))
       return argument.getArgNumber();
     return group.emitOpError("is no chain: an operand comes from the middle of its body"), failure();

@@ -38,6 +38,8 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     Value pixelsOf = isa<hg::ConvWeightGradOp>(kernel->anchor) ? group.getInputs()[kernel->reads[1].operand]
                                                                : Value(group.getOutputs()[0]);
     setLikelyExtents(kernel->spec, cast<RankedTensorType>(pixelsOf.getType()));
+    if (auto conv = dyn_cast<hg::ConvOp>(kernel->anchor); conv && kernel->spec.op == "conv")
+      kernel->spec.fresh = freshFilters(group, *kernel);
     std::vector<std::string> passedOver(without.begin(), without.end());
     for (const schedules::Family &family : schedules::families())
       if (readsOddSlice(group, family.granule))
@@ -55,6 +57,11 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
       auto type = cast<RankedTensorType>(group.getInputs()[read.operand].getType());
       if (read.role == ReadRole::Weight) {
         schedules::Packing packing = family->packing(parts[part++], point, target);
+        if (packing.problem.empty()) {
+          if (failed(readFile(group, read.operand)))
+            return failure();
+          continue;
+        }
         SmallVector<int64_t> extents(packing.extents.rbegin(), packing.extents.rend());
         if (failed(pack(group, read.operand, packing.problem, extents)))
           return failure();
@@ -116,6 +123,47 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     if (!unpack)
       return failure();
     result.replaceAllUsesExcept(unpack.getWeight(), unpack);
+    return success();
+  }
+
+  /// How a group's filters lie in the file if they change in every run: those of a convolution, or turned
+  /// around those of the one whose data gradient the group computes.
+  static std::string freshFilters(hg::GroupOp group, const GroupKernel &kernel) {
+    for (const GroupRead &read : kernel.reads) {
+      if (read.role != ReadRole::Weight)
+        continue;
+      Operation *made = group.getInputs()[read.operand].getDefiningOp();
+      auto phase = dyn_cast_or_null<hg::PhaseWeightOp>(made);
+      auto weight =
+          phase ? phase.getWeight().getDefiningOp<hg::WeightOp>() : dyn_cast_or_null<hg::WeightOp>(made);
+      if (!weight || hg::isConstant(weight))
+        return "";
+      if (!phase)
+        return "conv";
+      ArrayRef<int64_t> extents = cast<RankedTensorType>(weight.getType()).getShape();
+      bool isWhole = llvm::all_of(phase.getFirst(), [](int64_t tap) { return tap == 0; }) &&
+                     llvm::all_of(phase.getStep(), [](int64_t step) { return step == 1; }) &&
+                     phase.getTaps() == extents.drop_front(2) && phase.getGroups() == 1;
+      return isWhole ? "deconv" : "";
+    }
+    return "";
+  }
+
+  /// The kernel reads the filters as they lie in the file: what turns them around becomes part of the group.
+  LogicalResult readFile(hg::GroupOp group, unsigned operand) {
+    auto phase = group.getInputs()[operand].getDefiningOp<hg::PhaseWeightOp>();
+    if (!phase)
+      return success();
+    OpBuilder b(group.getContext());
+    b.setInsertionPointToStart(&group.getBody().front());
+    BlockArgument argument = group.getBody().front().getArgument(operand);
+    auto turned = cast<hg::PhaseWeightOp>(b.clone(*phase));
+    argument.replaceAllUsesWith(turned.getFilter());
+    argument.setType(phase.getWeight().getType());
+    turned.getWeightMutable().assign(argument);
+    group->setOperand(operand, phase.getWeight());
+    if (phase.use_empty())
+      phase.erase();
     return success();
   }
 

@@ -66,6 +66,9 @@ std::variant<KernelPoints, std::string> legalPoints(const schedules::KernelSpec 
     const uint64_t step = spreadingStep(candidate.legal);
     for (uint64_t i = 0; i < take; ++i) {
       Schedule point = pointOf(candidate, uint64_t((__uint128_t(i) * step) % candidate.legal));
+      const auto from = point.params.find("from"); // 1: of filters that are turned around
+      if (from != point.params.end() && from->second)
+        continue;
       if (point.print() != result.points[0].print() && (result.points.size() < limit))
         result.points.push_back(std::move(point));
     }

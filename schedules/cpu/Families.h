@@ -19,6 +19,7 @@ Family amxCopyFamily();
 Family amxFamily();
 Family amxPartsFamily();
 Family depthwiseFamily();
+Family winogradFreshFamily();
 Family winogradFamily();
 Family winogradBf16Family();
 Family deepConvFamily();

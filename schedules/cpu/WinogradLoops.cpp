@@ -88,6 +88,10 @@ Expr Loops::pixel(const Expr &tx, const Expr &ty, const Expr &i, const Expr &j) 
 void Loops::defineResults() {
   m(lane, s, t, tx, ty, co, n) =
       acc(lane, s, t, tx, ty, co, n); // a copy, so that sums start and stay in registers
+  defineTiles();
+}
+
+void Loops::defineTiles() {
   rowsOut(lane, s, t, tx, ty, co, n) =
       mux(t, alongY.output(listOf(alongY.planes(), [&](int i) { return m(lane, s, i, tx, ty, co, n); })));
   tile(lane, s, t, tx, ty, co, n) = mux(
@@ -95,9 +99,14 @@ void Loops::defineResults() {
 }
 
 void Loops::schedule(Func out, std::vector<Part> &parts, int sideX, int sideY) {
-  scheduleStore(out, sideX, sideY);
+  scheduleTiles(out, sideX, sideY);
   for (Part &p : parts)
-    scheduleInput(out, p);
+    scheduleInput(LoopLevel(out, Var("task")), p, p.vectors);
+  scheduleProducts(out);
+}
+
+void Loops::scheduleTiles(Func out, int sideX, int sideY) {
+  scheduleStore(out, sideX, sideY);
   rowsOut.reorder(lane, t, s, tx, ty, co, n); // column by column, as values of a column share sums
   for (Func f : {tile, rowsOut})
     f.compute_at(out, co)
@@ -114,7 +123,6 @@ void Loops::schedule(Func out, std::vector<Part> &parts, int sideX, int sideY) {
     tile.unroll(t);
     rowsOut.unroll(s);
   }
-  scheduleProducts(out);
 }
 
 /// Loops: task (chunk of channels, image, block of tiles) > block of channels > tile > vector of channels >
@@ -157,19 +165,19 @@ void Loops::scheduleStore(Func out, int sideX, int sideY) const {
 /// to 5 % of a layer's; F(4x4) loses 1 %, F(2x4) would lose 4 %).
 bool Loops::fitsRegisters() const { return alongX.planes() * alongY.planes() <= (isAvx512(isa) ? 32 : 16); }
 
-void Loops::scheduleInput(Func out, Part &p) const {
+void Loops::scheduleInput(const LoopLevel &level, Part &p, int vectors) const {
   // Only the micro-tiles that the image has are computed, in memory for all of the block.
-  p.v.compute_at(out, Var("task"))
+  p.v.compute_at(level)
       .store_in(MemoryType::Heap)
       .bound(i, 0, mx)
       .bound(j, 0, my)
-      .bound_extent(kv, p.vectors)
+      .bound_extent(kv, vectors)
       .bound_storage(tx, bx / mx)
       .bound_storage(ty, by / my)
       .bound_extent(s, alongX.planes())
       .bound_extent(t, alongY.planes())
       .bound_extent(n, 1)
-      .bound_storage(kv, p.vectors + 1) // planes a power of two apart would share cache sets
+      .bound_storage(kv, vectors + 1) // planes a power of two apart would share cache sets
       .reorder(lane, s, t, kv, i, j, tx, ty, n)
       .vectorize(lane, p.lanes)
       .unroll(s);

@@ -79,6 +79,8 @@ struct Loops {
   void addProducts(const Part &p, const Halide::Expr &weight);
   /// Defines m, rowsOut and tile.
   void defineResults();
+  /// Defines rowsOut and tile, for an m of the caller's.
+  void defineTiles();
   /// Pixel (i, j) of tile (tx, ty), channel c.
   Halide::Expr pixel(const Halide::Expr &tx, const Halide::Expr &ty, const Halide::Expr &i,
                      const Halide::Expr &j) const;
@@ -86,6 +88,10 @@ struct Loops {
   /// The loops of all stages but the updates of acc, inside those of `out`, which is stored as tiles of
   /// sideX x sideY results.
   void schedule(Halide::Func out, std::vector<Part> &parts, int sideX, int sideY);
+  /// Those of `out`, rowsOut and tile only.
+  void scheduleTiles(Halide::Func out, int sideX, int sideY);
+  /// Those of p.v for `vectors` of its channels at `level`.
+  void scheduleInput(const Halide::LoopLevel &level, Part &p, int vectors) const;
   /// Those of an update of acc, which sums over `channel` of `channels`.
   Halide::Stage scheduleSum(Halide::Stage sum, const Halide::RVar &channel,
                             const Halide::RVar &channels) const;
@@ -93,7 +99,6 @@ struct Loops {
 private:
   bool fitsRegisters() const; ///< the planes of a tile, one vector each
   void scheduleStore(Halide::Func out, int sideX, int sideY) const;
-  void scheduleInput(Halide::Func out, Part &p) const;
   void scheduleProducts(Halide::Func out);
 };
 

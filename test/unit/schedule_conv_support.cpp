@@ -135,6 +135,34 @@ Buffer<float> phasesOf(const Buffer<float> &pixels, const std::array<int, 2> &ph
   return Buffer<float>(const_cast<float *>(pixels.data()), 6, dims);
 }
 
+namespace {
+
+/// The filters in the layout that the schedule asks for.
+Buffer<float> packedFilters(const Buffer<float> &w, const KernelSpec &spec, const Schedule &schedule,
+                            Isa isa) {
+  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
+  if (packing.problem.empty()) { // as they lie in the file, perhaps in that of the opposite direction
+    if (!schedule.params.at("from"))
+      return w;
+    Buffer<float> turned(w.dim(0).extent(), w.dim(1).extent(), w.dim(3).extent(), w.dim(2).extent());
+    turned.for_each_element([&](int rx, int ry, int o, int i) {
+      turned(rx, ry, o, i) = w(w.dim(0).max() - rx, w.dim(1).max() - ry, i, o);
+    });
+    return turned;
+  }
+  const KernelSpec packSpec = parseSpec(packing.problem);
+  auto packSchedule = chooseSchedule(packSpec, isa);
+  EXPECT_EQ(packSchedule.index(), 0u);
+  JitKernel pack(packSpec, std::get<Schedule>(packSchedule), isa);
+  EXPECT_EQ(pack.error, "");
+  Buffer<float> packed(packing.extents);
+  packed.fill(NAN);
+  pack.run({w}, packed);
+  return packed;
+}
+
+} // namespace
+
 double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, const std::vector<RunSize> &sizes,
                  unsigned seed) {
   std::mt19937 random(seed);
@@ -143,17 +171,8 @@ double convError(const KernelSpec &spec, const Schedule &schedule, Isa isa, cons
   if (!kernel.error.empty())
     return INFINITY;
   const int c = spec.get("c"), k = spec.get("k");
-  const Packing packing = findFamily(schedule.family)->packing(spec, schedule, isa);
-  const KernelSpec packSpec = parseSpec(packing.problem);
-  auto packSchedule = chooseSchedule(packSpec, isa);
-  EXPECT_EQ(packSchedule.index(), 0u);
-  JitKernel pack(packSpec, std::get<Schedule>(packSchedule), isa);
-  EXPECT_EQ(pack.error, "");
   const Buffer<float> w = randomBuffer({spec.get("r", 1), spec.get("r"), c / spec.get("g"), k}, random);
-  Buffer<float> packed(packing.extents);
-  packed.fill(NAN);
-  pack.run({w}, packed);
-
+  const Buffer<float> packed = packedFilters(w, spec, schedule, isa);
   double worst = 0, largest = 1e-30;
   for (const RunSize &size : sizes) {
     auto window = [&](int extent, int axis) {

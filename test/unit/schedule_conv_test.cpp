@@ -160,6 +160,42 @@ TEST(Winograd, RandomShapesAndPoints) {
   }
 }
 
+/// Filters as they lie in the file, also those of the convolution whose data gradient the kernel computes.
+TEST(WinogradFresh, RandomShapesAndPoints) {
+  std::mt19937 random(5);
+  const Family *fresh = findFamily("winograd_fresh");
+  for (int i = 0; i < 12; i++) {
+    const Isa isa = kIsas[i % 3];
+    const int c = pick(random, {16, 48, 64, 128}), k = pick(random, {32, 64, 96});
+    KernelSpec spec = convSpec(c, k, 3, 1, 1, 1, randomEpilogues(random, k));
+    spec.fields["in"] = {c + int(random() % 7)};
+    spec.fields["out"] = {k + int(random() % 7)};
+    if (!canRun(isa))
+      continue;
+    spec.fresh = i / 3 % 2 ? "deconv" : "conv";
+    Schedule point = i < 6 ? fresh->choose(spec, isa) : randomPoint(*fresh, spec, isa, random);
+    point.params["from"] = i / 3 % 2;
+    checkConv(spec, point, isa, random, 3e-5);
+  }
+}
+
+/// Only filters that change in every run, are large, and serve one block of tiles.
+TEST(WinogradFresh, WhereItPays) {
+  auto family = [](int c, int k, int side, int images, const std::string &fresh) {
+    KernelSpec spec = convSpec(c, k, 3, 1, 1, 1, "");
+    spec.likelyWidth = spec.likelyHeight = side;
+    spec.likelyImages = images;
+    spec.fresh = fresh;
+    return std::get<Schedule>(chooseSchedule(spec, Isa::Avx512)).print().substr(0, 21);
+  };
+  EXPECT_EQ(family(1024, 1024, 16, 1, "conv"), "winograd_fresh bx=4 b");
+  EXPECT_EQ(family(512, 512, 32, 1, "deconv"), "winograd_fresh bx=8 b");
+  for (const std::string &other :
+       {family(1024, 1024, 16, 1, ""), family(512, 512, 32, 2, "conv"), family(512, 512, 33, 1, "conv"),
+        family(512, 512, 8, 1, "conv"), family(512, 496, 32, 1, "conv")})
+    EXPECT_NE(other.substr(0, 14), "winograd_fresh");
+}
+
 /// Results along y and x of the tiles that the rule takes.
 TEST(Winograd, TilesByWidthAndChannels) {
   auto tile = [](int channels, int width, Isa isa, int height = 0) {
