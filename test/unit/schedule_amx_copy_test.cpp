@@ -95,7 +95,8 @@ TEST(AmxCopy, IsTakenWhereItPays) {
   EXPECT_EQ(chosen("conv c12 k64 r3x3 s1x1 d1x1 g1 in12 out64 +bias +relu : bf16"), "amx");
   EXPECT_EQ(chosen("conv c8 k64 r1x1 s1x1 d1x1 g1 in8 out64 +bias +relu : bf16"), "amx");
   EXPECT_EQ(chosen("conv c21 k21 r2x2 s1x1 d1x1 g1 in21 out168 : bf16"), "amx_copy");
-  EXPECT_EQ(chosen("conv c34 k64 r1x1 s1x1 d1x1 g1 in34 out64 : bf16"), "amx_copy");
+  EXPECT_EQ(chosen("conv c35 k64 r1x1 s1x1 d1x1 g1 in35 out64 : bf16"), "amx_copy");
+  EXPECT_EQ(chosen("conv c34 k64 r1x1 s1x1 d1x1 g1 in34 out64 : bf16"), "amx") << "an overlapping step";
   EXPECT_EQ(chosen("conv c34 k64 r1x1 s1x1 d1x1 g1 in34 out64 : bf16", 1), "direct");
   EXPECT_EQ(chosen("conv c3 k64 r3x3 s1x1 d1x1 g1 in3 out64 +bias : f32"), "direct");
 }
