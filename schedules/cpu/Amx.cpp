@@ -6,9 +6,9 @@
 /// cache and at 2350 if the filter comes from the L2 cache; 3x3 layers of 64 to 512 channels get to 1900.
 /// Pixels packed side by side, filters in parts that the L1 cache holds for several rows, prefetches of them,
 /// and blocks of one or four tiles of pixels were not faster in plain loops of intrinsics, nor were several
-/// blocks of sums before their epilogues. In U-Net neither prefetches (of the next block's pixels and results,
-/// of the next panel's filter), nor a step's loads before its products, nor stores of whole cache lines, nor
-/// the four phases of a deconvolution in one kernel changed anything.
+/// blocks of sums before their epilogues. In U-Net neither prefetches (of the next block's pixels and
+/// results, of the next panel's filter), nor a step's loads before its products, nor stores of whole cache
+/// lines, nor the four phases of a deconvolution in one kernel changed anything.
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/AmxTile.h"
@@ -60,14 +60,10 @@ int choosePixels(const KernelSpec &spec, int width) {
   return legal.front();
 }
 
-std::vector<int> legalVectors(const KernelSpec &spec) {
-  return spec.get("k") > lanes(Isa::Amx) ? std::vector<int>{1, 2} : std::vector<int>{1};
-}
-
 const std::vector<int> kSteps = {1, 2, 4, 8, 128}; ///< legal values of st
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
-  return {{"cv", "channel vectors of a block", legalVectors(spec)},
+  return {{"cv", "channel vectors of a block", amxVectors(spec)},
           {"px", "pixels of a block along a row; 32: of one row, else of two", legalPixels(spec)},
           {"rows", "rows of results of a task", {2, 4, 8, 16}},
           {"all", "1: a block has the channels of all panels, 0: a task is of one",
@@ -83,9 +79,8 @@ bool choosesAll(const KernelSpec &spec) {
   constexpr double kLargeImages = 6e6, kSmallFilter = 320e3; // bytes
   const double pixels = double(spec.likelyWidth) * spec.likelyHeight * (spec.pooling().empty() ? 1 : 4);
   const double filter = 2. * spec.get("c") * spec.get("k") * spec.get("r") * spec.get("r", 1);
-  return isScaled(spec) ||
-         (spec.get("k") > legalVectors(spec).back() * kAmxColumns && filter <= kSmallFilter &&
-          2 * pixels * (spec.get("c") + spec.get("k")) >= kLargeImages);
+  return isScaled(spec) || (spec.get("k") > amxVectors(spec).back() * kAmxColumns && filter <= kSmallFilter &&
+                            2 * pixels * (spec.get("c") + spec.get("k")) >= kLargeImages);
 }
 
 /// Of many channels the L1 cache does not hold what the nine taps of a 3x3 filter share: 128 of them at a
@@ -118,7 +113,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
       bytesRead(spec, rows / 2) <= kHalfOfL2)
     rows /= 2;
   return {"amx",
-          {{"cv", legalVectors(spec).back()},
+          {{"cv", amxVectors(spec).back()},
            {"px", px},
            {"rows", isScaled(spec) ? 2 : rows},
            {"st", chooseSteps(spec)},

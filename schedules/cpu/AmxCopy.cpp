@@ -63,12 +63,8 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
   return "";
 }
 
-std::vector<int> legalVectors(const KernelSpec &spec) {
-  return spec.get("k") > lanes(Isa::Amx) ? std::vector<int>{1, 2} : std::vector<int>{1};
-}
-
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
-  return {{"cv", "channel vectors of a block", legalVectors(spec)},
+  return {{"cv", "channel vectors of a block", amxVectors(spec)},
           {"px", "pixels of a row that are copied at a time", {32, 64, 128, 256}},
           {"rows", "rows of results of a task", {2, 4, 8, 16}}};
 }
@@ -81,7 +77,7 @@ Schedule choose(const KernelSpec &spec, Isa) {
     px /= 2;
   while (rows > 2 && spec.likelyHeight && ceilDiv(spec.likelyHeight, rows) < kTasks)
     rows /= 2;
-  return {"amx_copy", {{"cv", legalVectors(spec).back()}, {"px", px}, {"rows", rows}}};
+  return {"amx_copy", {{"cv", amxVectors(spec).back()}, {"px", px}, {"rows", rows}}};
 }
 
 /// Where a row of the filter is one product, and where `amx` does not multiply at all.

@@ -7,6 +7,10 @@ using namespace Halide;
 
 namespace segc::schedules {
 
+std::vector<int> amxVectors(const KernelSpec &spec) {
+  return spec.get("k") > kAmxColumns ? std::vector<int>{1, 2} : std::vector<int>{1};
+}
+
 AmxSteps::AmxSteps(const KernelSpec &spec)
     : all(spec.get("c") / 2), count(std::max(ceilDiv(all, kAmxRows), 1)), overlap(all % count != 0),
       pairs(overlap ? kAmxRows : all / count) {}

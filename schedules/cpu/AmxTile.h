@@ -10,6 +10,9 @@
 
 namespace segc::schedules {
 
+/// Vectors of output channels that a panel may have.
+std::vector<int> amxVectors(const KernelSpec &spec);
+
 /// The products along a convolution's input channels: as few of up to 16 pairs as there can be, equal ones or
 /// of 16. The last of these overlaps the one before, whose channels its weights count as 0.
 struct AmxSteps {
