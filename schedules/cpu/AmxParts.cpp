@@ -34,11 +34,13 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
 }
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
-  std::vector<Parameter> all = findFamily("amx")->parameters(spec, isa);
-  all.pop_back();
-  all.back() = {"st", "products along the channels of a part of the filter", {1, 2, 4, 8, 16}};
-  all.push_back({"ahead", "cache lines of the next part that a block fetches in each step", kAhead});
-  return all;
+  std::vector<Parameter> own;
+  for (const Parameter &parameter : findFamily("amx")->parameters(spec, isa))
+    if (parameter.name != "all" && parameter.name != "st")
+      own.push_back(parameter);
+  own.push_back({"st", "products along the channels of a part of the filter", {1, 2, 4, 8, 16}});
+  own.push_back({"ahead", "cache lines of the next part that a block fetches in each step", kAhead});
+  return own;
 }
 
 /// Blocks of pixels of a task.

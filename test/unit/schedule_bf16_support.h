@@ -124,7 +124,10 @@ inline double wgradError(const KernelSpec &spec, const Schedule &schedule, Isa i
   kernel.build.inputs[0].set(shownAs(kernel.build.inputs[0].type(), x.view));
   kernel.build.inputs[1].set(shownAs(kernel.build.inputs[1].type(), dy.view));
   kernel.build.pipeline.realize(Realization({sums}), kernel.target);
-  isPacked ? unpack.run({sums}, dw) : dw.copy_from(sums);
+  if (isPacked)
+    unpack.run({sums}, dw);
+  else
+    dw.copy_from(sums);
   double worst = 0, largest = 1e-30;
   dw.for_each_element([&](int rx, int ry, int i, int o) {
     double want = 0;
