@@ -4,9 +4,10 @@
     benchmarks/rules.py [--limit 40] [--seconds 0.1] [--precision bf16] [--set name=value] NET...
 
 compiles each net, takes its kernels with their extents from the report, and lets `segc-bench -kernel … -all` time
-the rule's point and up to --limit others of all families that apply, in turns, on one thread. A kernel that takes
+the rule's point and up to --limit others of all families that apply, in turns, on one thread. Then it descends: from
+the best point `-near` tries all that differ in one parameter, until that gains less than 2 %. A kernel that takes
 less than --least of the net's operations is left out. Times come from a busy machine too: a kernel whose rule seems
-worse than 10 % is measured once more with its few best points before it is believed.
+worse than 5 % is measured once more with its few best points before it is believed.
 """
 # SPDX-License-Identifier: MIT
 import argparse
@@ -52,19 +53,31 @@ def kernels_of(net, arguments, folder):
     return [(*key, *value) for key, value in found.items() if value[0] >= arguments.least * total]
 
 
-def search(problem, extents, limit, seconds, schedules=None):
-    """{schedule: least ms}, and the rule's schedule."""
-    times, rule = {}, None
+def measure(problem, extents, seconds, *extra):
+    """{schedule: least ms}, and the rule's schedule if it was among them."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        base = [BIN / "segc-bench", "-kernel", problem, "-extents", extents, "-threads", "1", "-seconds", str(seconds),
-                "-json", out.name]
-        for extra in [["-all", "-limit", str(limit)]] if schedules is None else [["-schedule", s] for s in schedules]:
-            run = subprocess.run(base + extra, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            if run.returncode:
-                sys.exit(f"{problem}, {extents}: {run.stderr.strip()}")
-            for point in json.loads(pathlib.Path(out.name).read_text())["results"][0]["points"]:
-                times[point["schedule"]] = point["min_ms"]
-                rule = point["schedule"] if point["rule"] else rule
+        command = [BIN / "segc-bench", "-kernel", problem, "-extents", extents, "-threads", "1", "-seconds",
+                   str(seconds), "-json", out.name, *extra]
+        run = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if run.returncode:
+            sys.exit(f"{problem}, {extents}: {run.stderr.strip()}")
+        points = json.loads(pathlib.Path(out.name).read_text())["results"][0]["points"]
+    return ({point["schedule"]: point["min_ms"] for point in points},
+            next((point["schedule"] for point in points if point["rule"]), None))
+
+
+def search(problem, extents, limit, seconds):
+    """{schedule: least ms} of what was tried, and the rule's schedule."""
+    times, rule = measure(problem, extents, seconds, "-all", "-limit", str(limit))
+    tried = set()
+    best = rule
+    while best not in tried:  # the rule's point first, then downhill from the best one
+        tried.add(best)
+        near, _ = measure(problem, extents, seconds, "-schedule", best, "-near")
+        for point, ms in near.items():
+            times[point] = min(ms, times.get(point, ms))
+        least = min(times, key=times.get)
+        best = least if times[least] < 0.98 * times[best] or len(tried) == 1 else best
     return times, rule
 
 
@@ -85,11 +98,11 @@ def main():
             for problem, extents, _, count in kernels_of(net, arguments, folder):
                 times, rule = search(problem, extents, arguments.limit, arguments.seconds)
                 best = min(times, key=times.get)
-                if times[rule] > 1.1 * times[best]:
-                    few = sorted(times, key=times.get)[:3] + [rule]
-                    for _ in range(2):
-                        again, _ = search(problem, extents, 0, 5 * arguments.seconds, few)
-                        times.update({point: min(ms, times[point]) for point, ms in again.items()})
+                if times[rule] > 1.05 * times[best]:
+                    few = list(dict.fromkeys(sorted(times, key=times.get)[:3] + [rule]))
+                    for point in 2 * few:
+                        again, _ = measure(problem, extents, 5 * arguments.seconds, "-schedule", point)
+                        times[point] = min(times[point], again[point])
                     best = min(few, key=times.get)
                 chosen += count * times[rule]
                 fastest += count * times[best]

@@ -51,6 +51,7 @@ public:
 private:
   bool readTarget();
   bool readPoints();
+  bool readSchedule();
   /// Leaves out points whose packed gradient would be out of proportion; takes memory for the others.
   void reserveGradients();
   bool pack(const Family &family, const Schedule &schedule, std::vector<halide_buffer_t *> &arguments,
@@ -105,7 +106,9 @@ bool KernelBench::readTarget() {
 }
 
 bool KernelBench::readPoints() {
-  const bool all = options.has(options::OPT_all_points);
+  const bool all = options.has(options::OPT_all_points), near = options.has(options::OPT_near);
+  if (all && near)
+    return fail("-near tries what differs from one schedule, -all everything: give one of them"), false;
   if (all && options.has(options::OPT_schedule_eq))
     return fail("-all tries all schedules: give it or -schedule, not both"), false;
   if (!all && options.has(options::OPT_limit_eq))
@@ -118,13 +121,24 @@ bool KernelBench::readPoints() {
     return fail(*why), false;
   points = std::get<KernelPoints>(legal).points;
   rule = points.front().print();
-  report.isSearch = all;
+  report.isSearch = all || near;
   report.legal = std::get<KernelPoints>(legal).legal;
   if (all)
     return true;
   points.resize(1);
-  if (!options.has(options::OPT_schedule_eq))
+  if (options.has(options::OPT_schedule_eq) && !readSchedule())
+    return false;
+  if (!near)
     return true;
+  for (Schedule &point : pointsNear(report.spec, report.isa, Schedule(points.front())))
+    points.push_back(std::move(point));
+  const auto isRule = [&](const Schedule &point) { return point.print() == rule; };
+  if (std::none_of(points.begin(), points.end(), isRule))
+    points.push_back(std::get<KernelPoints>(legal).points.front());
+  return true;
+}
+
+bool KernelBench::readSchedule() {
   auto parsed = Schedule::parse(options.value(options::OPT_schedule_eq));
   if (auto *why = std::get_if<std::string>(&parsed))
     return fail(*why), false;

@@ -37,6 +37,12 @@ uint64_t spreadingStep(uint64_t count) {
   return step;
 }
 
+/// 1: of filters that are turned around, which no plain loop has.
+bool isTurned(const Schedule &point) {
+  const auto from = point.params.find("from");
+  return from != point.params.end() && from->second;
+}
+
 } // namespace
 
 std::variant<KernelPoints, std::string> legalPoints(const schedules::KernelSpec &spec, schedules::Isa isa,
@@ -66,13 +72,23 @@ std::variant<KernelPoints, std::string> legalPoints(const schedules::KernelSpec 
     const uint64_t step = spreadingStep(candidate.legal);
     for (uint64_t i = 0; i < take; ++i) {
       Schedule point = pointOf(candidate, uint64_t((__uint128_t(i) * step) % candidate.legal));
-      const auto from = point.params.find("from"); // 1: of filters that are turned around
-      if (from != point.params.end() && from->second)
-        continue;
-      if (point.print() != result.points[0].print() && (result.points.size() < limit))
+      if (!isTurned(point) && point.print() != result.points[0].print() && result.points.size() < limit)
         result.points.push_back(std::move(point));
     }
   }
+  return result;
+}
+
+std::vector<Schedule> pointsNear(const schedules::KernelSpec &spec, schedules::Isa isa,
+                                 const Schedule &centre) {
+  std::vector<Schedule> result;
+  for (const Parameter &parameter : schedules::findFamily(centre.family)->parameters(spec, isa))
+    for (const int value : parameter.legal) {
+      Schedule point = centre;
+      point.params[parameter.name] = value;
+      if (value != centre.params.at(parameter.name) && !isTurned(point))
+        result.push_back(std::move(point));
+    }
   return result;
 }
 

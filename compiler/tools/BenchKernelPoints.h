@@ -21,4 +21,8 @@ struct KernelPoints {
 std::variant<KernelPoints, std::string> legalPoints(const schedules::KernelSpec &spec, schedules::Isa isa,
                                                     const std::vector<std::string> &without, size_t limit);
 
+/// The legal points that differ from the legal point `centre` in one parameter.
+std::vector<schedules::Schedule> pointsNear(const schedules::KernelSpec &spec, schedules::Isa isa,
+                                            const schedules::Schedule &centre);
+
 } // namespace segc

@@ -112,6 +112,7 @@ defm kernel : Value<"kernel", [BenchTool], "PROBLEM", "times one kernel instead 
 defm schedule : Value<"schedule", [BenchTool], "POINT", "with -kernel: \"FAMILY key=value ...\" instead of the rule's choice">;
 defm extents : Value<"extents", [BenchTool], "HxW[xN]", "with -kernel: pixels of the result and number of images (default 64x64)">;
 defm all_points : Flag<"all", [BenchTool], "with -kernel: tries the legal points of all families that apply, and says how far the rule's choice is from the best">;
+defm near : Flag<"near", [BenchTool], "with -kernel: tries the points that differ from -schedule's, or the rule's, in one parameter">;
 defm limit : Value<"limit", [BenchTool], "N", "with -all: at most N points, evenly spread (default 200)">;
 defm families : Flag<"families", [BenchTool], "prints the schedule families with their parameters, in Markdown">;
 

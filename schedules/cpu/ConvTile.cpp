@@ -66,13 +66,15 @@ std::vector<int> legalConvVectors(const KernelSpec &spec, Isa isa) {
 /// x 4 to 2 x 12 all reach 96 to 99 % of the peak), so what is left to choose by is what is computed in vain:
 /// lanes beyond the last channel, and pixels that the last tile of a row computes again (672 to 112 channels,
 /// rows of 32 pixels: 77 % with 4 x 6, 87 % with 2 x 8, 99 % with 1 x 8). The more pixels, the fewer weights
-/// come from the L2 cache. A first layer, of short sums, spends its time on pixels, which every panel reads
-/// and widens, and on results, which one panel writes in whole lines: 3 to 64 channels at 256x256 in bf16
-/// 0.94 ms with 2 x 8, 0.76 with 4 x 4, in f32 0.67 and 0.64.
+/// come from the L2 cache (512 to 256 channels at 32x32: 1.50 ms with 4 x 4, 1.38 with 2 x 8). Short sums
+/// spend their time on results as well, and a pixel's are written faster the longer their run (16 to 64
+/// channels at 256x256, f32: 1.01 ms with 2 x 8, 0.71 with 4 x 6; 64 to 256 at 64x64 0.72 and 0.68).
 RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa) {
   const int vectors = ceilDiv(groupChannels(spec), convLanes(spec, isa)), width = spec.likelyWidth;
-  const int registers = isAvx512(isa) ? 32 : 16, best = isAvx512(isa) ? 16 : 12;
-  const bool isFirst = spec.get("c") <= 4;
+  const int registers = isAvx512(isa) ? 32 : 16;
+  // Cycles of a vector of results, two products in each.
+  const double terms = double(spec.get("c")) / spec.get("g") * spec.get("r") * spec.get("r", 1);
+  const double products = terms / (hasDots(spec, isa) ? 4 : 2);
   RegisterTile chosen{1, 1};
   double least = HUGE_VAL;
   for (int cv : legalConvVectors(spec, isa))
@@ -81,16 +83,16 @@ RegisterTile chooseRegisterTile(const KernelSpec &spec, Isa isa) {
       if (sums + cv >= registers || (width && px > width))
         continue;
       const double lanesComputed = double(ceilDiv(vectors, cv)) * cv / vectors;
-      const double pixelsComputed = width ? double(ceilDiv(width, px)) * px / width : 1;
+      // Of unknown rows half a tile, were they of 128 pixels.
+      const double pixelsComputed = width ? double(ceilDiv(width, px)) * px / width : 1 + (px - 1) / 256.;
       // A sum waits for the one before it, a vector of weights comes from the L2 cache in the time of four
-      // products, and processors read one operand a product (with AVX-512 some read two).
-      constexpr double kLatency = 8, kStream = 4;
+      // products, or delays those of a pixel, and processors read one operand a product (with AVX-512 some
+      // read two).
+      constexpr double kLatency = 8, kStream = 4, kDelay = 0.3, kRun = 8;
       const double reads = 1 + std::max(0.0, double(cv + px) / sums - 1) * (isAvx512(isa) ? 0.5 : 1);
       const double stalls = std::max({1.0, kLatency / sums, kStream / px, reads});
-      // Between equal ones: as many sums as leave registers for what is read ahead.
-      const double panels = isFirst ? 1 + 0.05 / cv : 1;
       const double time =
-          lanesComputed * pixelsComputed * stalls * panels * (1 + 1e-3 * std::abs(sums - best));
+          lanesComputed * pixelsComputed * (products * stalls * (1 + kDelay / px) + kRun / cv);
       if (time < least) {
         least = time;
         chosen = {cv, px};

@@ -31,7 +31,7 @@ func.func @short(%x: tensor<1x128x5x5xf32>) -> tensor<1x128x5x5xf32> {
 }
 
 // CHECK-LABEL: func @any
-// WIDE: schedule = "direct cv=2 px=8
+// WIDE: schedule = "direct cv=4 px=6
 // NARROW: schedule = "direct cv=2 px=6
 func.func @any(%x: tensor<1x128x?x?xf32>) -> tensor<1x128x?x?xf32> {
   %w = hourglass.weight "c.weight" init "he" : tensor<128x128x1x1xf32>
