@@ -183,7 +183,7 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   options.precision = compile.precision;
   options.recompute = recompute;
   if (!compile.winograd)
-    options.without = {"winograd", "winograd_fresh", "winograd_bf16", "wgrad_winograd"};
+    options.without = schedules::winogradFamilies();
   if (!compile.tensorCores)
     options.without.push_back("tensor_cores");
   buildPipeline(passes, options);

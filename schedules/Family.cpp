@@ -105,6 +105,12 @@ const Family *findFamily(const std::string &name) {
   return nullptr;
 }
 
+const std::vector<std::string> &winogradFamilies() {
+  static const std::vector<std::string> names = {"winograd", "winograd_fresh", "winograd_bf16",
+                                                 "wgrad_winograd"};
+  return names;
+}
+
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &spec, Isa isa,
                                                    const std::vector<std::string> &without) {
   std::string reasons;

@@ -89,6 +89,8 @@ std::array<int, 2> storedPhases(const KernelSpec &, const Schedule &);
 /// All families, in order of preference for equal specs.
 const std::vector<Family> &families();
 const Family *findFamily(const std::string &name);
+/// The names of those that compute in Winograd's domain, for users who want none (`-winograd off`).
+const std::vector<std::string> &winogradFamilies();
 /// The first family that applies, at its rule's point; or the reasons why none does.
 /// Families named in `without` are passed over.
 std::variant<Schedule, std::string> chooseSchedule(const KernelSpec &, Isa,

@@ -98,7 +98,7 @@ bool KernelBench::readTarget() {
   if (report.isa < parseVariants("native", error, "bf16").front() || !hasTiles)             // best first
     return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
   if (!compile->winograd)
-    without = {"winograd", "winograd_fresh", "winograd_bf16", "wgrad_winograd"};
+    without = schedules::winogradFamilies();
   jobs.executable = compile->executable;
   jobs.workers = compile->workers;
   jobs.cacheDirectory = compile->cacheDirectory;
