@@ -166,6 +166,10 @@ void Loops::scheduleStore(Func out, int sideX, int sideY) const {
 bool Loops::fitsRegisters() const { return alongX.planes() * alongY.planes() <= (isAvx512(isa) ? 32 : 16); }
 
 void Loops::scheduleInput(const LoopLevel &level, Part &p, int vectors) const {
+  // The columns of some vectors of channels together: of each pixel neighbouring lines are read (layers of
+  // 64 to 256 channels in a step of U-Net: 2 to 4 % less time).
+  const Var kvo("kvo");
+  const int group = fitsRegisters() ? 1 : divisorUpTo(vectors, 4);
   // Only the micro-tiles that the image has are computed, in memory for all of the block.
   p.v.compute_at(level)
       .store_in(MemoryType::Heap)
@@ -178,16 +182,21 @@ void Loops::scheduleInput(const LoopLevel &level, Part &p, int vectors) const {
       .bound_extent(t, alongY.planes())
       .bound_extent(n, 1)
       .bound_storage(kv, vectors + 1) // planes a power of two apart would share cache sets
-      .reorder(lane, s, t, kv, i, j, tx, ty, n)
+      .split(kv, kvo, kv, group)
+      .reorder(lane, s, t, kv, kvo, i, j, tx, ty, n)
       .vectorize(lane, p.lanes)
       .unroll(s);
-  p.columns.reorder(lane, t, s, tx, ty, kv, n);
-  p.columns.compute_at(p.v, kv)
+  p.columns.reorder(lane, t, kv, s, tx, ty, n);
+  p.columns.compute_at(p.v, kvo)
       .store_in(MemoryType::Stack)
       .bound_extent(s, alongX.planes())
       .bound_extent(t, alongY.planes())
       .bound_extent(n, 1);
-  p.columns.bound_extent(tx, 1).bound_extent(ty, 1).bound_extent(kv, 1).vectorize(lane, p.lanes).unroll(t);
+  p.columns.bound_extent(tx, 1)
+      .bound_extent(ty, 1)
+      .bound_extent(kv, group)
+      .vectorize(lane, p.lanes)
+      .unroll(t);
   if (fitsRegisters()) {
     p.v.unroll(t);
     p.columns.unroll(s);
