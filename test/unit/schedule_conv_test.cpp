@@ -194,6 +194,9 @@ TEST(WinogradFresh, WhereItPays) {
        {family(1024, 1024, 16, 1, ""), family(512, 512, 32, 2, "conv"), family(512, 512, 33, 1, "conv"),
         family(512, 512, 8, 1, "conv"), family(512, 496, 32, 1, "conv")})
     EXPECT_NE(other.substr(0, 14), "winograd_fresh");
+  for (Isa isa : kIsas) // chunks of 32 channels leave an L2 cache room for what they are made from
+    EXPECT_EQ(findFamily("winograd_fresh")->choose(convSpec(512, 512, 3, 1, 1, 1, ""), isa).params.at("cc"),
+              isa == Isa::Avx512 ? 2 : 4);
 }
 
 /// Results along y and x of the tiles that the rule takes.
