@@ -13,14 +13,19 @@ thread_local Block *active = nullptr;
 Block &Block::current() { return *active; }
 
 Block::Block(int threads, int sharedBytes, GlobalMemory &global)
-    : fibers(size_t(threads)), states(size_t(threads)), warps(size_t(threads) / 32),
-      memory(sharedBytes, threads), globalMemory(global) {}
+    : fibers(size_t(threads)), states(size_t(threads)), products(size_t(threads) / 128),
+      memory(sharedBytes, threads), globalMemory(global) {
+  for (int first = 0; first < threads; first += 32)
+    warps.push_back({"warp", first, std::vector<Lane>(32)});
+  for (int first = 0; first + 128 <= threads; first += 128)
+    groups.push_back({"warpgroup", first, std::vector<Lane>(128)});
+}
 
 void Block::start(void *) {
   Block &block = current();
   block.entry(block.arguments);
   block.states[size_t(block.running)] = State::Done;
-  block.checkMeeting(block.running / 32);
+  block.checkMeetings(block.running);
   block.leave();
 }
 
@@ -46,39 +51,60 @@ void Block::fail(const std::string &what) {
   Fiber::change(fibers[size_t(running)], host);
 }
 
-/// Lanes wait for each other in vain if none of their warp still runs.
-void Block::checkMeeting(int warp) {
-  const Warp &w = warps[size_t(warp)];
-  const auto begin = states.begin() + 32 * warp;
-  if (w.arrived && std::none_of(begin, begin + 32, [](State s) { return s == State::Ready; }))
-    fail("some threads of warp " + std::to_string(warp) + " wait at " + w.name +
-         ", which others do not reach");
+/// Lanes wait for each other in vain if none of their team still runs.
+void Block::checkMeeting(const Team &team) {
+  const auto begin = states.begin() + team.first;
+  const int size = int(team.lanes.size());
+  if (team.arrived && std::none_of(begin, begin + size, [](State s) { return s == State::Ready; }))
+    fail(std::string("some threads of ") + team.kind + " " + std::to_string(team.first / size) + " wait at " +
+         team.name + ", which others do not reach");
 }
 
-Block::Lane &Block::meet(const char *name, Collective instruction, const Lane &mine) {
+void Block::checkMeetings(int thread) {
+  checkMeeting(warps[size_t(thread / 32)]);
+  if (size_t(thread / 128) < groups.size())
+    checkMeeting(groups[size_t(thread / 128)]);
+}
+
+Block::Lane &Block::meetIn(Team &team, const char *name, Collective instruction, const Lane &mine) {
   const int me = running;
-  Warp &warp = warps[size_t(me / 32)];
-  if (warp.arrived == 0)
-    warp.name = name, warp.instruction = instruction;
-  else if (warp.instruction != instruction)
-    fail("threads of warp " + std::to_string(me / 32) + " meet at " + warp.name + " and at " + name);
-  warp.lanes[size_t(me % 32)] = mine;
-  if (++warp.arrived == 32) {
-    instruction(*this, warp.lanes);
-    warp.arrived = 0;
-    std::fill_n(states.begin() + me / 32 * 32, 32, State::Ready);
-    return warp.lanes[size_t(me % 32)];
+  const size_t size = team.lanes.size(), place = size_t(me - team.first);
+  if (team.arrived == 0)
+    team.name = name, team.instruction = instruction;
+  else if (team.instruction != instruction)
+    fail(std::string("threads of ") + team.kind + " " + std::to_string(size_t(team.first) / size) +
+         " meet at " + team.name + " and at " + name);
+  team.lanes[place] = mine;
+  if (size_t(++team.arrived) == size) {
+    instruction(*this, team.lanes.data());
+    team.arrived = 0;
+    std::fill_n(states.begin() + team.first, size, State::Ready);
+    return team.lanes[place];
   }
   states[size_t(me)] = State::Meeting;
-  checkMeeting(me / 32);
+  checkMeetings(me);
   leave();
-  return warp.lanes[size_t(me % 32)];
+  return team.lanes[place];
+}
+
+Block::Lane &Block::meetGroup(const char *name, Collective instruction, const Lane &mine) {
+  if (size_t(running / 128) >= groups.size())
+    fail(std::string(name) + " needs a warpgroup, four whole warps");
+  return meetIn(groups[size_t(running / 128)], name, instruction, mine);
 }
 
 void Block::barrier() {
   states[size_t(running)] = State::Barrier;
-  checkMeeting(running / 32);
+  checkMeetings(running);
   leave();
+}
+
+/// What a block may not leave under way.
+std::string Block::end() const {
+  for (const Warpgroup &one : products)
+    if (one.isBusy())
+      return name() + "a warpgroup ends with products under way";
+  return memory.end();
 }
 
 std::string Block::name() const {
@@ -95,8 +121,10 @@ std::string Block::run(Entry function, void *given, const std::array<int, 3> &pl
   error.clear();
   memory.reset();
   active = this;
-  for (Warp &warp : warps)
-    warp.arrived = 0;
+  for (std::vector<Team> *teams : {&warps, &groups})
+    for (Team &team : *teams)
+      team.arrived = 0;
+  products.assign(products.size(), Warpgroup());
   for (Fiber &fiber : fibers)
     fiber.prepare(start, nullptr);
   std::fill(states.begin(), states.end(), State::Ready);
@@ -108,9 +136,11 @@ std::string Block::run(Entry function, void *given, const std::array<int, 3> &pl
     }
     if (!error.empty())
       break;
+    if (std::count(states.begin(), states.end(), State::Ready))
+      continue; // a warpgroup has met: its other warps go on
     const auto done = std::count(states.begin(), states.end(), State::Done);
     if (size_t(done) == states.size())
-      return memory.end();
+      return end();
     if (done) {
       error = name() + "some threads end, others wait at a barrier";
       break;

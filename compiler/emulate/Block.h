@@ -1,15 +1,17 @@
-/// \file One block of threads: warps whose lanes meet at collective instructions, all of them at barriers.
+/// \file One block of threads: warps and warpgroups whose lanes meet at collective instructions, all of them
+/// at barriers.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "compiler/emulate/Fiber.h"
 #include "compiler/emulate/Memory.h"
+#include "compiler/emulate/Warpgroup.h"
 #include <array>
 
 namespace segc::emulate {
 
 /// What a launch did, for tests.
 struct Counts {
-  int64_t mma = 0, ldmatrix = 0, copies = 0, barriers = 0;
+  int64_t mma = 0, wgmma = 0, ldmatrix = 0, copies = 0, barriers = 0;
   int64_t conflicts = 0; ///< phases of ldmatrix (8 rows of 16 bytes) whose rows share groups of four banks
 };
 
@@ -45,25 +47,39 @@ public:
     int number;
     unsigned value;
   };
-  using Collective = void (*)(Block &, std::array<Lane, 32> &);
-  Lane &meet(const char *name, Collective instruction, const Lane &mine);
+  using Collective = void (*)(Block &, Lane *lanes);
+  /// All lanes of a warp.
+  Lane &meet(const char *name, Collective instruction, const Lane &mine) {
+    return meetIn(warps[size_t(running / 32)], name, instruction, mine);
+  }
+  /// All 128 lanes of a warpgroup: the instructions that are `.aligned` for it.
+  Lane &meetGroup(const char *name, Collective instruction, const Lane &mine);
+  /// The products of the running thread's warpgroup.
+  Warpgroup &group() { return products[size_t(running / 128)]; }
 
 private:
   enum class State { Ready, Meeting, Barrier, Done };
-  struct Warp {
-    std::array<Lane, 32> lanes;
+  /// Neighbouring threads that meet: a warp or a warpgroup.
+  struct Team {
+    const char *kind;
+    int first;
+    std::vector<Lane> lanes;
     const char *name = nullptr;
     Collective instruction = nullptr;
     int arrived = 0;
   };
   static void start(void *thread);
   void leave();
-  void checkMeeting(int warp);
+  Lane &meetIn(Team &team, const char *name, Collective instruction, const Lane &mine);
+  void checkMeetings(int thread);
+  void checkMeeting(const Team &team);
+  std::string end() const;
   std::string name() const;
 
   std::vector<Fiber> fibers;
   std::vector<State> states;
-  std::vector<Warp> warps;
+  std::vector<Team> warps, groups;
+  std::vector<Warpgroup> products; ///< of each group
   Fiber host;
   SharedMemory memory;
   GlobalMemory &globalMemory;

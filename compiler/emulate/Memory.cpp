@@ -58,7 +58,8 @@ std::string GlobalMemory::write(const void *to, size_t bytes) {
 }
 
 SharedMemory::SharedMemory(int size, int threads)
-    : bytes(size_t(size)), words(size_t(size) / 4), open(size_t(threads)), groups(size_t(threads)) {
+    : bytes(size_t(size)), words(size_t(size) / 4), open(size_t(threads)), groups(size_t(threads)),
+      unfenced(size_t(threads)) {
   reset();
 }
 
@@ -68,6 +69,8 @@ void SharedMemory::reset() {
   for (auto &copies : open)
     copies.clear();
   for (auto &thread : groups)
+    thread.clear();
+  for (auto &thread : unfenced)
     thread.clear();
   epoch = 1;
 }
@@ -104,6 +107,8 @@ std::string SharedMemory::write(int thread, int at, int size) {
     Word &word = words[size_t(i)];
     if (word.pending)
       return describe("writes", thread, 4 * i) + " while a copy to it is under way";
+    if (word.asyncReads)
+      return describe("writes", thread, 4 * i) + " while a matrix product reads it";
     if (word.writer != -1 && word.writer != thread && word.written == epoch)
       return describe("writes", thread, 4 * i) + ", written by thread " + std::to_string(word.writer) +
              " with no barrier between";
@@ -111,6 +116,8 @@ std::string SharedMemory::write(int thread, int at, int size) {
       return describe("writes", thread, 4 * i) + ", read by another thread with no barrier between";
     word.writer = thread;
     word.written = epoch;
+    word.fenced = 0;
+    unfenced[size_t(thread)].push_back(i);
   }
   return "";
 }
@@ -139,8 +146,45 @@ void SharedMemory::wait(int thread, int pending) {
       for (int i = copy.at / 4; i < copy.at / 4 + 4; i++) {
         words[size_t(i)].pending = false;
         words[size_t(i)].written = epoch;
+        unfenced[size_t(thread)].push_back(i);
       }
     }
+}
+
+void SharedMemory::fenceAsync(int thread) {
+  for (int i : unfenced[size_t(thread)])
+    if (Word &word = words[size_t(i)]; word.writer == thread && !word.pending)
+      word.fenced = epoch;
+  unfenced[size_t(thread)].clear();
+}
+
+std::string SharedMemory::beginAsyncRead(int at) {
+  if (std::string error = check(at, 16); !error.empty())
+    return error;
+  for (int i = at / 4; i < at / 4 + 4; i++) {
+    Word &word = words[size_t(i)];
+    const std::string what = "a matrix product reads shared byte " + std::to_string(4 * i);
+    if (word.writer == -1)
+      return what + ", which nobody has written";
+    if (word.pending)
+      return what + " while a copy to it is under way";
+    if (!word.fenced)
+      return what + ", written by thread " + std::to_string(word.writer) + " with no proxy fence behind";
+    if (word.fenced == epoch)
+      return what + ", fenced by thread " + std::to_string(word.writer) + " with no barrier between";
+    word.asyncReads++;
+  }
+  return "";
+}
+
+/// Only those who have waited for the product know of its end; others need a barrier.
+void SharedMemory::endAsyncRead(int at) {
+  for (int i = at / 4; i < at / 4 + 4; i++) {
+    Word &word = words[size_t(i)];
+    word.asyncReads--;
+    word.reader = -2;
+    word.wasRead = epoch;
+  }
 }
 
 std::string SharedMemory::end() const {

@@ -36,7 +36,9 @@ private:
 
 /// Shared memory by words of 4 bytes. A word is read validly by the thread that wrote it, and by others after
 /// a barrier behind the write, or behind the wait for its copy; it is written validly if no other thread has
-/// read or written it since the last barrier. Everything else depends on luck on a GPU and is an error here.
+/// read or written it since the last barrier. Matrix products of warpgroups read in the async proxy: there
+/// must be the writer's proxy fence, then a barrier, behind the write, and nobody may write before the
+/// product is done and waited for. Everything else depends on luck on a GPU and is an error here.
 class SharedMemory {
 public:
   SharedMemory(int bytes, int threads);
@@ -51,14 +53,20 @@ public:
   std::string copy(int thread, int at, const void *from, int read);
   void commit(int thread);
   void wait(int thread, int pending);
+  /// The writes of a thread so far, copies that it has waited for among them, reach the async proxy.
+  void fenceAsync(int thread);
+  /// 16 bytes are read by the async proxy from now on, until the product's end was waited for.
+  std::string beginAsyncRead(int at);
+  void endAsyncRead(int at);
   /// A block may not end with copies under way.
   std::string end() const;
 
 private:
   struct Word {
-    int writer = -1, reader = -1; ///< -1 none; reader -2: several
-    unsigned written = 0, wasRead = 0;
+    int writer = -1, reader = -1;                  ///< -1 none; reader -2: several
+    unsigned written = 0, wasRead = 0, fenced = 0; ///< epochs; fenced 0: not since it was written
     bool pending = false;
+    int asyncReads = 0; ///< under way
   };
   struct Copy {
     int at;
@@ -70,6 +78,7 @@ private:
   std::vector<Word> words;
   std::vector<std::vector<Copy>> open;               ///< of each thread: not yet in a group
   std::vector<std::deque<std::vector<Copy>>> groups; ///< of each thread: committed ones
+  std::vector<std::vector<int>> unfenced;            ///< of each thread: words that it wrote since its fence
   unsigned epoch = 1;
 };
 

@@ -1,5 +1,5 @@
 /// \file The primitives of schedules/tensorcore/device/Primitives.h on the CPU. Fragments as in the PTX ISA,
-/// "Warp Level Matrix Instructions".
+/// "Warp Level Matrix Instructions"; products of warpgroups are in Warpgroup.cpp.
 // SPDX-License-Identifier: MIT
 #include "compiler/emulate/Primitives.h"
 #include "compiler/emulate/Block.h"
@@ -37,7 +37,7 @@ struct Tf32 {
 
 /// 16 x depth times depth x 8. Products are exact in double; the sum is rounded once, which the hardware does
 /// not promise, but no test can tell f32 sums of 16 terms from it.
-template <class Type> void multiply(Block &block, std::array<Block::Lane, 32> &lanes) {
+template <class Type> void multiply(Block &block, Block::Lane *lanes) {
   constexpr int depth = Type::depth, word = depth / 8; // elements in a register
   double a[16][depth], b[depth][8];
   for (int lane = 0; lane < 32; lane++) {
@@ -64,7 +64,7 @@ template <class Type> void multiply(Block &block, std::array<Block::Lane, 32> &l
   block.counts.mma++;
 }
 
-template <bool transposed> void loadMatrix(Block &block, std::array<Block::Lane, 32> &lanes) {
+template <bool transposed> void loadMatrix(Block &block, Block::Lane *lanes) {
   uint16_t matrix[4][8][8];
   for (int lane = 0; lane < 32; lane++) {
     const int at = lanes[lane].number;
@@ -89,12 +89,26 @@ template <bool transposed> void loadMatrix(Block &block, std::array<Block::Lane,
   block.counts.ldmatrix++;
 }
 
-void shuffle(Block &, std::array<Block::Lane, 32> &lanes) {
+void shuffle(Block &, Block::Lane *lanes) {
   std::array<unsigned, 32> values;
   for (int lane = 0; lane < 32; lane++)
     values[lane] = lanes[(lane ^ lanes[lane].number) & 31].value;
   for (int lane = 0; lane < 32; lane++)
     lanes[lane].value = values[lane];
+}
+
+/// Lanes bring the accumulators, both descriptors, n and the element: 1 for f16.
+void multiplyAsync(Block &block, Block::Lane *lanes) {
+  std::array<float *, 128> sums;
+  for (size_t i = 0; i < sums.size(); i++) {
+    sums[i] = static_cast<float *>(lanes[i].out);
+    if (lanes[i].a != lanes[0].a || lanes[i].b != lanes[0].b)
+      block.fail("the descriptors of a warpgroup's threads differ");
+  }
+  block.require(block.group().issue(block.shared(), sums, reinterpret_cast<uint64_t>(lanes[0].a),
+                                    reinterpret_cast<uint64_t>(lanes[0].b), lanes[0].number,
+                                    lanes[0].value == 1));
+  block.counts.wgmma++;
 }
 
 Block &block() { return Block::current(); }
@@ -119,6 +133,24 @@ void ldmatrix(unsigned *to, int at) {
 }
 void ldmatrixTrans(unsigned *to, int at) {
   block().meet("ldmatrix.trans", loadMatrix<true>, {to, nullptr, nullptr, at, 0});
+}
+int sharedBase() { return int(kSharedBase); }
+void fenceAsync() { block().shared().fenceAsync(thread()); }
+void wgmma(float *acc, uint64_t a, uint64_t b, int n, int element) {
+  block().meetGroup(
+      "wgmma", multiplyAsync,
+      {acc, reinterpret_cast<const void *>(a), reinterpret_cast<const void *>(b), n, unsigned(element)});
+}
+void wgmmaFence() {
+  block().meetGroup("wgmma.fence", [](Block &b, Block::Lane *) { b.group().fence(); }, {});
+}
+void wgmmaCommit() {
+  block().meetGroup("wgmma.commit_group", [](Block &b, Block::Lane *) { b.group().commit(); }, {});
+}
+void wgmmaWait(int pending) {
+  block().meetGroup("wgmma.wait_group",
+                    [](Block &b, Block::Lane *lanes) { b.group().wait(b.shared(), lanes[0].number); },
+                    {nullptr, nullptr, nullptr, pending, 0});
 }
 unsigned shuffleXor(unsigned value, int mask) {
   return block().meet("shuffle", shuffle, {nullptr, nullptr, nullptr, mask, value}).value;
@@ -219,6 +251,12 @@ const std::vector<std::pair<const char *, void *>> &primitives() {
       {"segc_warp_mma_tf32", address(mmaTf32)},
       {"segc_warp_ldmatrix", address(ldmatrix)},
       {"segc_warp_ldmatrix_trans", address(ldmatrixTrans)},
+      {"segc_warp_shared_base", address(sharedBase)},
+      {"segc_warp_fence_async", address(fenceAsync)},
+      {"segc_warp_wgmma", address(wgmma)},
+      {"segc_warp_wgmma_fence", address(wgmmaFence)},
+      {"segc_warp_wgmma_commit", address(wgmmaCommit)},
+      {"segc_warp_wgmma_wait", address(wgmmaWait)},
       {"segc_warp_cp_async16", address(copyAsync)},
       {"segc_warp_cp_async_commit", address(commit)},
       {"segc_warp_cp_async_wait", address(wait)},
