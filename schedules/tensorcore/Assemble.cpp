@@ -100,9 +100,16 @@ Expected<Cubin> assemble(const std::string &ptx, const std::string &arch, const 
   ErrorOr<std::unique_ptr<MemoryBuffer>> cubin = MemoryBuffer::getFile(*output);
   if (!cubin || (*cubin)->getBufferSize() == 0)
     return createStringError(ptxas + " " + target + " wrote nothing");
+  std::string losses;
+  SmallVector<StringRef> lines;
+  said.split(lines, '\n');
+  for (StringRef line : lines)
+    if (line.contains("Potential Performance Loss") || line.contains(" is injected "))
+      losses += line.str() + "\n";
   return Cubin{(*cubin)->getBuffer().str(), largest(said, " registers"),
                largest(said, " bytes stack frame") + largest(said, " bytes spill stores") +
-                   largest(said, " bytes spill loads")};
+                   largest(said, " bytes spill loads"),
+               losses};
 }
 
 } // namespace segc::tensorcore

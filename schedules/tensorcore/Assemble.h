@@ -12,6 +12,8 @@ struct Cubin {
   std::string bytes;
   int registers = 0;  ///< of a thread, the most of the kernels
   int spillBytes = 0; ///< stores and loads of registers that did not fit, and stack
+  std::string
+      losses; ///< its lines of products that wait for each other, and of waits and fences it has added
 };
 
 /// In $CUDA_HOME/bin, in PATH, or where CUDA's packages put it.

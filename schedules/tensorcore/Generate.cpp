@@ -1,8 +1,9 @@
 /// \file The epilogue as calls of device/Steps.cpp, which LLVM inlines; entries with the number of their
-/// threads.
+/// threads; the instruction that LLVM lacks.
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Generate.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/Module.h"
 
 using namespace llvm;
@@ -61,6 +62,41 @@ Error generateEpilogue(Module &module, const Problem &problem) {
   }
   b.CreateRetVoid();
   return Error::success();
+}
+
+/// LLVM has no intrinsic for it. The accumulators are results and, tied to them, operands; their products are
+/// under way behind the instruction, which ptxas knows, not LLVM: nothing may touch them before the wait.
+void generateWgmma(Module &module, const Problem &problem, const Tile &tile) {
+  module.getNamedGlobal("segc_shared")->setAlignment(Align(1024));
+  Function *wgmma = module.getFunction("segc_warp_wgmma");
+  wgmma->setLinkage(GlobalValue::InternalLinkage);
+  IRBuilder<> b(BasicBlock::Create(module.getContext(), "entry", wgmma));
+  const int count = tile.warpN / 2;
+  SmallVector<Value *> operands;
+  std::string sums, constraints, tied;
+  for (int i = 0; i < count; i++) {
+    operands.push_back(
+        b.CreateLoad(b.getFloatTy(), b.CreateConstGEP1_32(b.getFloatTy(), wgmma->getArg(0), i)));
+    sums += (i ? ", $" : "$") + std::to_string(i);
+    constraints += "=f,";
+    tied += std::to_string(i) + ",";
+  }
+  operands.append({wgmma->getArg(1), wgmma->getArg(2)});
+  const std::string element = problem.element == Element::F16 ? "f16" : "bf16";
+  // scale-d, scale-a, scale-b, and neither operand transposed
+  const std::string text = "wgmma.mma_async.sync.aligned.m64n" + std::to_string(tile.warpN) + "k16.f32." +
+                           element + "." + element + " {" + sums + "}, $" + std::to_string(2 * count) +
+                           ", $" + std::to_string(2 * count + 1) + ", 1, 1, 1, 0, 0;";
+  SmallVector<Type *> types(size_t(count), b.getFloatTy()), given(types);
+  given.append(2, b.getInt64Ty());
+  auto *type = FunctionType::get(StructType::get(module.getContext(), types), given, false);
+  CallInst *call = b.CreateCall(
+      InlineAsm::get(type, text, constraints + tied + "l,l,~{memory}", /*hasSideEffects=*/true), operands);
+  call->addFnAttr(Attribute::Convergent);
+  for (int i = 0; i < count; i++)
+    b.CreateStore(b.CreateExtractValue(call, unsigned(i)),
+                  b.CreateConstGEP1_32(b.getFloatTy(), wgmma->getArg(0), i));
+  b.CreateRetVoid();
 }
 
 Expected<Function *> generateEntry(Module &module, const Kernel &kernel, const char *body, Warp warp) {

@@ -13,6 +13,10 @@ namespace segc::tensorcore {
 /// channels.
 llvm::Error generateEpilogue(llvm::Module &module, const Problem &problem);
 
+/// Gives segc_warp_wgmma its body, the instruction of the tile's width, and shared memory the alignment that
+/// its operands need.
+void generateWgmma(llvm::Module &module, const Problem &problem, const Tile &tile);
+
 /// The kernel's entry around a function of the template that takes a pointer to Arguments.
 llvm::Expected<llvm::Function *> generateEntry(llvm::Module &module, const Kernel &kernel, const char *body,
                                                Warp warp);

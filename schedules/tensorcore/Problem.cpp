@@ -81,17 +81,36 @@ Error checkProblem(const Problem &p) {
   return checkEpilogues(p);
 }
 
+/// What wgmma can, and rows of shared memory as its swizzling has them. TF32 would be cut off instead of
+/// rounded, for operands never are in registers; gradients of weights have their operands the other way
+/// round.
+Error checkGroups(const Problem &p, const Tile &t) {
+  const std::string text = p.print() + ": tile " + t.print();
+  if (p.kind != Kind::Convolution || p.element == Element::TF32)
+    return fail("{0}: warpgroups multiply convolutions in bf16 and f16 only", text);
+  if (t.k != 64)
+    return fail("{0}: warpgroups take 64 terms of the reduction, rows of 128 bytes", text);
+  if (t.warpM < 64 || t.warpM > 128 || t.warpN < 16 || t.warpN > 256)
+    return fail("{0}: a warpgroup's tile has 64 or 128 rows and 16 to 256 columns", text);
+  if (t.warpM * t.warpN > 64 * 256)
+    return fail("{0}: a warpgroup's tile has at most 16384 results, 128 in each thread", text);
+  return Error::success();
+}
+
 Error checkTile(const Problem &p, const Tile &t) {
   const std::string text = p.print() + ": tile " + t.print();
   for (int v : {t.m, t.n, t.k, t.warpM, t.warpN})
     if (!isPowerOfTwo(v))
       return fail("{0}: sizes must be powers of two", text);
-  if (t.warpM < 16 || t.warpM > 64 || t.warpN < 16 || t.warpN > 64)
+  if (Error error = t.wgmma ? checkGroups(p, t) : Error::success())
+    return error;
+  if (!t.wgmma && (t.warpM < 16 || t.warpM > 64 || t.warpN < 16 || t.warpN > 64))
     return fail("{0}: a warp's tile has 16, 32 or 64 rows and columns", text);
   if (t.m < t.warpM || t.n < t.warpN || t.threads() > 256)
     return fail("{0}: a block has 1 to 8 warps, not {1}", text, t.warps());
-  if (t.stages < 2 || t.stages > 6)
-    return fail("{0}: the pipeline has 2 to 6 stages", text);
+  const int least = t.wgmma ? 3 : 2; // the products of one step are under way beside those of the next
+  if (t.stages < least || t.stages > 6)
+    return fail("{0}: the pipeline has {1} to 6 stages", text, least);
   if (t.parts < 1 || t.parts > 4096)
     return fail("{0}: the reduction has 1 to 4096 parts", text);
   const int chunk = 16 / bytesOf(p.element);
@@ -190,7 +209,7 @@ std::string Problem::print() const {
 }
 
 std::string Tile::print() const {
-  std::string text = formatv("{0}x{1}x{2} w{3}x{4} s{5}", m, n, k, warpM, warpN, stages);
+  std::string text = formatv("{0}x{1}x{2} {3}{4}x{5} s{6}", m, n, k, wgmma ? "g" : "w", warpM, warpN, stages);
   if (parts > 1)
     text += " p" + std::to_string(parts);
   if (width)
@@ -204,8 +223,10 @@ Expected<Tile> Tile::parse(llvm::StringRef text) {
   auto number = [&](const char *before, int &value) {
     return left.consume_front(before) && !left.consumeInteger(10, value);
   };
-  const bool sizes = number("", tile.m) && number("x", tile.n) && number("x", tile.k) &&
-                     number(" w", tile.warpM) && number("x", tile.warpN) && number(" s", tile.stages);
+  bool sizes = number("", tile.m) && number("x", tile.n) && number("x", tile.k);
+  tile.wgmma = left.starts_with(" g");
+  sizes = sizes && number(tile.wgmma ? " g" : " w", tile.warpM) && number("x", tile.warpN) &&
+          number(" s", tile.stages);
   if (sizes) {
     number(" p", tile.parts);
     number(" x", tile.width);
@@ -222,7 +243,8 @@ int sharedBytes(const Problem &problem, const Tile &tile) {
 }
 
 int mmaCount(const Problem &problem, const Tile &tile) {
-  return tile.warpM / 16 * (tile.warpN / 8) * (tile.k * bytesOf(problem.element) / 32);
+  const int slices = tile.k * bytesOf(problem.element) / 32;
+  return tile.wgmma ? tile.warpM / 64 * slices : tile.warpM / 16 * (tile.warpN / 8) * slices;
 }
 
 Error checkExtents(const Problem &p, const Extents &e) {

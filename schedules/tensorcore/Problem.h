@@ -45,14 +45,15 @@ struct Problem {
 
 struct Tile {
   int m = 128, n = 64, k = 32; ///< of a block, in elements; k along the reduction
-  int warpM = 64, warpN = 32;  ///< of a warp
+  int warpM = 64, warpN = 32;  ///< of a warp, or of a warpgroup
   int stages = 3;              ///< buffers of the pipeline
   int parts = 1;               ///< of the reduction, added up in order by a second kernel
   int width = 0;               ///< of the block's rectangle of pixels; 0: a run of pixels
+  bool wgmma = false;          ///< warpgroups of four warps multiply, by wgmma: for sm_90a alone
 
-  int warps() const { return m / warpM * (n / warpN); }
+  int warps() const { return m / warpM * (n / warpN) * (wgmma ? 4 : 1); }
   int threads() const { return 32 * warps(); }
-  /// 128x64x32 w64x32 s3 [p4] [x16]: block, warp, stages, parts, width.
+  /// 128x64x32 w64x32 s3 [p4] [x16]: block, warp, stages, parts, width; of warpgroups 128x256x64 g64x256 s4.
   std::string print() const;
   static llvm::Expected<Tile> parse(llvm::StringRef text);
 };
@@ -60,8 +61,8 @@ struct Tile {
 /// Of a block: the pipeline's buffers, or the exchange of results that follows them if that takes more.
 int sharedBytes(const Problem &problem, const Tile &tile);
 
-/// mma instructions in the body of the main loop, which the generated code is checked against:
-/// warpM/16 * warpN/8 tiles, each with k * bytes / 32 of them.
+/// mma or wgmma instructions in the body of the main loop, which the generated code is checked against:
+/// warpM/16 * warpN/8 tiles, of a warpgroup warpM/64, each with k * bytes / 32 of them.
 int mmaCount(const Problem &problem, const Tile &tile);
 
 /// Whether tensors of these extents, dense in memory, can be indexed: kernels count pixels and octets in 31

@@ -37,7 +37,7 @@ Expected<std::unique_ptr<Module>> parse(const char *begin, const char *end, cons
   return module;
 }
 
-Expected<std::unique_ptr<TargetMachine>> nvptx() {
+Expected<std::unique_ptr<TargetMachine>> nvptx(const Tile &tile) {
   static const bool initialised = [] {
     LLVMInitializeNVPTXTargetInfo();
     LLVMInitializeNVPTXTarget();
@@ -51,9 +51,10 @@ Expected<std::unique_ptr<TargetMachine>> nvptx() {
   const Target *target = TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return createStringError("LLVM was built without the NVPTX target: " + error);
-  // PTX 7.0 is the first with sm_80; any later driver reads it.
-  return std::unique_ptr<TargetMachine>(target->createTargetMachine(
-      triple, "sm_80", "+ptx70", TargetOptions(), std::nullopt, std::nullopt, CodeGenOptLevel::Aggressive));
+  // PTX 7.0 is the first with sm_80, 8.0 with sm_90a; any later driver reads it.
+  return std::unique_ptr<TargetMachine>(
+      target->createTargetMachine(triple, tile.wgmma ? "sm_90a" : "sm_80", tile.wgmma ? "+ptx80" : "+ptx70",
+                                  TargetOptions(), std::nullopt, std::nullopt, CodeGenOptLevel::Aggressive));
 }
 
 std::map<std::string, int> constants(const Problem &p, const Tile &t) {
@@ -79,6 +80,7 @@ std::map<std::string, int> constants(const Problem &p, const Tile &t) {
           {"tile_k", t.k},
           {"warp_m", t.warpM},
           {"warp_n", t.warpN},
+          {"wgmma", t.wgmma},
           {"stages", t.stages},
           {"parts", t.parts},
           {"tile_w", t.width},
@@ -206,7 +208,7 @@ Expected<std::unique_ptr<Module>> specialiseModule(const Problem &problem, const
                                                    LLVMContext &context) {
   if (Error error = check(problem, tile))
     return error;
-  Expected<std::unique_ptr<TargetMachine>> machine = nvptx();
+  Expected<std::unique_ptr<TargetMachine>> machine = nvptx(tile);
   if (!machine)
     return machine.takeError();
   Expected<std::unique_ptr<Module>> parsed =
@@ -225,6 +227,8 @@ Expected<std::unique_ptr<Module>> specialiseModule(const Problem &problem, const
     (*primitives)->setDataLayout(module.getDataLayout());
     if (Linker::linkModules(module, std::move(*primitives)))
       return createStringError("the primitives do not link with the template");
+    if (tile.wgmma)
+      generateWgmma(module, problem, tile);
   }
   if (Error error = generateEpilogue(module, problem))
     return error;
@@ -248,7 +252,7 @@ Expected<Specialised> specialise(const Problem &problem, const Tile &tile, const
   Expected<std::unique_ptr<Module>> module = specialiseModule(problem, tile, symbol, Warp::Nvvm, context);
   if (!module)
     return module.takeError();
-  Expected<std::unique_ptr<TargetMachine>> machine = nvptx();
+  Expected<std::unique_ptr<TargetMachine>> machine = nvptx(tile);
   if (!machine)
     return machine.takeError();
   Expected<std::string> ptx = emit(**module, **machine);

@@ -34,7 +34,7 @@ int64_t partialBytes(const Problem &problem, const Tile &tile, const Extents &ex
 
 struct Specialised {
   std::vector<Kernel> kernels;
-  std::string ptx; ///< of all of them, for sm_80 and later
+  std::string ptx; ///< of all of them, for sm_80 and later; of wgmma tiles for sm_90a
 };
 
 /// What the primitives of device/Primitives.h are in a module.

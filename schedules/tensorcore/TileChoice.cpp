@@ -12,7 +12,9 @@ namespace {
 constexpr double launchMicroseconds = 2; ///< of one more kernel in a graph
 constexpr double latencyCycles = 900; ///< until a block's first copies have come, and its last stores are out
 constexpr int warpsToHideLatency = 8; ///< of an SM, for mma.sync to follow each other without gaps
+constexpr int warpsToKeepGroups = 4;  ///< likewise for wgmma, of which a step is under way beside the next
 constexpr int registersBesideTiles = 40; ///< addresses, predicates: from ptxas over the tiles below
+constexpr int registersBesideSums = 60;  ///< likewise of warpgroups, which have no fragments
 
 int64_t pixels(const Extents &e) { return int64_t(e.images) * e.height * e.width; }
 
@@ -28,6 +30,8 @@ int64_t partialBytesOfPart(const Problem &p, const Extents &e) {
 }
 
 int registersOf(const Tile &t) {
+  if (t.wgmma)
+    return t.warpM * t.warpN / 128 + registersBesideSums;
   return t.warpM * t.warpN / 32 + (t.warpM + t.warpN) / 4 + registersBesideTiles;
 }
 
@@ -79,6 +83,25 @@ std::vector<Tile> tiles(const Problem &problem) {
   return result;
 }
 
+std::vector<Tile> groupTiles(const Problem &problem) {
+  if (problem.kind != Kind::Convolution || problem.element == Element::TF32)
+    return {};
+  // m, n, rows and columns of a warpgroup, stages. Wide instructions read a's rows from shared memory for
+  // more columns; three stages leave room for a second block on the SM.
+  static const int shapes[][5] = {{128, 256, 64, 256, 4}, {256, 128, 128, 128, 4}, {128, 128, 64, 128, 4},
+                                  {128, 128, 64, 128, 3}, {64, 256, 64, 128, 4},   {256, 64, 128, 64, 4},
+                                  {128, 64, 64, 64, 4},   {64, 128, 64, 128, 4},   {64, 64, 64, 64, 4},
+                                  {128, 32, 64, 32, 4},   {64, 32, 64, 32, 4}};
+  std::vector<Tile> result;
+  for (const int *s : shapes) {
+    Tile tile = {s[0], s[1], 64, s[2], s[3], s[4], 1, 0, true};
+    if (problem.pool)
+      tile.width = tile.m >= 128 ? 16 : 8;
+    result.push_back(tile);
+  }
+  return result;
+}
+
 Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Device &device) {
   const Kernel gemm = kernelsOf(p, t, "").front();
   Estimate result;
@@ -89,9 +112,13 @@ Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Devic
   result.perSm = std::max(1, std::min({byShared, byThreads, byRegisters, 32}));
 
   // One step of one block: products, fragments read by all warps, copies.
-  const double bytes = bytesOf(p.element), rate = device.multiplies * 2 / bytes;
+  const double bytes = bytesOf(p.element),
+               rate = t.wgmma ? device.groupMultiplies : device.multiplies * 2 / bytes;
   const double multiply = double(t.m) * t.n * t.k / rate;
-  const double fragments = t.warps() * double(t.warpM + t.warpN) * t.k * bytes / device.sharedBytes;
+  // A warpgroup reads all columns for each 64 of its rows.
+  const double readers = t.wgmma ? t.warps() / 4 : t.warps(),
+               rows = t.wgmma ? t.warpM + t.warpM / 64 * t.warpN : t.warpM + t.warpN;
+  const double fragments = readers * rows * t.k * bytes / device.sharedBytes;
   const double copies = double(t.m + t.n) * t.k * bytes;
   const double step =
       std::max({multiply, fragments + copies / device.sharedBytes, copies / device.cacheBytes});
@@ -99,7 +126,7 @@ Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Devic
   // The blocks of an SM share its units; few warps leave gaps. The last wave may be a partial one.
   const double share = double(result.blocks) / device.sms,
                together = std::min<double>(result.perSm, std::ceil(share));
-  const double busy = std::min(1., together * t.warps() / warpsToHideLatency);
+  const double busy = std::min(1., together * t.warps() / (t.wgmma ? warpsToKeepGroups : warpsToHideLatency));
   const double stepsOfBlock = std::ceil(double(steps(p, t, e)) / t.parts);
   const double epilogue = double(t.m) * t.n * 16 / device.sharedBytes;
   const double round = together * (stepsOfBlock * step / busy + epilogue) + latencyCycles;
@@ -123,7 +150,11 @@ llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents
   std::string reason;
   Choice best;
   best.estimate.microseconds = INFINITY;
-  for (Tile tile : tiles(problem)) {
+  std::vector<Tile> all = tiles(problem);
+  if (device.groupMultiplies > 0)
+    for (const Tile &tile : groupTiles(problem))
+      all.push_back(tile);
+  for (Tile tile : all) {
     if (llvm::Error error = check(problem, tile, device.sharedPerBlock)) {
       reason = llvm::toString(std::move(error));
       continue;

@@ -145,6 +145,14 @@ const Gpu *Gpu::find() {
   return driver() ? &gpu : nullptr;
 }
 
+/// wgmma is of compute capability 9.0 alone.
+bool Gpu::runs(const Tile &tile) const {
+  int device = 0, major = 0;
+  driver()->deviceGet(&device, 0);
+  driver()->deviceAttribute(&major, 75, device); // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+  return !tile.wgmma || major == 9;
+}
+
 std::string Gpu::run(const Problem &problem, const Tile &tile, const Extents &extents,
                      const Arguments &arguments, const std::vector<emulate::Range> &memory) const {
   auto module = loaded(problem, tile);

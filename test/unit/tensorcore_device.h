@@ -11,6 +11,8 @@ class Gpu {
 public:
   /// nullptr where there is no driver, no device, or one before sm_80.
   static const Gpu *find();
+  /// Whether it is for kernels with this tile.
+  bool runs(const Tile &tile) const;
   /// Runs the kernels with copies of `memory` in place of it, twice; copies the writable ranges back. Empty,
   /// or what went wrong: an error of the driver, or results that differ between the runs.
   std::string run(const Problem &problem, const Tile &tile, const Extents &extents,

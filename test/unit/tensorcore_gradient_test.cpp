@@ -71,15 +71,14 @@ TEST(WeightGradientParts, NoneAndMany) {
 /// first, first + stride, ... in reverse, first = (phase + pad) mod stride, into a view with that stride.
 /// Phases with equal numbers of taps share a launch. Weights are packed by the family's kernel from (c, k, y,
 /// x).
-void runTransposed(int c, int k, int r, int stride, int pad, int outH, int outW, int parts = 1) {
-  SCOPED_TRACE("r" + std::to_string(r) + " s" + std::to_string(stride));
+void runTransposedBy(const Tile &tile, int c, int k, int r, int stride, int pad, int outH, int outW) {
+  SCOPED_TRACE("r" + std::to_string(r) + " s" + std::to_string(stride) + ", tile " + tile.print());
   std::mt19937 random(3);
   const int inH = (outH + 2 * pad - r) / stride + 1, inW = (outW + 2 * pad - r) / stride + 1;
   Tensor x(Element::BF16, false, 2, inH, inW, c), y(Element::BF16, false, 2, outH, outW, k);
   Tensor w(Element::TF32, true, c, k, r, r);
   x.randomise(random);
   w.randomise(random);
-  const Tile tile = {64, 32, 32, 32, 16, 3, parts, 0};
   const bool together = r % stride == 0 && outH % stride == 0 && outW % stride == 0;
   Arguments a = {};
   a.x[0] = x.view();
@@ -146,6 +145,12 @@ void runTransposed(int c, int k, int r, int stride, int pad, int outH, int outW,
           worst = error <= worst ? worst : std::isnan(error) ? INFINITY : error;
         }
   EXPECT_LE(worst, 1.01);
+}
+
+/// By warps and by a warpgroup.
+void runTransposed(int c, int k, int r, int stride, int pad, int outH, int outW, int parts = 1) {
+  runTransposedBy({64, 32, 32, 32, 16, 3, parts, 0}, c, k, r, stride, pad, outH, outW);
+  runTransposedBy({64, 32, 64, 64, 32, 3, parts, 0, true}, c, k, r, stride, pad, outH, outW);
 }
 
 TEST(TensorCoreTransposed, DataGradient) { runTransposed(32, 24, 3, 1, 1, 9, 11); }

@@ -52,9 +52,11 @@ Case drawCase(unsigned seed) {
     p.pool = draw.chance(30), p.poolIndex = p.pool && draw.chance(50);
     p.keep = !p.pool || draw.chance(60);
   }
-  const std::vector<Tile> all = tiles(p);
+  std::vector<Tile> all = tiles(p);
+  for (const Tile &tile : groupTiles(p))
+    all.push_back(tile);
   c.tile = all[size_t(draw.below(int(all.size())))];
-  c.tile.stages = 2 + draw.below(4);
+  c.tile.stages = 2 + draw.below(4) + c.tile.wgmma;
   c.tile.parts = draw.chance(60) ? 1 : 1 + draw.below(9);
   if (!gradient && draw.chance(40))
     c.tile.width = draw.of({4, 8, 16});

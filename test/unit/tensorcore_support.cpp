@@ -106,7 +106,7 @@ std::string launch(const Problem &problem, const Tile &tile, const Extents &exte
     if (counts && !kernel.adds)
       *counts = *result;
   }
-  if (!Gpu::find())
+  if (!Gpu::find() || !Gpu::find()->runs(tile))
     return "";
   for (size_t i = 0; i < memory.size(); i++)
     if (memory[i].writable)

@@ -14,7 +14,8 @@ extern const int segc_images, segc_height, segc_width; ///< of the result; 0: kn
 extern const int segc_in_height, segc_in_width;        ///< 0: known at run time
 
 extern const int segc_tile_m, segc_tile_n, segc_tile_k; ///< of a block, in elements
-extern const int segc_warp_m, segc_warp_n;              ///< of a warp
+extern const int segc_warp_m, segc_warp_n;              ///< of a warp, or of a warpgroup
+extern const int segc_wgmma;                            ///< 1: warpgroups multiply (sm_90a)
 extern const int segc_stages;                           ///< buffers of the pipeline
 extern const int segc_parts;                            ///< of the reduction
 extern const int segc_tile_w; ///< width of a block's rectangle of pixels; 0: a run of pixels

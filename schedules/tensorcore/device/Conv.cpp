@@ -59,6 +59,13 @@ struct ConvOperands {
     segc_warp_ldmatrix(to, stage * stageBytes() + 16 * swizzle(at, 2 * slice + lane() / 8 % 2, rowChunks()));
     roundFragment(to, 4);
   }
+
+  unsigned long descriptorA(int stage, int slice, int i) {
+    return descriptor(stage * stageBytes() + 128 * (warpM() + 64 * i), slice);
+  }
+  unsigned long descriptorB(int stage, int slice) {
+    return descriptor(stage * stageBytes() + 128 * (segc_tile_m + warpN()), slice);
+  }
 };
 
 void storeTile(const Arguments &a, const Extents &e, int tile, int firstK, const Accumulators &acc) {
@@ -109,7 +116,10 @@ extern "C" void segc_conv(const Arguments *arguments) {
   clear(acc);
   int first, last;
   partOf(a, ConvOperands::steps(), first, last);
-  pipeline(operands, first, last, acc);
+  if (segc_wgmma)
+    pipelineOfGroups(operands, first, last, acc);
+  else
+    pipeline(operands, first, last, acc);
   storeTile(a, e, tile, firstK, acc);
 }
 

@@ -25,6 +25,21 @@ SEGC_WARP void segc_warp_cp_async16(int shared, const void *from, int bytes);
 SEGC_WARP void segc_warp_cp_async_commit();
 /// Until at most `pending` of this thread's groups are under way.
 SEGC_WARP void segc_warp_cp_async_wait(int pending);
+
+/// Products of a warpgroup, 128 threads in a row (sm_90a). What the threads wrote to shared memory reaches
+/// these after each writer's segc_warp_fence_async() and a barrier.
+SEGC_WARP int segc_warp_shared_base(); ///< the address of byte 0
+SEGC_WARP void segc_warp_fence_async();
+/// acc (64 x n, f32) += a (64 x 32 bytes) * b (32 bytes x n), which lie in shared memory under descriptors:
+/// bf16 (element 0) or f16 (1). It runs on after the call: the accumulators belong to it until its group was
+/// waited for.
+SEGC_WARP void segc_warp_wgmma(float *acc, unsigned long a, unsigned long b, int n, int element);
+/// Between other uses of the accumulators and products into them.
+SEGC_WARP void segc_warp_wgmma_fence();
+SEGC_WARP void segc_warp_wgmma_commit();
+/// Until at most `pending` (0 or 1) groups of products are under way.
+SEGC_WARP void segc_warp_wgmma_wait(int pending);
+
 SEGC_WARP unsigned segc_warp_shuffle_xor(unsigned value, int mask);
 
 SEGC_WARP void segc_warp_shared_store8(int shared, float a, float b);

@@ -1,10 +1,10 @@
 /// \file The part of the GEMM that does not know what it multiplies: tiles in shared memory, fragments,
 /// pipeline.
 ///
-/// A block computes tile_m x tile_n, each of its warps warp_m x warp_n of it in f32 registers. Rows of a tile
-/// in shared memory lie in 16-byte chunks; chunk c of row r is stored at place swizzle(r, c), so that the
-/// eight rows that one 8x8 matrix takes from one column of chunks lie in eight different groups of four
-/// banks.
+/// A block computes tile_m x tile_n, each of its warps (or warpgroups) warp_m x warp_n of it in f32
+/// registers. Rows of a tile in shared memory lie in 16-byte chunks; chunk c of row r is stored at place
+/// swizzle(r, c), so that the eight rows that one 8x8 matrix takes from one column of chunks lie in eight
+/// different groups of four banks.
 // SPDX-License-Identifier: MIT
 #pragma once
 #include "runtime/core/TensorCoreArguments.h"
@@ -13,17 +13,25 @@
 
 namespace segc::tensorcore {
 
-constexpr int maxWarpM = 64, maxWarpN = 64;
+constexpr int maxWarpM = 64, maxWarpN = 64, maxGroupN = 256;
 /// Of one warp: tiles of 16x8, each with rows lane / 4 and lane / 4 + 8, columns 2 * (lane % 4) and the next.
-using Accumulators = float[maxWarpM / 16][maxWarpN / 8][4];
+/// Of a warpgroup each warp has 16 rows of every 64.
+using Accumulators = float[maxWarpM / 16][maxGroupN / 8][4];
 
 inline int elementBytes() { return segc_element == 2 ? 4 : 2; }
 inline int chunkElements() { return 16 / elementBytes(); }
 inline int warpsM() { return segc_tile_m / segc_warp_m; }
-inline int threads() { return 32 * warpsM() * (segc_tile_n / segc_warp_n); }
+/// Of a warp, or of a warpgroup, as a power of two.
+inline int teamBits() { return segc_wgmma ? 7 : 5; }
+inline int threads() { return (1 << teamBits()) * warpsM() * (segc_tile_n / segc_warp_n); }
 inline int lane() { return segc_warp_thread() & 31; }
-inline int warpM() { return (segc_warp_thread() >> 5) % warpsM() * segc_warp_m; }
-inline int warpN() { return (segc_warp_thread() >> 5) / warpsM() * segc_warp_n; }
+inline int warpM() { return (segc_warp_thread() >> teamBits()) % warpsM() * segc_warp_m; }
+inline int warpN() { return (segc_warp_thread() >> teamBits()) / warpsM() * segc_warp_n; }
+/// Of the accumulators: how many times 16 rows this warp has, and where they begin.
+inline int rowTiles() { return segc_warp_m / (segc_wgmma ? 64 : 16); }
+inline int rowOf(int i) {
+  return warpM() + (segc_wgmma ? 64 * i + (segc_warp_thread() >> 5) % 4 * 16 : 16 * i);
+}
 inline int divideUp(int a, int b) { return (a + b - 1) / b; }
 
 /// Rows of at least 128 bytes cross all banks: XOR with the row. Two rows of 64 bytes share a line of banks:
@@ -90,6 +98,50 @@ template <class Operands> inline void pipeline(Operands &operands, int first, in
   }
 }
 
+/// The same where warpgroups multiply, which they do by themselves: the products of a step run while the next
+/// copies are started and while its threads go on to the next barrier, up to which one step is under way. So
+/// a buffer is free only after the second barrier behind its products: copies are stages - 2 ahead. What has
+/// come is fenced for the async proxy by those who copied it, before the barrier.
+template <class Operands>
+inline void pipelineOfGroups(Operands &operands, int first, int last, Accumulators &acc) {
+  const int ahead = segc_stages - 2;
+  for (int s = 0; s < ahead; s++) {
+    if (first + s < last)
+      operands.copy(first + s, s);
+    segc_warp_cp_async_commit();
+  }
+  int reading = 0, writing = ahead;
+#pragma unroll 1
+  for (int step = first; step < last; step++) {
+    segc_warp_cp_async_wait(ahead - 1);
+    segc_warp_fence_async();
+    segc_warp_barrier();
+    segc_warp_wgmma_fence();
+#pragma unroll
+    for (int slice = 0; slice < segc_tile_k * elementBytes() / 32; slice++)
+#pragma unroll
+      for (int i = 0; i < segc_warp_m / 64; i++)
+        segc_warp_wgmma(&acc[i][0][0], operands.descriptorA(reading, slice, i),
+                        operands.descriptorB(reading, slice), segc_warp_n, segc_element);
+    segc_warp_wgmma_commit();
+    if (step + ahead < last)
+      operands.copy(step + ahead, writing);
+    segc_warp_cp_async_commit();
+    segc_warp_wgmma_wait(1);
+    writing = writing + 1 == segc_stages ? 0 : writing + 1;
+    reading = reading + 1 == segc_stages ? 0 : reading + 1;
+  }
+  segc_warp_wgmma_wait(0);
+}
+
+/// The descriptor of rows of 128 bytes, swizzled as by swizzle(), the first at a multiple of 1024 bytes of
+/// shared memory; `slice` counts 32 bytes along the rows. Address, the distance of eight rows, and the mode;
+/// the other distance is not used and 1.
+inline unsigned long descriptor(int shared, int slice) {
+  const unsigned address = unsigned(segc_warp_shared_base() + shared + 32 * slice);
+  return (address & 0x3ffff) >> 4 | 1ul << 16 | (8ul * 128 >> 4) << 32 | 1ul << 62;
+}
+
 /// Of the reduction in this launch. With one the block finishes its results itself.
 inline int parts(const Arguments &a) { return segc_parts == 1 ? 1 : a.parts; }
 
@@ -103,7 +155,7 @@ inline void partOf(const Arguments &a, int steps, int &first, int &last) {
 
 inline void clear(Accumulators &acc) {
 #pragma unroll
-  for (int i = 0; i < segc_warp_m / 16; i++)
+  for (int i = 0; i < rowTiles(); i++)
 #pragma unroll
     for (int j = 0; j < segc_warp_n / 8; j++)
 #pragma unroll
@@ -125,10 +177,10 @@ template <class Visit> inline void exchange(const Accumulators &acc, Visit visit
     segc_warp_barrier();
     if (warpN() == column) {
 #pragma unroll
-      for (int i = 0; i < segc_warp_m / 16; i++)
+      for (int i = 0; i < rowTiles(); i++)
 #pragma unroll
         for (int j = 0; j < segc_warp_n / 8; j++) {
-          const int row = warpM() + 16 * i + lane() / 4, at = 8 * j + lane() % 4 * 2;
+          const int row = rowOf(i) + lane() / 4, at = 8 * j + lane() % 4 * 2;
           segc_warp_shared_store8(exchangePlace(row, at), acc[i][j][0], acc[i][j][1]);
           segc_warp_shared_store8(exchangePlace(row + 8, at), acc[i][j][2], acc[i][j][3]);
         }

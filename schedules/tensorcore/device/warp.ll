@@ -18,6 +18,10 @@ declare { i32, i32, i32, i32 } @llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b1
 declare void @llvm.nvvm.cp.async.cg.shared.global.16.s(ptr addrspace(3), ptr addrspace(1), i32)
 declare void @llvm.nvvm.cp.async.commit.group()
 declare void @llvm.nvvm.cp.async.wait.group(i32 immarg)
+declare void @llvm.nvvm.fence.proxy.async.shared_cta()
+declare void @llvm.nvvm.wgmma.fence.sync.aligned()
+declare void @llvm.nvvm.wgmma.commit_group.sync.aligned()
+declare void @llvm.nvvm.wgmma.wait_group.sync.aligned(i64 immarg)
 declare i32 @llvm.nvvm.shfl.sync.bfly.i32(i32, i32, i32, i32)
 declare <2 x bfloat> @llvm.nvvm.ff2bf16x2.rn(float, float)
 declare i32 @llvm.nvvm.f2tf32.rna(float)
@@ -188,6 +192,33 @@ three:
   ret void
 four:
   call void @llvm.nvvm.cp.async.wait.group(i32 4)
+  ret void
+}
+; Generate.cpp writes segc_warp_wgmma for the shape that a kernel has.
+define i32 @segc_warp_shared_base() #0 {
+  %r = ptrtoint ptr addrspace(3) @segc_shared to i32
+  ret i32 %r
+}
+define void @segc_warp_fence_async() #0 {
+  call void @llvm.nvvm.fence.proxy.async.shared_cta()
+  ret void
+}
+define void @segc_warp_wgmma_fence() #0 {
+  call void @llvm.nvvm.wgmma.fence.sync.aligned()
+  ret void
+}
+define void @segc_warp_wgmma_commit() #0 {
+  call void @llvm.nvvm.wgmma.commit_group.sync.aligned()
+  ret void
+}
+define void @segc_warp_wgmma_wait(i32 %pending) #0 {
+  %one = icmp eq i32 %pending, 1
+  br i1 %one, label %some, label %none
+some:
+  call void @llvm.nvvm.wgmma.wait_group.sync.aligned(i64 1)
+  ret void
+none:
+  call void @llvm.nvvm.wgmma.wait_group.sync.aligned(i64 0)
   ret void
 }
 define i32 @segc_warp_shuffle_xor(i32 %value, i32 %mask) #0 {
