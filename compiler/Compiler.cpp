@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/Compiler.h"
 #include "compiler/Pipeline.h"
+#include "compiler/analysis/GroupSpec.h"
 #include "compiler/analysis/LegalSizes.h"
 #include "compiler/codegen/Embedded.h"
 #include "compiler/codegen/Header.h"
@@ -174,6 +175,8 @@ bool isTraining(ModuleOp graph) { return graph->hasAttr("hourglass.training"); }
 OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &compile, schedules::Isa isa,
                             unsigned recompute) {
   OwningOpRef<ModuleOp> module = graph.clone();
+  if (compile.sm90a)
+    (*module)->setAttr(kSm90a, UnitAttr::get(module->getContext()));
   PassManager passes(module->getContext());
   passes.enableVerifier(true);
   PipelineOptions options;
@@ -185,7 +188,7 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   if (!compile.winograd)
     options.without = schedules::winogradFamilies();
   if (!compile.tensorCores)
-    options.without.push_back("tensor_cores");
+    llvm::append_values(options.without, "tensor_cores", "tensor_cores_90a");
   buildPipeline(passes, options);
   if (failed(passes.run(*module)))
     return {};

@@ -20,6 +20,7 @@ struct CompileOptions {
   std::string precision = "f32"; ///< of activations in memory, of inference: f32, bf16 or f16
   bool tensorCores = true;       ///< for OpenCL these are segc's emulated warp, which only its tools have
   schedules::Images images = {}; ///< machine code beside the PTX of objects for CUDA
+  bool sm90a = false;            ///< code for sm_90a beside that for all GPUs, where it is faster
   std::string cacheDirectory;    ///< empty: none
   std::string executable;        ///< of segc, for its kernel workers
   unsigned workers = 0;          ///< 0: one a core

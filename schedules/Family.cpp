@@ -68,18 +68,19 @@ std::variant<Schedule, std::string> Schedule::parse(const std::string &text) {
 
 const std::vector<Family> &families() {
   static const std::vector<Family> all = {
-      amxPartsFamily(),     amxCopyFamily(),       amxFamily(),          depthwiseFamily(),
-      winogradBf16Family(), winogradFreshFamily(), winogradFamily(),     deepConvFamily(),
-      directConvFamily(),   headFamily(),          separableFamily(),    packConvFamily(),
-      poolFamily(),         unpoolFamily(),        takeFamily(),         upsampleFamily(),
-      planesFamily(),       gatherFamily(),        pointwiseFamily(),    reduceSumFamily(),
-      softmaxFamily(),      softmaxGradFamily(),   argmaxFamily(),       relayoutFamily(),
-      padFamily(),          padTransposeFamily(),  convertFamily(),      prepareFamily(),
-      wgradAmxFamily(),     wgradWinogradFamily(), wgradDirectFamily(),  unpackWgradFamily(),
-      channelSumsFamily(),  finishSumsFamily(),    finishGroupsFamily(), lossSumsFamily(),
-      finishLossFamily(),   lossGradFamily(),      optimizerFamily(),    binMeansFamily(),
-      axisSumsFamily(),     tensorCoresFamily(),   convTileFamily(),     wgradTileFamily(),
-      unpackTileFamily(),   sharesFamily(),        finishSharesFamily(), threadsFamily(),
+      amxPartsFamily(),     amxCopyFamily(),        amxFamily(),          depthwiseFamily(),
+      winogradBf16Family(), winogradFreshFamily(),  winogradFamily(),     deepConvFamily(),
+      directConvFamily(),   headFamily(),           separableFamily(),    packConvFamily(),
+      poolFamily(),         unpoolFamily(),         takeFamily(),         upsampleFamily(),
+      planesFamily(),       gatherFamily(),         pointwiseFamily(),    reduceSumFamily(),
+      softmaxFamily(),      softmaxGradFamily(),    argmaxFamily(),       relayoutFamily(),
+      padFamily(),          padTransposeFamily(),   convertFamily(),      prepareFamily(),
+      wgradAmxFamily(),     wgradWinogradFamily(),  wgradDirectFamily(),  unpackWgradFamily(),
+      channelSumsFamily(),  finishSumsFamily(),     finishGroupsFamily(), lossSumsFamily(),
+      finishLossFamily(),   lossGradFamily(),       optimizerFamily(),    binMeansFamily(),
+      axisSumsFamily(),     tensorCores90aFamily(), tensorCoresFamily(),  convTileFamily(),
+      wgradTileFamily(),    unpackTileFamily(),     sharesFamily(),       finishSharesFamily(),
+      threadsFamily(),
   };
   return all;
 }
@@ -91,7 +92,7 @@ bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); 
 
 /// The family's own reason against a spec, or that it knows nothing of phases.
 std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
-  return !spec.word("phases").empty() && family.name != "tensor_cores"
+  return !spec.word("phases").empty() && family.name.rfind("tensor_cores", 0) != 0
              ? "it computes one convolution a launch"
              : family.whyNot(spec, isa);
 }

@@ -48,6 +48,8 @@ struct KernelSpec {
   std::string fresh;
   /// Whether products of f32 may be rounded to TF32; no part of the problem either.
   bool tf32 = false;
+  /// Whether the library is to have code for sm_90a beside that for all GPUs; no part of the problem.
+  bool sm90a = false;
 
   /// The field's value (of a pair: 0 height, 1 width); 0 for a field the spec does not have.
   int get(const std::string &field, int index = 0) const;

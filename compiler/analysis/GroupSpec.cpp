@@ -42,6 +42,7 @@ public:
       return group.emitOpError("computes nothing"), failure();
     kernel.spec.dtype = staysWide(group.getOutputs()[0]) ? "f32" : precisionOf(group);
     kernel.spec.tf32 = precisionName(group) == "tf32";
+    kernel.spec.sm90a = hasSm90a(group);
     if (failed(checkWideReads()))
       return failure();
     for (unsigned i = 0; i < group->getNumOperands(); ++i)
@@ -428,6 +429,11 @@ void setLikelyExtents(schedules::KernelSpec &spec, RankedTensorType result) {
   spec.likelyImages = likely(0, 1);
   spec.likelyHeight = likely(2, pixels);
   spec.likelyWidth = likely(3, pixels);
+}
+
+bool hasSm90a(Operation *op) {
+  auto module = isa<ModuleOp>(op) ? cast<ModuleOp>(op) : op->getParentOfType<ModuleOp>();
+  return module && module->hasAttr(kSm90a);
 }
 
 std::string precisionName(Operation *op) {

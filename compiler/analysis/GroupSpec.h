@@ -35,6 +35,10 @@ std::string precisionOf(mlir::Operation *op);
 /// Tells a spec's rules the extents of its result as the model describes it, where they are known; of a
 /// kernel that pools, `result` has those of the maxima.
 void setLikelyExtents(schedules::KernelSpec &spec, mlir::RankedTensorType result);
+/// Of modules whose library is to have code for sm_90a too; whether that of an op is one.
+constexpr llvm::StringLiteral kSm90a = "hourglass.sm_90a";
+bool hasSm90a(mlir::Operation *op);
+
 /// What -precision says: precisionOf(), or tf32.
 std::string precisionName(mlir::Operation *op);
 /// Whether the value lies in memory as f32 whatever the precision is: targets (a label has no digits to

@@ -75,7 +75,7 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
   }
 
   static bool isConvolution(plan::LaunchOp launch) {
-    return launch.getProblem().starts_with("conv ") && launch.getSchedule().starts_with("tensor_cores ") &&
+    return launch.getProblem().starts_with("conv ") && launch.getSchedule().starts_with("tensor_cores") &&
            launch.getShapes().empty() && launch.getWrites().size() == 1;
   }
 
@@ -112,9 +112,13 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
     auto spec = std::get<schedules::KernelSpec>(schedules::KernelSpec::parse(first.getProblem().str()));
     spec.words["phases"] = std::to_string(count);
     setLikelyExtents(spec, cast<plan::ViewType>(first.getWrites()[0].getType()).getTensor());
+    spec.sm90a = hasSm90a(first);
     const schedules::Family *family = schedules::findFamily("tensor_cores");
     if (!family->whyNot(spec, target).empty()) // tensors in the epilogue, too many phases
       return;
+    if (const schedules::Family *groups = schedules::findFamily("tensor_cores_90a");
+        groups->whyNot(spec, target).empty() && groups->pays(spec, target))
+      family = groups;
     SmallVector<Value> reads(2 * count), writes;
     for (auto [i, phase] : llvm::enumerate(phases)) {
       reads[i] = plan::LaunchOp(phase).getReads()[0];

@@ -90,7 +90,7 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
                        const schedules::Schedule &chosen) {
     const schedules::Family *family = schedules::findFamily("tensor_cores");
     if (!schedules::isGpu(target) || !StringRef(spec.op).starts_with("conv") ||
-        chosen.family == family->name || !family->pays(spec, target) ||
+        StringRef(chosen.family).starts_with(family->name) || !family->pays(spec, target) ||
         llvm::is_contained(without, family->name))
       return;
     std::string why = family->whyNot(spec, target);

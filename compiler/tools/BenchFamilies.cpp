@@ -87,11 +87,13 @@ Isa isaOf(const Family &family, const KernelSpec &spec) {
   return family.whyNot(spec, Isa::Avx512Bf16).empty() ? Isa::Avx512Bf16 : Isa::Amx;
 }
 
+/// GPUs' families are shown in f32, but those that are for 16 bits alone.
 std::vector<KernelSpec> served(const Family &family) {
   std::vector<KernelSpec> specs;
   for (const char *problem : kProblems) {
     const KernelSpec spec = std::get<KernelSpec>(KernelSpec::parse(problem));
-    if (!(family.onGpu && spec.dtype == "bf16") && family.whyNot(spec, isaOf(family, spec)).empty())
+    const bool isShown = !family.onGpu || spec.dtype != "bf16" || family.name == "tensor_cores_90a";
+    if (isShown && family.whyNot(spec, isaOf(family, spec)).empty())
       specs.push_back(spec);
   }
   return specs;

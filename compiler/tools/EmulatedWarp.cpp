@@ -34,7 +34,10 @@ Expected<Convolution> compile(const rt::EmulatedLaunch &launch) {
   Expected<tensorcore::Problem> problem = tensorcore::Problem::of(std::get<schedules::KernelSpec>(spec));
   if (!problem)
     return problem.takeError();
-  const tensorcore::Tile tile = schedules::tileOf(std::get<schedules::Schedule>(schedule));
+  // A kernel that has a variant for sm_90a is launched by that one's description.
+  const auto &chosen = std::get<schedules::Schedule>(schedule);
+  const std::optional<tensorcore::Tile> groups = schedules::groupTileOf(chosen);
+  const tensorcore::Tile tile = groups ? *groups : schedules::tileOf(chosen);
   auto context = std::make_unique<LLVMContext>();
   auto module = tensorcore::specialiseModule(*problem, tile, kSymbol, tensorcore::Warp::External, *context);
   if (!module)

@@ -67,13 +67,15 @@ static std::string readPrecision(const ToolOptions &options, CompileOptions &com
 static std::string readImages(const ToolOptions &options, CompileOptions &compile) {
   if (!options.has(options::OPT_arch_eq))
     return options.has(options::OPT_ptxas_eq) ? "-ptxas goes with -arch, which says what it makes" : "";
-  const std::vector<StringRef> known = {"sm_80", "sm_86",  "sm_87",  "sm_89",
-                                        "sm_90", "sm_100", "sm_103", "sm_120"};
+  const std::vector<StringRef> known = {"sm_80",  "sm_86",  "sm_87",  "sm_89", "sm_90",
+                                        "sm_90a", "sm_100", "sm_103", "sm_120"};
   std::string archs = options.value(options::OPT_arch_eq);
   SmallVector<StringRef> names, all;
   StringRef(archs).split(names, ',');
-  for (StringRef name : known) // in their order, each once
-    if (llvm::is_contained(names, name))
+  // In their order, each once. What is not for sm_90a alone is machine code for sm_90.
+  compile.sm90a = llvm::is_contained(names, "sm_90a");
+  for (StringRef name : known)
+    if (name != "sm_90a" && (llvm::is_contained(names, name) || (name == "sm_90" && compile.sm90a)))
       all.push_back(name);
   for (StringRef name : names)
     if (!llvm::is_contained(known, name))

@@ -61,8 +61,9 @@ struct Calls {
 constexpr int kMemoryType = 2, kIsManaged = 8, kDeviceOrdinal = 9, kRangeStart = 11, kRangeSize = 12;
 constexpr unsigned kDeviceMemory = 2;
 constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
-constexpr int kLeastDriver = 11000; ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
-constexpr int kLeastCapability = 80;
+constexpr int kLeastDriver = 11000;      ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
+constexpr int kLeastDriverOf90a = 12000; ///< the first that reads PTX 8.0 for sm_90a
+constexpr int kLeastCapability = 80, kCapabilityOf90a = 90;
 constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; above it the kernel has to ask
 constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kNonBlocking = 1;         ///< the stream does not wait for the default one
@@ -75,7 +76,7 @@ struct Shared {
   Handle context;
   int device;
   int architecture; ///< 80 of sm_80
-  bool hasGraphs;
+  bool hasGraphs, runs90a;
 };
 Shared shared;
 bool isOpen = false;
@@ -185,6 +186,9 @@ int openShared() {
   if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, shared.device))
     return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
                 "the GPU cannot be used: %s", textOf(error));
+  int version = 0;
+  shared.calls.driverGetVersion(&version);
+  shared.runs90a = shared.architecture == kCapabilityOf90a && version >= kLeastDriverOf90a;
   isOpen = true;
   return SEGC_MODEL_OK;
 }
@@ -215,6 +219,7 @@ int open(Device &device) {
     return status;
   const char *const graphs = getenv("SEGC_CUDA_GRAPHS");
   device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
+  device.runs90a = shared.runs90a;
   InContext context;
   const int made = check(shared.calls.streamCreate(&device.ownStream, kNonBlocking), "making a stream");
   device.stream = device.ownStream;

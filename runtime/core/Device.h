@@ -38,6 +38,7 @@ struct Device {
   void *ownStream;
   bool loading;  ///< launches only load their code, and see to it that what they need is there
   bool records;  ///< lists of work can be kept and replayed
+  bool runs90a;  ///< code for sm_90a, which no other architecture runs
   char *partial; ///< sums of the parts of a convolution on tensor cores, of any one at a time
   uint64_t partialBytes;
   int status; ///< of the last load or launch that failed, and why it did

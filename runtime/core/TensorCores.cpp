@@ -219,6 +219,12 @@ bool isCountable(const Operands &operands) {
   return true;
 }
 
+/// Which of its two descriptions a kernel is launched by: that of warpgroups where the GPU runs it, and where
+/// segc's tools emulate it.
+const TensorCoreKernel &chosen(const Device &device, const TensorCoreKernel &kernel) {
+  return kernel.groups && (device.runs90a || !kernel.code) ? *kernel.groups : kernel;
+}
+
 bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
   const Operands operands = operandsOf(kernel, args);
   if (device.loading && !isCountable(operands)) // when a shape is set
@@ -247,5 +253,7 @@ bool launch(Device &device, const TensorCoreKernel &kernel, void **args) {
 /// What the objects of tensor-core kernels call; `args` as the executor's kernels get them.
 extern "C" int segc_tensorcore_launch(const segc::rt::TensorCoreKernel *kernel, void **args) {
   segc::rt::Device &device = *(*static_cast<segc::rt::Lane **>(args[0]))->crew->device;
-  return segc::rt::launch(device, *kernel, args) ? 0 : halide_error_code_device_run_failed;
+  return segc::rt::launch(device, segc::rt::chosen(device, *kernel), args)
+             ? 0
+             : halide_error_code_device_run_failed;
 }

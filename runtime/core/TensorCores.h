@@ -27,8 +27,9 @@ struct TensorCoreGrid {
 
 /// The kernels of one convolution, or the one of a weight gradient.
 struct TensorCoreKernel {
-  void **state;            ///< of the object: its code, once it is loaded
-  const char *code;        ///< PTX; null: the kernel is for the emulated warp
+  const TensorCoreKernel *groups; ///< the same by warpgroups, for sm_90a alone; null: there is none
+  void **state;                   ///< of the object: its code, once it is loaded
+  const char *code;               ///< PTX; null: the kernel is for the emulated warp
   const char *entry, *sum; ///< of the GEMM, and of the kernel that adds its parts (null: there is none)
   const char *problem, *schedule; ///< docs/kernels.md
   const char *operands;           ///< of the epilogues in order, a letter each: t tensor, v vector

@@ -10,6 +10,7 @@ Family binMeansFamily();
 Family convTileFamily();
 Family finishSharesFamily();
 Family sharesFamily();
+Family tensorCores90aFamily();
 Family tensorCoresFamily();
 Family threadsFamily();
 Family unpackTileFamily();

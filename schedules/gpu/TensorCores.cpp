@@ -58,15 +58,21 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
           {"width", "of a block's rectangle of pixels; 0: a run of pixels", {0, 2, 4, 8, 16, 32}}};
 }
 
-Schedule choose(const KernelSpec &spec, Isa) {
+/// At the likely extents; where those are too many pixels for one launch, as the runtime will say, at others.
+template <class Chooser> tensorcore::Choice chooseBy(Chooser chooser, const KernelSpec &spec) {
   const Problem problem = cantFail(Problem::of(spec)); // whyNot() was asked
-  auto likely = tensorcore::chooseTile(problem, likelyExtents(spec));
-  if (!likely) // too many pixels for one launch, as the runtime will say
-    consumeError(likely.takeError());
-  const Tile tile = likely ? likely->tile
-                           : cantFail(tensorcore::chooseTile(problem, {1, kLikelyExtent, kLikelyExtent,
-                                                                       kLikelyExtent, kLikelyExtent}))
-                                 .tile;
+  const tensorcore::Device device;
+  auto likely = chooser(problem, likelyExtents(spec), device);
+  if (likely)
+    return *likely;
+  consumeError(likely.takeError());
+  return cantFail(chooser(problem, {1, kLikelyExtent, kLikelyExtent, kLikelyExtent, kLikelyExtent}, device));
+}
+
+int legalParts(int parts) { return *std::prev(std::upper_bound(kParts.begin(), kParts.end(), parts)); }
+
+Schedule choose(const KernelSpec &spec, Isa) {
+  const Tile tile = chooseBy(tensorcore::chooseTile, spec).tile;
   return {"tensor_cores",
           {{"m", tile.m},
            {"n", tile.n},
@@ -74,8 +80,48 @@ Schedule choose(const KernelSpec &spec, Isa) {
            {"wm", tile.warpM},
            {"wn", tile.warpN},
            {"stages", tile.stages},
-           {"parts", *std::prev(std::upper_bound(kParts.begin(), kParts.end(), tile.parts))},
+           {"parts", legalParts(tile.parts)},
            {"width", tile.width}}};
+}
+
+std::string whyNoGroups(const KernelSpec &spec, Isa isa) {
+  if (spec.op != "conv" || !isNarrow(spec.dtype))
+    return "warpgroups multiply convolutions in bf16 and f16 only";
+  return whyNot(spec, isa);
+}
+
+/// Where the library may have code for sm_90a, and the estimate says that it is faster than the other's.
+bool groupsPay(const KernelSpec &spec, Isa) {
+  return spec.sm90a && chooseBy(tensorcore::chooseGroupTile, spec).estimate.microseconds <
+                           chooseBy(tensorcore::chooseTile, spec).estimate.microseconds;
+}
+
+std::vector<Parameter> parametersWithGroups(const KernelSpec &spec, Isa isa) {
+  std::vector<Parameter> all = parameters(spec, isa);
+  for (const Parameter &added :
+       {Parameter{"gm", "on sm_90a: pixels of a block, 64 terms of the sum a step", powers(64, 256)},
+        {"gn", "on sm_90a: output channels of a block", powers(32, 256)},
+        {"gwm", "on sm_90a: pixels of a warpgroup", powers(64, 128)},
+        {"gwn", "on sm_90a: output channels of a warpgroup", powers(32, 256)},
+        {"gstages", "on sm_90a: buffers of the pipeline", {3, 4, 5, 6}},
+        {"gparts", "on sm_90a: of the sum", kParts},
+        {"gwidth", "on sm_90a: of a block's rectangle of pixels", {0, 2, 4, 8, 16, 32}}})
+    all.push_back(added);
+  return all;
+}
+
+Schedule chooseWithGroups(const KernelSpec &spec, Isa isa) {
+  Schedule schedule = choose(spec, isa);
+  const Tile tile = chooseBy(tensorcore::chooseGroupTile, spec).tile;
+  schedule.family = "tensor_cores_90a";
+  schedule.params.insert({{"gm", tile.m},
+                          {"gn", tile.n},
+                          {"gwm", tile.warpM},
+                          {"gwn", tile.warpN},
+                          {"gstages", tile.stages},
+                          {"gparts", legalParts(tile.parts)},
+                          {"gwidth", tile.width}});
+  return schedule;
 }
 
 /// Weights as output channel, tap, input channel: panels of one channel. Their gradient leaves the kernel in
@@ -96,7 +142,9 @@ std::variant<KernelArtifact, std::string> compile(const KernelJob &job, const Ke
   auto problem = Problem::of(spec);
   if (!problem)
     return toString(problem.takeError());
-  auto artifact = tensorcore::compileObject(job, *problem, tileOf(schedule), readable);
+  const std::optional<Tile> groups = groupTileOf(schedule);
+  auto artifact =
+      tensorcore::compileObject(job, *problem, tileOf(schedule), groups ? &*groups : nullptr, readable);
   if (!artifact)
     return toString(artifact.takeError());
   return std::move(*artifact);
@@ -107,6 +155,27 @@ std::variant<KernelArtifact, std::string> compile(const KernelJob &job, const Ke
 Tile tileOf(const Schedule &schedule) {
   auto get = [&](const char *name) { return schedule.params.at(name); };
   return {get("m"), get("n"), get("k"), get("wm"), get("wn"), get("stages"), get("parts"), get("width")};
+}
+
+std::optional<Tile> groupTileOf(const Schedule &schedule) {
+  if (schedule.family != "tensor_cores_90a")
+    return std::nullopt;
+  auto get = [&](const char *name) { return schedule.params.at(name); };
+  return Tile{get("gm"),     get("gn"),     64,  get("gwm"), get("gwn"), get("gstages"),
+              get("gparts"), get("gwidth"), true};
+}
+
+Family tensorCores90aFamily() {
+  Family family = tensorCoresFamily();
+  family.name = "tensor_cores_90a";
+  family.doc =
+      "tensor_cores with a second kernel in the object, for sm_90a (H100, H200) alone, where warpgroups "
+      "multiply (wgmma): with -arch=sm_90a, where its estimate is the better one.";
+  family.whyNot = whyNoGroups;
+  family.parameters = parametersWithGroups;
+  family.choose = chooseWithGroups;
+  family.pays = groupsPay;
+  return family;
 }
 
 Family tensorCoresFamily() {

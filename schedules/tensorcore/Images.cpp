@@ -18,7 +18,9 @@ std::string segc::schedules::addImages(std::string &code, const Images &images) 
   StringRef(images.archs).split(archs, ',');
   for (StringRef arch : archs) {
     rt::ImageHeader header = {};
-    if (!arch.starts_with("sm_") || arch.drop_front(3).getAsInteger(10, header.architecture))
+    StringRef number = arch; // of sm_90a too: nothing but sm_90 has code of this kind
+    if (!number.consume_front("sm_") || number.consumeInteger(10, header.architecture) ||
+        !(number.empty() || number == "a"))
       return "'" + arch.str() + "' is no architecture";
     Expected<tensorcore::Cubin> cubin = tensorcore::assemble(ptx, arch.str(), images.ptxas);
     if (!cubin)

@@ -141,7 +141,8 @@ Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Devic
   return result;
 }
 
-llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device) {
+static llvm::Expected<Choice> chooseOf(const std::vector<Tile> &all, const Problem &problem,
+                                       const Extents &extents, const Device &device) {
   if (pixels(extents) <= 0 || extents.inHeight <= 0 || extents.inWidth <= 0)
     return llvm::createStringError(problem.print() +
                                    ": a tile is chosen for known extents, which must be positive");
@@ -150,10 +151,6 @@ llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents
   std::string reason;
   Choice best;
   best.estimate.microseconds = INFINITY;
-  std::vector<Tile> all = tiles(problem);
-  if (device.groupMultiplies > 0)
-    for (const Tile &tile : groupTiles(problem))
-      all.push_back(tile);
   for (Tile tile : all) {
     if (llvm::Error error = check(problem, tile, device.sharedPerBlock)) {
       reason = llvm::toString(std::move(error));
@@ -169,6 +166,18 @@ llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents
   if (std::isinf(best.estimate.microseconds))
     return llvm::createStringError(reason);
   return best;
+}
+
+llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device) {
+  return chooseOf(tiles(problem), problem, extents, device);
+}
+
+llvm::Expected<Choice> chooseGroupTile(const Problem &problem, const Extents &extents, const Device &device) {
+  const std::vector<Tile> all = groupTiles(problem);
+  if (all.empty())
+    return llvm::createStringError(problem.print() +
+                                   ": warpgroups multiply convolutions in bf16 and f16 only");
+  return chooseOf(all, problem, extents, device);
 }
 
 } // namespace segc::tensorcore

@@ -14,9 +14,7 @@ struct Device {
   int64_t partialBytes = rt::kPartialBytes;                  ///< what the parts of one reduction may take
   double gigahertz = 1.7;
   double multiplies = 1280; ///< of bf16 by mma.sync: 62 % of what wgmma reaches on sm_90; tf32 half of it
-  /// Of bf16 by wgmma: 989 dense TFLOP/s are 132 SMs at 1.83 GHz with 2048 products a cycle. 0: the GPU, or a
-  /// library's code, has none.
-  double groupMultiplies = 0;
+  double groupMultiplies = 2048; ///< of bf16 by wgmma: 989 dense TFLOP/s are 132 SMs at 1.83 GHz with so many
   double sharedBytes = 128, cacheBytes = 48; ///< shared memory, L2 cache
   double memoryBytes = 4.3e12;               ///< per second, of all SMs
 };
@@ -41,9 +39,11 @@ struct Choice {
   Estimate estimate;
 };
 
-/// The tile with the least estimate, of those that fit, with parts where there are too few blocks; of
-/// warpgroups too where the device has wgmma. Extents must all be known: a model's defaults where they are
-/// the run's.
+/// The tile with the least estimate, of those that fit, with parts where there are too few blocks. Extents
+/// must all be known: a model's defaults where they are the run's.
 llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device = {});
+/// The same of the tiles of warpgroups; an error too where there is none.
+llvm::Expected<Choice> chooseGroupTile(const Problem &problem, const Extents &extents,
+                                       const Device &device = {});
 
 } // namespace segc::tensorcore

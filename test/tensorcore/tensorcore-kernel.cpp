@@ -2,7 +2,7 @@
 /// docs.
 ///
 ///   tensorcore-kernel '<problem>' [-tile '128x64x32 w64x32 s3 [p4] [x16]'] [-c1 <channels>] [-pool]
-///   tensorcore-kernel -unet <base> <size> <batch>
+///   tensorcore-kernel -unet <base> <size> <batch> [-sm_90a]
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Specialise.h"
 #include "schedules/tensorcore/TileChoice.h"
@@ -30,10 +30,22 @@ int print(const Problem &problem, const Tile &tile) {
   return 0;
 }
 
+/// A row of the other table: the tile for all GPUs beside that of warpgroups.
+int rowOf90a(const char *name, const Problem &problem, const Extents &extents) {
+  llvm::Expected<Choice> all = chooseTile(problem, extents), groups = chooseGroupTile(problem, extents);
+  if (!all || !groups)
+    return fail(llvm::toString(llvm::joinErrors(all.takeError(), groups.takeError())));
+  std::printf("| %s | %d | `%s` | %.1f | `%s` | %.1f |\n", name, extents.height, all->tile.print().c_str(),
+              all->estimate.microseconds, groups->tile.print().c_str(), groups->estimate.microseconds);
+  return 0;
+}
+
 /// A row of the table: a layer forward, its data gradient's problem is that of the layer with c and k
 /// swapped.
-int row(const char *name, const Problem &problem, int size, int batch) {
+int row(const char *name, const Problem &problem, int size, int batch, bool sm90a) {
   const Extents extents = {batch, size, size, size, size};
+  if (sm90a)
+    return rowOf90a(name, problem, extents);
   llvm::Expected<Choice> choice = chooseTile(problem, extents);
   if (!choice)
     return fail(llvm::toString(choice.takeError()));
@@ -46,9 +58,10 @@ int row(const char *name, const Problem &problem, int size, int batch) {
   return 0;
 }
 
-int unet(int base, int size, int batch) {
-  std::printf("| layer | pixels | problem | tile | blocks | an SM | waves | µs | TFLOP/s "
-              "|\n|---|---|---|---|---|---|---|---|---|\n");
+int unet(int base, int size, int batch, bool sm90a) {
+  std::printf(sm90a ? "| layer | pixels | tile | µs | on sm_90a | µs |\n|---|---|---|---|---|---|\n"
+                    : "| layer | pixels | problem | tile | blocks | an SM | waves | µs | TFLOP/s "
+                      "|\n|---|---|---|---|---|---|---|---|---|\n");
   int failed = 0;
   auto layer = [&](const std::string &name, int c0, int c1, int k, int r, int extent, bool pool) {
     Problem p;
@@ -58,7 +71,7 @@ int unet(int base, int size, int batch) {
       p.phases = 4;
     else
       p.epilogues.push_back({"relu"});
-    failed |= row(name.c_str(), p, extent, batch);
+    failed |= row(name.c_str(), p, extent, batch, sm90a);
   };
   for (int level = 0; level < 5; level++) {
     const int k = base << level, extent = size >> level;
@@ -80,8 +93,9 @@ int unet(int base, int size, int batch) {
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc == 5 && !std::strcmp(argv[1], "-unet"))
-    return unet(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]));
+  const bool sm90a = argc == 6 && !std::strcmp(argv[5], "-sm_90a");
+  if ((argc == 5 || sm90a) && !std::strcmp(argv[1], "-unet"))
+    return unet(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), sm90a);
   if (argc < 2)
     return fail("a problem string is expected");
   // The parser of problem strings knows the dtypes that Halide kernels have; the last word is this family's.

@@ -364,7 +364,10 @@ int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **
   state.misuses += reinterpret_cast<uintptr_t>(code) % 16 != 0 && isImage;
   ++state.modules, ++state.loaded;
   *module = const_cast<void *>(code);
-  return state.checkOutside(std::strstr(static_cast<const char *>(code), ".target sm_80") != nullptr);
+  const char *const target = std::strstr(static_cast<const char *>(code), ".target sm_");
+  const bool is90a = target && !std::strncmp(target, ".target sm_90a", 14);
+  const bool runs90a = setting("capability", 90) == 90 && setting("version", 12040) >= 12000;
+  return state.checkOutside(target && (is90a ? runs90a : !std::strncmp(target, ".target sm_80", 13)));
 }
 int cuModuleUnload(void *module) { return --state.loaded, state.check(module != nullptr); }
 int cuModuleGetFunction(void **function, void *module, const char *name) {

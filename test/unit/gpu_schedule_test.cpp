@@ -147,6 +147,64 @@ TEST(GpuSchedule, TensorCoresChooseLegalTilesForAnyExtents) {
   EXPECT_GE(tiles.size(), 8u); // the extents matter
 }
 
+/// Variants for sm_90a: only where they are asked for, of convolutions in 16 bits, where the estimate is
+/// better.
+TEST(GpuSchedule, WarpgroupsAreChosenWhereTheyAreAskedForAndPay) {
+  KernelSpec deep = specOf("conv c512 k512 r3x3 s1x1 d1x1 g1 in512 out512 +bias +relu : bf16");
+  deep.likelyWidth = deep.likelyHeight = 64;
+  auto familyOf = [](const KernelSpec &spec, const std::vector<std::string> &without = {}) {
+    return std::get<Schedule>(chooseSchedule(spec, Isa::Cuda, without)).family;
+  };
+  EXPECT_EQ(familyOf(deep), "tensor_cores");
+  deep.sm90a = true;
+  EXPECT_EQ(familyOf(deep), "tensor_cores_90a");
+  EXPECT_EQ(familyOf(deep, {"tensor_cores", "tensor_cores_90a"}), "conv_tile");
+  // 64 result channels live from the copies, whoever multiplies.
+  KernelSpec wide = specOf("conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +bias +relu : bf16");
+  wide.likelyWidth = wide.likelyHeight = 512;
+  wide.likelyImages = 16;
+  wide.sm90a = true;
+  EXPECT_EQ(familyOf(wide), "tensor_cores");
+  for (const char *problem : {"conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : bf16",
+                              "conv c512 k512 r3x3 s1x1 d1x1 g1 in512 out512 : f32"}) {
+    KernelSpec other = specOf(problem);
+    other.tf32 = other.sm90a = true;
+    EXPECT_EQ(familyOf(other), "tensor_cores") << problem;
+  }
+  const Family *family = findFamily("tensor_cores_90a");
+  for (const int extent : {0, 1, 32, 1024})
+    for (const char *problem :
+         {"conv c8 k8 r1x1 s1x1 d1x1 g1 in8 out8 : f16",
+          "conv c512 k1024 r3x3 s1x1 d4x4 g1 in512 out1024 +affine +prelu +keep_pool(1024) : bf16"}) {
+      KernelSpec spec = specOf(problem);
+      spec.likelyWidth = spec.likelyHeight = extent;
+      const Schedule schedule = family->choose(spec, Isa::Cuda);
+      EXPECT_EQ(checkSchedule(spec, schedule, Isa::Cuda), "") << problem << " at " << extent;
+      EXPECT_EQ(family->packing(spec, schedule, Isa::Cuda).problem,
+                findFamily("tensor_cores")->packing(spec, schedule, Isa::Cuda).problem);
+    }
+}
+
+TEST(GpuSchedule, ObjectsOfWarpgroupsHaveBothKernels) {
+  const std::string problem = "conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 +bias : bf16",
+                    tiles =
+                        "tensor_cores_90a gm=128 gn=64 gparts=3 gstages=4 gwidth=0 gwm=64 gwn=64 k=32 m=64 "
+                        "n=64 parts=1 stages=4 width=0 wm=32 wn=32";
+  auto compiled = compileKernelHere({"net_conv", problem, tiles, Isa::Cuda}, true);
+  ASSERT_TRUE(std::holds_alternative<KernelArtifact>(compiled)) << std::get<std::string>(compiled);
+  const KernelArtifact &artifact = std::get<KernelArtifact>(compiled);
+  for (const char *text :
+       {".target sm_80", "mma.sync", ".target sm_90a", "wgmma.mma_async", ".entry net_conv_sum("})
+    EXPECT_NE(artifact.device.find(text), std::string::npos) << text;
+  const std::string object(artifact.object.begin(), artifact.object.end());
+  for (const char *text : {".target sm_80", ".target sm_90a", "net_conv_argv"})
+    EXPECT_NE(object.find(text), std::string::npos) << text;
+  auto wrong = compileKernelHere(
+      {"k", problem, std::string(tiles).replace(tiles.find("gm=128"), 6, "gm=256"), Isa::Cuda});
+  ASSERT_TRUE(std::holds_alternative<std::string>(wrong));
+  EXPECT_NE(std::get<std::string>(wrong).find("a block has 1 to 8 warps, not 16"), std::string::npos);
+}
+
 TEST(GpuSchedule, TensorCoresMakeObjectsWithPtxOrForTheEmulatedWarp) {
   const std::string tile = "tensor_cores k=16 m=64 n=64 parts=2 stages=4 width=0 wm=32 wn=32";
   auto cuda = compileKernelHere({"net_conv", kConv, tile, Isa::Cuda}, true);

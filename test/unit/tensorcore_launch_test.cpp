@@ -15,6 +15,8 @@ namespace {
 
 int loads, launches, releases;
 tensorcore::Arguments launched; ///< the last launch's
+uint32_t launchedThreads, launchedBlocks;
+const char *loadedCode;
 uint64_t allocated;
 char memory[64];
 
@@ -26,9 +28,10 @@ int allocate(Device &, uint64_t bytes, const char *, char **at) {
   return allocated = bytes, *at = memory, 0;
 }
 void release(Device &, char *) { ++releases; }
-bool load(Device &, const char *, uint64_t, Module &) { return ++loads > 0; }
+bool load(Device &, const char *code, uint64_t, Module &) { return loadedCode = code, ++loads > 0; }
 bool launch(Device &, Module &, const Launch &what) {
   launched = *static_cast<const tensorcore::Arguments *>(what.args[0]);
+  launchedThreads = what.threads[0], launchedBlocks = what.blocks[0];
   return ++launches > 0;
 }
 
@@ -40,8 +43,8 @@ struct TensorCoreLaunch : testing::Test {
   Lane lane = {};
   Lane *context = &lane;
   void *state = nullptr;
-  TensorCoreKernel kernel = {
-      &state, "ptx", "gemm", "sum", "conv", "tensor_cores", "", 4, {8, 1, 2, 128, 64, 0, 0, 128, 0, 0}};
+  TensorCoreKernel kernel = {nullptr, &state,         "ptx", "gemm", "sum",
+                             "conv",  "tensor_cores", "",    4,      {8, 1, 2, 128, 64, 0, 0, 128, 0, 0}};
 
   void SetUp() override {
     loads = launches = releases = 0;
@@ -144,6 +147,32 @@ TEST_F(TensorCoreLaunch, MorePixelsThanAreCountedAreRefused) {
   EXPECT_EQ(set(1, 16384, 16384), SEGC_MODEL_INVALID_SHAPE);
   EXPECT_NE(std::string(device.text).find("1 images of 16384 x 16384 pixels are too many"), std::string::npos)
       << device.text;
+}
+
+/// Code, grid, threads and parts are those of the variant that the GPU runs.
+TEST_F(TensorCoreLaunch, GpusOf90aGetTheirVariant) {
+  void *otherState = nullptr;
+  const TensorCoreKernel groups = {
+      nullptr, &otherState, "ptx 90a", "gemm", nullptr,
+      "conv",  "",          "",        7,      {8, 1, 1, 64, 64, 0, 0, 256, 0, 0}};
+  kernel.groups = &groups;
+  for (const bool runs : {false, true}) {
+    device.runs90a = runs;
+    device.loading = true;
+    allocated = 0, launches = 0;
+    ASSERT_EQ(set(1, 16, 16), SEGC_MODEL_OK) << device.text;
+    EXPECT_STREQ(loadedCode, runs ? "ptx 90a" : "ptx");
+    EXPECT_EQ(allocated, runs ? 0u : 4u * 2 * 256 * 8);
+    device.loading = false;
+    ASSERT_EQ(set(1, 16, 16), SEGC_MODEL_OK) << device.text;
+    EXPECT_EQ(launches, runs ? 1 : 2);
+    if (runs) {
+      EXPECT_EQ(launchedThreads, 256u);
+      EXPECT_EQ(launchedBlocks, 4u);
+      EXPECT_EQ(launched.parts, 1);
+    }
+  }
+  EXPECT_EQ(loads, 2);
 }
 
 TEST_F(TensorCoreLaunch, WithoutTheToolsNobodyEmulates) {
