@@ -219,7 +219,8 @@ int open(Device &device) {
     return status;
   const char *const graphs = getenv("SEGC_CUDA_GRAPHS");
   device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
-  device.runs90a = shared.runs90a;
+  const char *const wanted90a = getenv("SEGC_CUDA_90A");
+  device.runs90a = shared.runs90a && !(wanted90a && !strcmp(wanted90a, "0"));
   InContext context;
   const int made = check(shared.calls.streamCreate(&device.ownStream, kNonBlocking), "making a stream");
   device.stream = device.ownStream;
