@@ -68,8 +68,8 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
 
 /// Blocks of 8 x 8 tiles, or 4 x 4 where the image has no more: filters are transformed once a block. Tasks
 /// of 64 output channels and chunks of 32 input channels have u, v and m of 1.2 MB, and an L2 cache of 2 MB
-/// room for the pixels and filters that they are made from. With chunks of 64 such layers of a step of U-Net
-/// take 92 instead of 85 ms on two threads, with those of 16 as long, and with 128 output channels 88.
+/// room for the pixels and filters that they are made from. With chunks of 64 the ten such layers of a step of
+/// U-Net take 86 instead of 79 ms on two threads, with those of 16 as long, and with 128 output channels 83.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   constexpr int kChannels = 32; // of a chunk at most
   auto tiles = [](int extent) { return extent > 4 * kTile ? 8 : 4; };
