@@ -55,8 +55,8 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   if (options.stopAfter == Stage::Scheduled)
     return;
   passes.addPass(createPlanMemory({options.isa})); // @run and @prepare are lists of launches on views
-  if (onGpu)
-    passes.addPass(createMergePhases({options.isa})); // a deconvolution on tensor cores is one launch
+  if (onGpu || isa == schedules::Isa::Amx)
+    passes.addPass(createMergePhases({options.isa})); // a deconvolution's phases are one launch
   if (options.training)
     passes.addPass(createPlanOptimizer({options.isa})); // the programs of an update
   passes.addPass(createOutline());                      // each kernel once

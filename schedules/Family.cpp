@@ -92,9 +92,9 @@ bool serves(const Family &family, Isa isa) { return family.onGpu == isGpu(isa); 
 
 /// The family's own reason against a spec, or that it knows nothing of phases.
 std::string whyNot(const Family &family, const KernelSpec &spec, Isa isa) {
-  return !spec.word("phases").empty() && family.name.rfind("tensor_cores", 0) != 0
-             ? "it computes one convolution a launch"
-             : family.whyNot(spec, isa);
+  const bool knowsPhases = family.name.rfind("tensor_cores", 0) == 0 || family.name == "amx";
+  return !spec.word("phases").empty() && !knowsPhases ? "it computes one convolution a launch"
+                                                      : family.whyNot(spec, isa);
 }
 
 } // namespace

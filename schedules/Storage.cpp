@@ -8,6 +8,7 @@
 #include "schedules/Storage.h"
 #include "schedules/Arithmetic.h"
 #include "schedules/Epilogue.h"
+#include "schedules/cpu/Stream.h"
 #include <set>
 
 using namespace Halide;
@@ -161,6 +162,8 @@ KernelBuild buildKernel(const KernelSpec &spec, const Schedule &schedule, Isa is
         names.insert(buffer.name());
   kernel.pipeline.add_custom_lowering_pass(
       new NarrowPass(std::move(names), conversionFor(spec.dtype, isa), isa));
+  if (const auto stream = schedule.params.find("stream"); stream != schedule.params.end() && stream->second)
+    lowerStreams(kernel.pipeline);
   return kernel;
 }
 

@@ -1,8 +1,9 @@
-/// \file Puts the phases of a deconvolution into one launch, where tensor cores compute them.
+/// \file Puts the phases of a deconvolution into one launch, where tensor cores or AMX compute them.
 ///
 /// Phases are convolutions of one input with weights of their own, into every s-th pixel of one result. One
-/// after another each would leave most of a GPU idle. What differs are the views of input and result, which
-/// the kernel takes as offsets (runtime/core/TensorCores.cpp).
+/// after another each would leave most of a GPU idle, where what differs are the views of input and result,
+/// which the kernel takes as offsets (runtime/core/TensorCores.cpp). On a processor with AMX they read a
+/// large input once.
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/passes/Passes.h"
@@ -75,7 +76,8 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
   }
 
   static bool isConvolution(plan::LaunchOp launch) {
-    return launch.getProblem().starts_with("conv ") && launch.getSchedule().starts_with("tensor_cores") &&
+    return launch.getProblem().starts_with("conv ") &&
+           (launch.getSchedule().starts_with("tensor_cores") || launch.getSchedule().starts_with("amx ")) &&
            launch.getShapes().empty() && launch.getWrites().size() == 1;
   }
 
@@ -113,11 +115,14 @@ struct MergePhasesPass : impl::MergePhasesBase<MergePhasesPass> {
     spec.words["phases"] = std::to_string(count);
     setLikelyExtents(spec, cast<plan::ViewType>(first.getWrites()[0].getType()).getTensor());
     spec.sm90a = hasSm90a(first);
-    const schedules::Family *family = schedules::findFamily("tensor_cores");
+    const std::string name = first.getSchedule().split(' ').first.str();
+    const schedules::Family *family = schedules::findFamily(name == "amx" ? "amx" : "tensor_cores");
     if (!family->whyNot(spec, target).empty()) // tensors in the epilogue, too many phases
       return;
+    if (!family->onGpu && !family->pays(spec, target))
+      return;
     if (const schedules::Family *groups = schedules::findFamily("tensor_cores_90a");
-        groups->whyNot(spec, target).empty() && groups->pays(spec, target))
+        family->onGpu && groups->whyNot(spec, target).empty() && groups->pays(spec, target))
       family = groups;
     SmallVector<Value> reads(2 * count), writes;
     for (auto [i, phase] : llvm::enumerate(phases)) {

@@ -120,8 +120,8 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
 }
 
 def MergePhases : Pass<"plan-merge-phases", "::mlir::ModuleOp"> {
-  let summary = "Puts the phases of a deconvolution that tensor cores compute into one launch.";
-  let options = [Option<"instructionSet", "isa", "std::string", "\"cuda\"", "cuda or opencl">];
+  let summary = "Puts the phases of a deconvolution that tensor cores or AMX compute into one launch.";
+  let options = [Option<"instructionSet", "isa", "std::string", "\"cuda\"", "cuda, opencl or amx">];
   let dependentDialects = ["::segc::plan::PlanDialect"];
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/BenchKernelCode.h"
 #include "runtime/core/Pool.h"
+#include "runtime/core/Stream.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/TargetSelect.h"
 
@@ -55,6 +56,7 @@ LoadedKernel KernelCode::link(const schedules::KernelArtifact &artifact) {
     enter(hooks, *linker, "halide_malloc", halide_malloc);
     enter(hooks, *linker, "halide_free", halide_free);
     enter(hooks, *linker, "halide_error_out_of_memory", halide_error_out_of_memory);
+    enter(hooks, *linker, "segc_stream", segc_stream);
     if (Error error = library->define(orc::absoluteSymbols(std::move(hooks))))
       return error;
     const StringRef bytes(reinterpret_cast<const char *>(artifact.object.data()), artifact.object.size());

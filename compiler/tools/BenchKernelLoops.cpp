@@ -270,6 +270,9 @@ std::string KernelLoop::whyNot(const KernelSpec &spec) {
     return "there is no plain loop for '" + spec.op +
            "' to check a kernel against; there are loops for conv, separable, conv_wgrad, maxpool, avgpool, "
            "upsample, export_upsample, pointwise, softmax, log_softmax, argmax and channel_sums";
+  if (!spec.word("phases").empty())
+    return "there is no plain loop for several convolutions at a time: leave out phases=" +
+           spec.word("phases");
   for (const Epilogue &step : spec.epilogues)
     if (!steps().count(step.op) && !isReduction(step.op))
       return "there is no plain loop for the epilogue '+" + step.op + "': leave it out";

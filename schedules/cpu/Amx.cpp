@@ -8,19 +8,26 @@
 /// and blocks of one or four tiles of pixels were not faster in plain loops of intrinsics, nor were several
 /// blocks of sums before their epilogues. In U-Net neither prefetches (of the next block's pixels and
 /// results, of the next panel's filter), nor a step's loads before its products, nor stores of whole cache
-/// lines, nor the four phases of a deconvolution in one kernel changed anything.
+/// lines in place of halves, nor the four phases of a deconvolution in one kernel by itself changed anything;
+/// the phases together and large results past the caches do (`stream`).
 // SPDX-License-Identifier: MIT
 #include "schedules/Epilogue.h"
 #include "schedules/cpu/AmxTile.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/PooledResults.h"
 #include "schedules/cpu/Rows.h"
+#include "schedules/cpu/Stream.h"
 #include <algorithm>
+#include <deque>
 
 using namespace Halide;
 
 namespace segc::schedules {
 namespace {
+
+/// Convolutions of a launch: one, or those that a deconvolution of stride 2 is made of.
+constexpr int kPhases = 4;
+int phasesOf(const KernelSpec &spec) { return int(spec.number("phases", 1)); }
 
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (spec.op != "conv")
@@ -35,6 +42,15 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
     return "a tile multiplies all input channels";
   if (spec.get("c") % 2 || spec.get("c") < 4)
     return "the input channels are no two pairs or more";
+  if (const int phases = phasesOf(spec); phases != 1) {
+    if (phases != kPhases)
+      return "a launch computes one convolution or four";
+    if (isScaled(spec) || !spec.pooling().empty())
+      return "phases have neither scales nor a pool";
+    for (const Epilogue &epilogue : spec.epilogues)
+      if (epilogue.isTensor())
+        return "phases share the operands of their epilogues, which may be no tensors";
+  }
   return "";
 }
 
@@ -60,6 +76,12 @@ int choosePixels(const KernelSpec &spec, int width) {
   return legal.front();
 }
 
+/// Two vectors of channels are a cache line; a block with those of all panels waits on the stack.
+bool canStream(const KernelSpec &spec) {
+  constexpr int kMostChannels = 1024; // 64 KB of 32 pixels
+  return spec.get("k") % (2 * kAmxColumns) == 0 && spec.get("k") * phasesOf(spec) <= kMostChannels;
+}
+
 const std::vector<int> kSteps = {1, 2, 4, 8, 128}; ///< legal values of st
 
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
@@ -68,7 +90,9 @@ std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
           {"rows", "rows of results of a task", {2, 4, 8, 16}},
           {"all", "1: a block has the channels of all panels, 0: a task is of one",
            isScaled(spec) ? std::vector<int>{1} : std::vector<int>{0, 1}},
-          {"st", "products along the channels before the next tap", kSteps}};
+          {"st", "products along the channels before the next tap", kSteps},
+          {"stream", "1: results pass the caches by, if their blocks are of one row",
+           canStream(spec) ? std::vector<int>{0, 1} : std::vector<int>{0}}};
 }
 
 /// All panels of a block of pixels one after another read an image once that no cache holds and write whole
@@ -99,6 +123,23 @@ int64_t bytesRead(const KernelSpec &spec, int rows) {
          (spec.likelyWidth + (spec.get("r", 1) - 1) * spec.get("d", 1)) * spec.get("in") * 2;
 }
 
+/// Bytes of all pixels that are stored, maxima apart.
+double bytesStored(const KernelSpec &spec) {
+  return 2. * spec.likelyWidth * spec.likelyHeight * spec.get("k") * phasesOf(spec);
+}
+
+/// The phases of a deconvolution and the pixels of a skip fill every second half or quarter of what they
+/// store to, which takes three to five times as long as whole tensors where they come from memory (two
+/// threads of a Xeon 5 instead of 14 GB/s each; past the caches 26). Bf16 U-Net at 512 x 512, two threads:
+/// its deconvolutions 13.8 -> 8.9 ms, convolutions with skips of 16 MB and more 13.0 -> 12.1. Skips of 8 MB,
+/// which caches hold, take a quarter longer so, since the registers' shapes are loaded again behind each
+/// call, and so would results that the next kernel reads.
+bool choosesStream(const KernelSpec &spec) {
+  constexpr double kLargeSkip = 16e6;
+  return canStream(spec) &&
+         (phasesOf(spec) > 1 || (spec.pooling() == "keep_pool" && bytesStored(spec) >= kLargeSkip));
+}
+
 /// Rows of a task: some 512 pixels share what the L2 cache holds of the filter; half of them where only so
 /// many leave it room for what a dilated filter reads (336 to 672 channels, dilation 16, 64x64: 6.1 -> 5.8
 /// ms).
@@ -117,12 +158,20 @@ Schedule choose(const KernelSpec &spec, Isa) {
            {"px", px},
            {"rows", isScaled(spec) ? 2 : rows},
            {"st", chooseSteps(spec)},
-           {"all", choosesAll(spec)}}};
+           {"all", choosesAll(spec)},
+           {"stream", choosesStream(spec)}}};
 }
 
 /// On single pixels (squeeze-excite) a convolution reads its weights once, whatever multiplies. What they
 /// decide holds for whole images, so they are not rounded: a scale of LR-ASPP is off by 2e-3, not by 2.4e-2.
-bool pays(const KernelSpec &spec, Isa) { return spec.likelyWidth != 1 || spec.likelyHeight != 1; }
+/// Phases share their input and a way past the caches, which pays for large results (8 MB: 1.35 -> 0.79 ms;
+/// of 4 MB each by itself is as fast or up to 8 % faster).
+bool pays(const KernelSpec &spec, Isa) {
+  constexpr double kLargeResult = 8e6;
+  if (phasesOf(spec) > 1)
+    return choosesStream(spec) && bytesStored(spec) >= kLargeResult;
+  return spec.likelyWidth != 1 || spec.likelyHeight != 1;
+}
 
 Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   return AmxSteps(spec).packing(spec, schedule.params.at("cv"), isa);
@@ -131,23 +180,39 @@ Packing packing(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
 KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   const int k = spec.get("k"), px = schedule.params.at("px"), rows = schedule.params.at("rows"),
             vector = lanes(isa);
-  const bool all = schedule.params.at("all");
-  const Var c("c"), x("x"), y("y"), n("n"), xi("xi"), yi("yi"), yb("yb"), yt("yt"), co("co"), ci("ci"),
-      cl("cl"), task("task");
-  const ImageParam in =
-      activation("x", spec.get("c"), spec.get("in"), isScaled(spec) ? Float(32) : BFloat(16));
-  ReadOperand read(spec, in, true);
-  const Epilogues epilogues(beforePool(spec), k);
-  AmxTile tile(spec, schedule.params.at("cv"), isa, read.source);
-  const bool masked = k % tile.panel != 0;
   const PooledResults results(spec);
+  const int side = results.side, down = rowsOf(schedule) / side; // results of a block along a column
+  const bool all = schedule.params.at("all"),
+             stream = schedule.params.at("stream") && down == 1 && schedule.params.at("cv") == 2;
+  const Var c("c"), x("x"), y("y"), n("n"), xi(stream ? kStreamed : "xi"), yi("yi"), yb("yb"), yt("yt"),
+      co(stream && all ? kStreamedPanels : "co"), ci("ci"), cl("cl"), task("task");
+  const Epilogues epilogues(beforePool(spec), k);
+  std::vector<ImageParam> inputs;
+  std::deque<ReadOperand> reads;
+  std::deque<AmxTile> tiles;
+  for (int phase = 0; phase < phasesOf(spec); phase++) {
+    const std::string suffix = phase ? std::to_string(phase) : "";
+    inputs.push_back(
+        activation("x" + suffix, spec.get("c"), spec.get("in"), isScaled(spec) ? Float(32) : BFloat(16)));
+    reads.emplace_back(spec, inputs.back(), true);
+    tiles.emplace_back(spec, schedule.params.at("cv"), isa, reads.back().source, suffix);
+  }
+  AmxTile &tile = tiles.front();
+  const bool masked = k % tile.panel != 0;
   Func out("y");
-  out(c, x, y, n) = Tuple(results.values(x, y, [&](const Expr &i, const Expr &j) {
-    return epilogues.apply(tile.at(c, i, j, n), c, i, j, n, false, masked);
-  }));
+  std::vector<Expr> values;
+  for (const AmxTile &each : tiles) {
+    const std::vector<Expr> own = results.values(x, y, [&](const Expr &i, const Expr &j) {
+      return epilogues.apply(each.at(c, i, j, n), c, i, j, n, false, masked);
+    });
+    values.insert(values.end(), own.begin(), own.end());
+  }
+  if (stream) // but for maxima, which are read next
+    for (size_t v = 0; v < values.size() - (results.side > 1); v++)
+      values[v] = streamed(values[v]);
+  out(c, x, y, n) = Tuple(values);
 
   results.describe(out.output_buffers(), k);
-  const int side = results.side, down = rowsOf(schedule) / side; // results of a block along a column
   const OutputImageParam buffer = out.output_buffers()[0];
   // As one number: where it is false, Halide must know it to be, and of two conditions it would know neither.
   Expr isWide = buffer.dim(1).extent() >= px / side;
@@ -181,12 +246,18 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   } else
     scheduleTasks(blocks, rows, {xi});
   scheduleTasks(out, rows, {});
-  tile.schedule(LoopLevel(out, all ? co : x), isWide, px, side, schedule.params.at("st"));
-  read.schedule(LoopLevel(out, x), MemoryType::Heap, isa);
-  std::vector<ImageParam> inputs = {in, tile.w};
-  inputs.insert(inputs.end(), read.factors.begin(), read.factors.end());
+  for (AmxTile &each : tiles) {
+    each.schedule(LoopLevel(out, all ? co : x), isWide, px, side, schedule.params.at("st"));
+    inputs.push_back(each.w);
+  }
+  if (isScaled(spec)) {
+    ReadOperand &read = reads.front();
+    read.schedule(LoopLevel(out, x), MemoryType::Heap, isa);
+    inputs.insert(inputs.end(), read.factors.begin(), read.factors.end());
+  }
   KernelBuild kernel = kernelBuild(Pipeline(out), inputs, epilogues.operands());
-  tile.lower(kernel.pipeline);
+  for (const AmxTile &each : tiles)
+    each.lower(kernel.pipeline);
   return kernel;
 }
 

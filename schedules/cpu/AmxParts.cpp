@@ -28,6 +28,8 @@ const std::vector<int> kAhead = {0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 16, 32}; ///< le
 std::string whyNot(const KernelSpec &spec, Isa isa) {
   if (const std::string why = findFamily("amx")->whyNot(spec, isa); !why.empty())
     return why;
+  if (!spec.word("phases").empty())
+    return "it computes one convolution a launch";
   if (!spec.pooling().empty())
     return "it makes no maxima";
   return isScaled(spec) ? "it does not scale what it reads" : "";
@@ -36,7 +38,7 @@ std::string whyNot(const KernelSpec &spec, Isa isa) {
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa isa) {
   std::vector<Parameter> own;
   for (const Parameter &parameter : findFamily("amx")->parameters(spec, isa))
-    if (parameter.name != "all" && parameter.name != "st")
+    if (parameter.name != "all" && parameter.name != "st" && parameter.name != "stream")
       own.push_back(parameter);
   own.push_back({"st", "products along the channels of a part of the filter", {1, 2, 4, 8, 16}});
   own.push_back({"ahead", "cache lines of the next part that a block fetches in each step", kAhead});
@@ -62,6 +64,7 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
   Schedule schedule = findFamily("amx")->choose(spec, isa);
   schedule.family = "amx_parts";
   schedule.params.erase("all");
+  schedule.params.erase("stream");
   schedule.params["st"] = 8;
   const Blocks blocks(schedule);
   auto along = [](int pixels, int size, int most) {

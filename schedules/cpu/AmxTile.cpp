@@ -30,10 +30,10 @@ Packing AmxSteps::packing(const KernelSpec &spec, int cv, Isa isa) const {
   return packing;
 }
 
-AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in)
+AmxTile::AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in, const std::string &suffix)
     : panel(cv * kAmxColumns), products(spec),
-      w(denseParam("w", products.packing(spec, cv, isa).extents, BFloat(16))),
-      r(0, 2, 0, products.pairs * products.count, 0, spec.get("r", 1), 0, spec.get("r"), "r") {
+      w(denseParam("w" + suffix, products.packing(spec, cv, isa).extents, BFloat(16))), sum("sum" + suffix),
+      r(0, 2, 0, products.pairs * products.count, 0, spec.get("r", 1), 0, spec.get("r"), "r" + suffix) {
   sum(c, q, x, y, n) = 0.f;
   const Expr value = in(2 * products.channels(r.y) + r.x, x * spec.get("s", 1) + r.z * spec.get("d", 1),
                         y * spec.get("s") + r.w * spec.get("d"), n);

@@ -31,8 +31,8 @@ struct AmxSteps {
 class AmxTile {
 public:
   /// Sums over the whole filter of `spec`, a convolution's without groups, for panels of `cv` vectors of
-  /// output channels. The operand `in` is bf16.
-  AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in);
+  /// output channels. The operand `in` is bf16. Of several sums in a pipeline each has a `suffix` of its own.
+  AmxTile(const KernelSpec &spec, int cv, Isa isa, const Source &in, const std::string &suffix = "");
 
   /// Beside `level` the sums of a panel lie in memory, of blocks of `px` pixels of one or more rows if they
   /// are as long (`isWide`), else of `least` pixels. A tile has 16 pixels of a row, or all of a block's.
@@ -53,8 +53,8 @@ public:
 
 private:
   const Halide::Var c{"c"}, q{"q"}, x{"x"}, y{"y"}, n{"n"};
-  Halide::Func sum{"sum"}; ///< of channel c of panel q
-  const Halide::RDom r;    ///< the pair's element, the pair, the filter's column and row
+  Halide::Func sum;     ///< of channel c of panel q
+  const Halide::RDom r; ///< the pair's element, the pair, the filter's column and row
 };
 
 } // namespace segc::schedules

@@ -8,7 +8,8 @@ using namespace Halide;
 namespace segc::schedules {
 
 PooledResults::PooledResults(const KernelSpec &spec)
-    : side(spec.pooling().empty() ? 1 : 2), pooling(spec.pooling()), strides{spec.get("out")} {
+    : side(spec.pooling().empty() ? 1 : 2), pooling(spec.pooling()),
+      strides(size_t(spec.number("phases", 1)), spec.get("out")) {
   if (pooling == "keep_pool")
     strides.assign(4, spec.get("out"));
   if (!pooling.empty() && pooling != "pool")

@@ -110,7 +110,7 @@ TEST(Amx, PoolsAreThoseOfItsPixels) {
   for (auto [c, k, px, all] : {std::tuple(16, 21, 8, 0), {32, 64, 16, 0}, {32, 40, 16, 1}})
     for (RunSize size : {RunSize{1, 1, 2}, {1, 5, 7}, {1, 9, 18}}) { // of the maxima
       const KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
-      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}, {"all", all}, {"st", 1}}};
+      const Schedule point{"amx", {{"cv", k > 16 ? 2 : 1}, {"px", px}, {"rows", 4}, {"all", all}, {"st", 1}, {"stream", 0}}};
       SCOPED_TRACE(spec.print() + " | " + point.print());
       auto uniform = [&] { return std::uniform_real_distribution<float>(-1.f, 1.f)(random); };
       Activation<uint16_t> x({c, 2 * size.w + 2, 2 * size.h + 2, size.n}, c + 2, kOutside);

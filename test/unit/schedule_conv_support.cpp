@@ -3,6 +3,7 @@
 #include "test/unit/schedule_conv_support.h"
 #include "runtime/core/Cpu.h"
 #include "runtime/core/Phases.h"
+#include "runtime/core/Stream.h"
 #include <cmath>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -81,6 +82,7 @@ JitKernel::JitKernel(const KernelSpec &spec, const Schedule &schedule, Isa isa)
   StrictHalide strict;
   try {
     build = buildKernel(spec, schedule, isa);
+    build.pipeline.set_jit_externs({{"segc_stream", JITExtern(segc_stream)}});
     build.pipeline.compile_jit(target);
     error = strict.warnings;
   } catch (const Error &e) {
