@@ -57,6 +57,7 @@ LoadedKernel KernelCode::link(const schedules::KernelArtifact &artifact) {
     enter(hooks, *linker, "halide_free", halide_free);
     enter(hooks, *linker, "halide_error_out_of_memory", halide_error_out_of_memory);
     enter(hooks, *linker, "segc_stream", segc_stream);
+    enter(hooks, *linker, "segc_stream_end", segc_stream_end);
     if (Error error = library->define(orc::absoluteSymbols(std::move(hooks))))
       return error;
     const StringRef bytes(reinterpret_cast<const char *>(artifact.object.data()), artifact.object.size());

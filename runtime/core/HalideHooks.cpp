@@ -32,14 +32,6 @@ int halide_do_task(void *userContext, halide_task_t task, int index, uint8_t *cl
 }
 
 int halide_do_par_for(void *userContext, halide_task_t task, int min, int size, uint8_t *closure) {
-  // What segc_stream stored on this thread may be read by any other one from here on.
-  struct Fence {
-    ~Fence() {
-#if defined(__x86_64__)
-      __builtin_ia32_sfence();
-#endif
-    }
-  } fence;
   Lane *lane = static_cast<Lane *>(userContext);
   segc::rt::Crew *crew = lane->crew;
   // A loop of one leaves the crew to the loop inside it: parallel over images and rows with a single image.

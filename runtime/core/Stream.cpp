@@ -26,3 +26,10 @@ int segc_stream(char *to, int64_t step, const char *from, int pixels, int lines)
     __builtin_memcpy(to, from, size_t(lines) * kLine);
   return 0;
 }
+
+int segc_stream_end() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+  return 0;
+}

@@ -13,7 +13,7 @@ const char *const kStreamed = "streamed_x", *const kStreamedPanels = "streamed_c
 
 namespace {
 
-const char *const kStreaming = "streaming", *const kFunction = "segc_stream";
+const char *const kStreaming = "streaming", *const kFunction = "segc_stream", *const kEnd = "segc_stream_end";
 constexpr int kLine = 64; ///< bytes of a cache line
 
 /// Takes the mark off a value.
@@ -45,6 +45,8 @@ class StreamPass : public ir::IRMutator {
 
   ir::Stmt visit(const ir::For *op) override {
     const bool isPixels = named(op, kStreamed), isPanels = named(op, kStreamedPanels);
+    if (op->for_type == ir::ForType::Parallel)
+      return task(op);
     if (!isPixels && !isPanels)
       return IRMutator::visit(op);
     const auto extent = ir::as_const_int(op->extent);
@@ -61,9 +63,20 @@ class StreamPass : public ir::IRMutator {
     return result;
   }
 
+  /// Whoever is told that a task has ended finds its results: they are ordered before that.
+  ir::Stmt task(const ir::For *op) {
+    streams = false;
+    ir::Stmt body = mutate(op->body);
+    if (streams)
+      body = ir::Block::make(body, ir::Evaluate::make(ir::Call::make(Int(32), kEnd, {}, ir::Call::Extern)));
+    return ir::For::make(op->name, op->min, op->extent, op->for_type, op->partition_policy, op->device_api,
+                         body);
+  }
+
   ir::Stmt withBlocks(ir::Stmt loops) {
     std::map<std::string, Block> all;
     std::swap(all, blocks);
+    streams |= !all.empty();
     for (const auto &[buffer, block] : all) {
       const int line = kLine / block.type.bytes();
       require(block.ofPanel == line && (panels.extent == 1 || block.fromPanel == line),
@@ -148,8 +161,8 @@ class StreamPass : public ir::IRMutator {
     std::string name;
     int extent = 1;
   };
-  Loop pixels, panels; ///< the loops at hand
-  bool isInside = false;
+  Loop pixels, panels;                    ///< the loops at hand
+  bool isInside = false, streams = false; ///< within them; this task has any
   std::vector<std::pair<std::string, Expr>> lets;
   std::map<std::string, Block> blocks;
 };

@@ -23,6 +23,7 @@ TEST(Stream, StoresLinesOfPixelsAtAnyAddress) {
           for (int i = 0; i < lines * kLine; i++)
             want[to - memory.data() + pixel * step + i] = from[pixel * lines * kLine + i];
         EXPECT_EQ(segc_stream(to, step, from.data(), kPixels, lines), 0);
+        EXPECT_EQ(segc_stream_end(), 0);
         EXPECT_EQ(memory, want) << lines << " " << step << " " << offset;
       }
 }

@@ -82,7 +82,8 @@ JitKernel::JitKernel(const KernelSpec &spec, const Schedule &schedule, Isa isa)
   StrictHalide strict;
   try {
     build = buildKernel(spec, schedule, isa);
-    build.pipeline.set_jit_externs({{"segc_stream", JITExtern(segc_stream)}});
+    build.pipeline.set_jit_externs(
+        {{"segc_stream", JITExtern(segc_stream)}, {"segc_stream_end", JITExtern(segc_stream_end)}});
     build.pipeline.compile_jit(target);
     error = strict.warnings;
   } catch (const Error &e) {
