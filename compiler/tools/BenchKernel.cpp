@@ -130,7 +130,7 @@ bool KernelBench::readPoints() {
     return false;
   if (!near)
     return true;
-  for (Schedule &point : pointsNear(report.spec, report.isa, Schedule(points.front())))
+  for (Schedule &point : pointsNear(report.spec, report.isa, points.front()))
     points.push_back(std::move(point));
   const auto isRule = [&](const Schedule &point) { return point.print() == rule; };
   if (std::none_of(points.begin(), points.end(), isRule))

@@ -56,7 +56,7 @@ std::variant<KernelPoints, std::string> legalPoints(const schedules::KernelSpec 
   for (const Family &family : schedules::families()) {
     if (family.onGpu != schedules::isGpu(isa) ||
         std::find(without.begin(), without.end(), family.name) != without.end() ||
-        !family.whyNot(spec, isa).empty() || (family.name == "tensor_cores_90a" && !spec.sm90a))
+        !family.whyNot(spec, isa).empty())
       continue;
     Candidate &candidate = candidates.emplace_back(Candidate{&family, family.parameters(spec, isa)});
     for (const Parameter &parameter : candidate.parameters)

@@ -62,6 +62,13 @@ std::vector<int> partsToTry(const Problem &problem, Tile tile, const Extents &ex
   return result;
 }
 
+/// A pool needs rectangles of pixels.
+Tile shaped(const Problem &problem, Tile tile) {
+  if (problem.pool)
+    tile.width = tile.m >= 128 ? 16 : 8;
+  return tile;
+}
+
 } // namespace
 
 std::vector<Tile> tiles(const Problem &problem) {
@@ -74,12 +81,8 @@ std::vector<Tile> tiles(const Problem &problem) {
   std::vector<Tile> result;
   const int perRow = 64 / bytesOf(problem.element);
   for (const int *s : shapes)
-    for (const int k : {perRow, 2 * perRow}) {
-      Tile tile = {s[0], s[1], k, s[2], s[3], k == perRow ? 4 : 3, 1, 0};
-      if (problem.pool)
-        tile.width = tile.m >= 128 ? 16 : 8;
-      result.push_back(tile);
-    }
+    for (const int k : {perRow, 2 * perRow})
+      result.push_back(shaped(problem, {s[0], s[1], k, s[2], s[3], k == perRow ? 4 : 3, 1, 0}));
   return result;
 }
 
@@ -93,12 +96,8 @@ std::vector<Tile> groupTiles(const Problem &problem) {
                                   {128, 64, 64, 64, 4},   {64, 128, 64, 128, 4},   {64, 64, 64, 64, 4},
                                   {128, 32, 64, 32, 4},   {64, 32, 64, 32, 4}};
   std::vector<Tile> result;
-  for (const int *s : shapes) {
-    Tile tile = {s[0], s[1], 64, s[2], s[3], s[4], 1, 0, true};
-    if (problem.pool)
-      tile.width = tile.m >= 128 ? 16 : 8;
-    result.push_back(tile);
-  }
+  for (const int *s : shapes)
+    result.push_back(shaped(problem, {s[0], s[1], 64, s[2], s[3], s[4], 1, 0, true}));
   return result;
 }
 

@@ -11,14 +11,6 @@ using namespace segc::tensorcore::test;
 
 namespace {
 
-Problem conv(int c, int k, int r, Element element = Element::BF16) {
-  Problem p;
-  p.element = element;
-  p.resultF32 = element == Element::TF32;
-  p.c0 = c, p.k = k, p.rh = p.rw = r;
-  return p;
-}
-
 const Tile small = {64, 64, 32, 32, 32, 3, 1, 0};
 
 /// A mark in the list of tests: all launches here go to a GPU too, if there is one.

@@ -11,13 +11,6 @@ using namespace segc::tensorcore::test;
 
 namespace {
 
-Problem conv(int c, int k, int r, Element element = Element::BF16) {
-  Problem p;
-  p.element = element;
-  p.c0 = c, p.k = k, p.rh = p.rw = r;
-  return p;
-}
-
 const Tile small = {64, 32, 64, 64, 32, 3, 1, 0, true}, // one warpgroup
     two = {128, 64, 64, 64, 64, 4, 1, 0, true}, beside = {64, 64, 64, 64, 32, 3, 1, 0, true},
            tall = {128, 32, 64, 128, 32, 5, 1, 0, true};

@@ -49,6 +49,15 @@ struct Case {
   int extraH = 0;   ///< rows of the result beyond what the input gives (asymmetric padding)
 };
 
+/// A convolution with an r x r filter; the result of one by TF32 is f32.
+inline Problem conv(int c, int k, int r, Element element = Element::BF16) {
+  Problem p;
+  p.element = element;
+  p.resultF32 = element == Element::TF32;
+  p.c0 = c, p.k = k, p.rh = p.rw = r;
+  return p;
+}
+
 /// Runs a case and compares with plain loops; returns the counts. Failures are GoogleTest's.
 emulate::Counts runConvolution(const Case &c, unsigned seed = 1);
 emulate::Counts runWeightGradient(const Case &c, unsigned seed = 1);
