@@ -143,9 +143,10 @@ int blocksOfTiles(const KernelSpec &spec, const Schedule &schedule) {
 /// Blocks of 16 tiles, or of 8 of 6x6 results, keep v and m in the L2 cache; where the transformed weights no
 /// longer fit it as well, twice as many halve the passes over them (256 channels at 64x64: 10.4 against 8.9
 /// ms on one thread; 256 to 128 at 128x128 with 6x6 results: 12.1 against 10.1 on two), except in images that
-/// have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers. Where they
-/// would leave fewer than 64 tasks (128 to 128 channels at 128x128: 36, 4 % faster on two threads) only
-/// filters of 8 MB and more are worth it.
+/// have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers. Where
+/// blocks of 4x4 tiles of 6x6 would leave fewer than 64 tasks, they have two rows; with filters of 2 MB and
+/// more they are eight tiles wide if that leaves them with 64 tasks of 64 output channels (128 to 128 at
+/// 128x128 on two threads: 4.8 instead of 6.3 ms).
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int k = spec.get("k");
   const Tiling t = chooseTiling(spec, isa);
@@ -160,8 +161,13 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
                      {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
                      {"kc", 1}}};
   const int most = blocksOfTiles(spec, schedule) < 64 ? 1 << 14 : 1 << 12; // channels times channels
-  if (t.tx == 6 && isAvx512(isa) && spec.get("c") * k <= most)
+  if (t.tx == 6 && isAvx512(isa) && spec.get("c") * k <= most) {
     schedule.params["by"] = blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 2);
+    Schedule wider = schedule;
+    wider.params["bx"] = blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), 8);
+    if (spec.get("c") * k > 1 << 12 && blocksOfTiles(spec, wider) * panelsOf(spec, wider, isa) >= 64)
+      return wider;
+  }
   chooseChunk(spec, schedule, isa, blocksOfTiles(spec, schedule) >= 8);
   return schedule;
 }
