@@ -82,6 +82,8 @@ struct Tiling {
   int tx, ty, cv;
 };
 
+constexpr int kTasks = 64; ///< a kernel should have as many
+
 /// How high the image is in the model at hand; as high as wide where only the width is known.
 int64_t likelyHeight(const KernelSpec &spec) {
   return spec.likelyHeight ? spec.likelyHeight : spec.likelyWidth;
@@ -108,26 +110,6 @@ bool readsFilters(const KernelSpec &spec) {
   return spec.get("c") * spec.get("k") >= 1 << 18 && pixels <= (spec.get("k") >= 1024 ? 32 * 32 : 16 * 16);
 }
 
-/// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has
-/// 1.78 a result against 2.25, but its filters are 7 times as large as 3x3 ones: those of 256 x 256 channels
-/// take 17 MB for a gain of a tenth, and with more no cache holds them and the transformed inputs. Where
-/// training packs them in each step, 128 x 128 channels are too many already: a step of U-Net at 256x256
-/// takes up to 1 % less by F(4x4), which needs 36 instead of 64 planes of filters. Images of a few pixels
-/// suit smaller tiles.
-Tiling chooseTiling(const KernelSpec &spec, Isa isa) {
-  const int vectors = vectorsOf(spec, isa), narrow = std::min(vectors, 2), wide = vectors % 4 ? narrow : 4;
-  const Tiling low{2, 4, narrow};
-  Tiling best{4, 4, narrow};
-  if (!spec.likelyWidth)
-    return best;
-  const int mostOfSix = spec.fresh.empty() ? 1 << 15 : 1 << 13; // channels times channels
-  for (const Tiling &t : {Tiling{4, 4, wide}, {6, 6, wide}, low})
-    if (100 * products(spec, t, isa) < 95 * products(spec, best, isa) &&
-        (t.tx < 6 || spec.get("c") * spec.get("k") <= mostOfSix))
-      best = t;
-  return readsFilters(spec) && 3 * products(spec, low, isa) <= 4 * products(spec, best, isa) ? low : best;
-}
-
 /// Blocks of tiles that the image has: where these are tasks enough, none of them transforms its input twice
 /// (336 to 672 channels with dilation 16 at 64x64: 44.7 against 31.6 ms on one thread, 672 to 672
 /// without 35.2 against 31.0 on two).
@@ -140,13 +122,33 @@ int blocksOfTiles(const KernelSpec &spec, const Schedule &schedule) {
          along(int(likelyHeight(spec)), "ty", "by", spec.get("d"));
 }
 
+/// The tiles with the fewest multiplications; 5 % fewer must be worth another choice than F(4x4). F(6x6) has
+/// 1.78 a result against 2.25, but its filters are 7 times as large as 3x3 ones: those of 256 x 256 channels
+/// take 17 MB for a gain of a tenth, and with more no cache holds them and the transformed inputs. Where
+/// training packs them in each step, 128 x 128 channels are too many already, and where the image has few
+/// blocks to multiply by them, 64 x 128 (128 to 128 channels at 128x128 in U-Net: 6.2 against 5.0 ms; at
+/// 256x256 18.1 against 20.1). Images of a few pixels suit smaller tiles.
+Tiling chooseTiling(const KernelSpec &spec, Isa isa) {
+  const int vectors = vectorsOf(spec, isa), narrow = std::min(vectors, 2), wide = vectors % 4 ? narrow : 4;
+  const Tiling low{2, 4, narrow};
+  Tiling best{4, 4, narrow};
+  if (!spec.likelyWidth)
+    return best;
+  const Schedule six{"", {{"tx", 6}, {"ty", 6}, {"bx", 4}, {"by", 4}}};
+  const int mostOfSix = blocksOfTiles(spec, six) < kTasks ? 1 << 12 // channels times channels
+                        : spec.fresh.empty()              ? 1 << 15
+                                                          : 1 << 13;
+  for (const Tiling &t : {Tiling{4, 4, wide}, {6, 6, wide}, low})
+    if (100 * products(spec, t, isa) < 95 * products(spec, best, isa) &&
+        (t.tx < 6 || spec.get("c") * spec.get("k") <= mostOfSix))
+      best = t;
+  return readsFilters(spec) && 3 * products(spec, low, isa) <= 4 * products(spec, best, isa) ? low : best;
+}
+
 /// Blocks of 16 tiles, or of 8 of 6x6 results, keep v and m in the L2 cache; where the transformed weights no
 /// longer fit it as well, twice as many halve the passes over them (256 channels at 64x64: 10.4 against 8.9
 /// ms on one thread; 256 to 128 at 128x128 with 6x6 results: 12.1 against 10.1 on two), except in images that
-/// have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers. Where
-/// blocks of 4x4 tiles of 6x6 would leave fewer than 64 tasks, they have two rows; with filters of 2 MB and
-/// more they are eight tiles wide if that leaves them with 64 tasks of 64 output channels (128 to 128 at
-/// 128x128 on two threads: 4.8 instead of 6.3 ms).
+/// have no 32 tiles (512 channels at 16x16: 3.0 against 1.8 ms on two) and in the deepest layers.
 Schedule choose(const KernelSpec &spec, Isa isa) {
   const int k = spec.get("k");
   const Tiling t = chooseTiling(spec, isa);
@@ -160,14 +162,8 @@ Schedule choose(const KernelSpec &spec, Isa isa) {
                      {"cv", t.cv},
                      {"cb", (isAvx512(isa) ? 4 : 8) / std::max(t.cv, 2)},
                      {"kc", 1}}};
-  const int most = blocksOfTiles(spec, schedule) < 64 ? 1 << 14 : 1 << 12; // channels times channels
-  if (t.tx == 6 && isAvx512(isa) && spec.get("c") * k <= most) {
+  if (t.tx == 6 && isAvx512(isa) && spec.get("c") * k <= 1 << 12)
     schedule.params["by"] = blockUpTo(legalBlocks(spec.get("d"), kBlocksY), 2);
-    Schedule wider = schedule;
-    wider.params["bx"] = blockUpTo(legalBlocks(spec.get("d", 1), kBlocksX), 8);
-    if (spec.get("c") * k > 1 << 12 && blocksOfTiles(spec, wider) * panelsOf(spec, wider, isa) >= 64)
-      return wider;
-  }
   chooseChunk(spec, schedule, isa, blocksOfTiles(spec, schedule) >= 8);
   return schedule;
 }

@@ -224,18 +224,21 @@ TEST(Winograd, TilesByWidthAndChannels) {
   EXPECT_EQ(tile(512, 8, Isa::Avx512), std::pair(4, 2)) << "a micro-tile is four tiles wide";
 }
 
-/// Filters that are packed in each step pay less for few multiplications.
-TEST(Winograd, SmallerTilesWhereFiltersChange) {
-  auto tile = [](int channels, const std::string &fresh) {
+/// Filters that are packed in each step, or that few blocks of tiles share, pay less for few multiplications.
+TEST(Winograd, SmallerTilesWhereFiltersServeFew) {
+  auto tile = [](int channels, int width, const std::string &fresh) {
     KernelSpec spec = convSpec(channels, 128, 3, 1, 1, 1, "");
-    spec.likelyWidth = spec.likelyHeight = 128;
+    spec.likelyWidth = spec.likelyHeight = width;
     spec.fresh = fresh;
     return findFamily("winograd")->choose(spec, Isa::Avx512).params.at("tx");
   };
-  EXPECT_EQ(tile(128, ""), 6);
-  EXPECT_EQ(tile(128, "conv"), 4);
-  EXPECT_EQ(tile(128, "deconv"), 4);
-  EXPECT_EQ(tile(64, "conv"), 6);
+  EXPECT_EQ(tile(128, 256, ""), 6);
+  EXPECT_EQ(tile(128, 256, "conv"), 4);
+  EXPECT_EQ(tile(128, 256, "deconv"), 4);
+  EXPECT_EQ(tile(64, 256, "conv"), 6);
+  EXPECT_EQ(tile(128, 128, ""), 4);
+  EXPECT_EQ(tile(64, 128, ""), 4);
+  EXPECT_EQ(tile(32, 128, ""), 6);
 }
 
 /// Rows of tiles of a block of 6x6 results.
