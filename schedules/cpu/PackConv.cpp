@@ -8,6 +8,7 @@
 #include "schedules/Build.h"
 #include "schedules/cpu/Families.h"
 #include "schedules/cpu/Prefetch.h"
+#include "schedules/cpu/Stream.h"
 #include "schedules/cpu/WinogradTransforms.h"
 
 using namespace Halide;
@@ -54,6 +55,11 @@ Expr packed(const ImageParam &w, const std::vector<ImageParam> &scale, const Exp
 /// Input channels of a task. Tasks of one would write Winograd's filters in pieces of 128 bytes, each of them
 /// far from the last and next to one of another thread: twice as slow (512 to 1024 channels on two threads).
 constexpr int kTaskChannels = 64;
+/// Cache lines that Winograd's filters of AVX-512 have in a plane and are stored at a time, past the caches:
+/// those of a step of training are 154 MB, most of which no cache holds any more when they are written anew
+/// (U-Net at 256x256, two threads: 12.5 -> 7.7 ms in 24 packs, at most 0.5 more in the convolutions
+/// that read them). They wait on the stack, as far as Halide has room there.
+constexpr int kBlockLines = 4, kMostStack = 16 << 10;
 
 std::vector<ImageParam> scaleParam(const KernelSpec &spec) {
   if (!spec.get("scale"))
@@ -174,14 +180,21 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   const bool deconv = spec.word("from") == "deconv";
   const ImageParam w = filterParam();
   const std::vector<ImageParam> scale = scaleParam(spec);
-  Var p("p"), ci("ci"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi"),
-      cii("cii"), across("across"), down("down");
-  Func taps("taps"), rows("rows"), filters("filters"), out("packed");
-  const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent();
+  Var p("p"), ci("c"), plane("plane"), q("q"), rx("rx"), ry("ry"), s("s"), task("task"), pi("pi"), cii("cii"),
+      cb("cb"), across("across"), down("down"), lines(kStreamedPanels), planesOf(kStreamed);
+  Func taps("taps"), rows("rows"), filters("filters"), out("y");
+  // Filters of several channels wait in the L1 cache, so that a plane gets several lines at a time.
+  const int block = std::max(1, kBlockLines * lanes(isa) / panel);
+  const bool isDense = spec.get("step") == 1 && spec.get("step", 1) == 1,
+             streams = isAvx512(isa) && !small && isDense && block * panel * planes * 4 <= kMostStack;
+  const Expr k = q * panel + p, groupK = deconv ? w.dim(2).extent() : w.dim(3).extent(),
+             inputs = deconv ? w.dim(3).extent() : w.dim(2).extent();
   Expr isWhole;
-  if (spec.get("step") == 1 && spec.get("step", 1) == 1)
+  if (isDense)
     isWhole = groupK % panel == 0 && w.dim(0).min() == 0 && w.dim(1).min() == 0 && w.dim(0).extent() == 3 &&
               w.dim(1).extent() == 3 && w.dim(1).stride() == 3 && w.dim(2).stride() == 9;
+  if (streams)
+    isWhole = isWhole && inputs % block == 0;
   const Expr tap = packed(w, scale, filterTap(spec, 1, rx, 3), filterTap(spec, 0, ry, 3),
                           deconv ? k : Expr(ci), deconv ? Expr(ci) : k, k, k < groupK, isWhole);
   // The taps of a deconvolution's panel are a short piece of a page for each input channel: those of a later
@@ -198,27 +211,53 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
       mux(plane / columns,
           alongY.filter({rows(p, column, 0, ci, q), rows(p, column, 1, ci, q), rows(p, column, 2, ci, q)}));
   const Expr value = filters(p / pair, ci * pair + p % pair, plane, q);
-  out(p, ci, plane, q) = small ? narrow(value) : value;
+  out(p, ci, plane, q) = small ? narrow(value) : streams ? streamed(value) : value;
   OutputImageParam result = out.output_buffer();
   result.dim(0).set_bounds(0, pair * panel).set_stride(1);
   for (int d : {1, 2, 3})
     result.dim(d).set_min(0);
   // A column of planes at a time: all of them unrolled would be an eighth as fast to compile.
-  out.bound(plane, 0, planes)
-      .split(p, p, pi, pair * vector)
-      .split(plane, down, across, columns)
-      .split(ci, ci, cii, kTaskChannels / pair, TailStrategy::GuardWithIf)
-      .reorder(pi, down, across, p, cii, ci, q)
-      .vectorize(pi)
-      .unroll(down)
-      .never_partition_all()
-      .fuse(ci, q, task)
-      .parallel(task);
-  if (isWhole.defined())
-    out.specialize(isWhole);
+  auto byColumns = [&](Stage stage, int lanes) {
+    stage.split(p, p, pi, lanes).split(plane, down, across, columns).vectorize(pi).unroll(down);
+    stage.never_partition_all();
+  };
+  out.bound(plane, 0, planes);
+  if (streams) {
+    result.dim(1).set_stride(panel).set_extent(inputs);
+    auto scheduleTasks = [&](Stage stage, TailStrategy tail) {
+      stage.split(p, p, pi, vector)
+          .split(ci, ci, cii, block, tail)
+          .split(ci, ci, cb, std::max(1, kTaskChannels / block), TailStrategy::GuardWithIf)
+          .vectorize(pi)
+          .never_partition_all()
+          .fuse(ci, q, task)
+          .parallel(task);
+    };
+    Stage whole = out.specialize(isWhole);
+    scheduleTasks(whole, TailStrategy::RoundUp);
+    whole.rename(plane, planesOf).fuse(p, cii, lines).reorder(pi, lines, planesOf, cb, task);
+    scheduleTasks(out, TailStrategy::GuardWithIf);
+    out.reorder(pi, p, cii, plane, cb, task);
+    byColumns(filters, vector);
+    filters.compute_at(out, cb)
+        .store_in(MemoryType::Stack)
+        .bound(p, 0, panel)
+        .bound(plane, 0, planes)
+        .bound_extent(ci, block)
+        .bound_extent(q, 1)
+        .reorder(pi, down, across, p, ci, q);
+  } else {
+    byColumns(out, pair * vector);
+    out.split(ci, ci, cii, kTaskChannels / pair, TailStrategy::GuardWithIf)
+        .reorder(pi, down, across, p, cii, ci, q)
+        .fuse(ci, q, task)
+        .parallel(task);
+    if (isWhole.defined())
+      out.specialize(isWhole);
+  }
   auto stage = [&](Func f, int extent) {
-    f.compute_at(out, p).store_in(MemoryType::Stack).bound_extent(p, vector).vectorize(p, vector);
-    f.bound_extent(ci, extent).bound_extent(q, 1);
+    f.compute_at(streams ? filters : out, p).store_in(MemoryType::Stack);
+    f.bound_extent(p, vector).vectorize(p, vector).bound_extent(ci, extent).bound_extent(q, 1);
   };
   if (small) {
     stage(filters, pair);
@@ -229,6 +268,8 @@ KernelBuild buildWinograd(const KernelSpec &spec, const Schedule &, Isa isa) {
   stage(rows, pair);
   rows.bound_extent(s, columns).bound_extent(ry, 3).reorder(p, s, ry, ci, q).unroll(s);
   KernelBuild build = finish(out, w, scale);
+  if (streams)
+    lowerStreams(build.pipeline);
   if (fetches)
     lowerPrefetches(build.pipeline);
   return build;

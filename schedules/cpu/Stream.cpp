@@ -41,6 +41,7 @@ class StreamPass : public ir::IRMutator {
     Expr first, step;      ///< element of the first pixel, and how far the next one is
     int ofPanel = 0;       ///< elements of a pixel and panel
     int64_t fromPanel = 0; ///< from one panel to the next
+    Expr from;             ///< where its lines lie one behind the other already, if they do
   };
 
   ir::Stmt visit(const ir::For *op) override {
@@ -53,6 +54,8 @@ class StreamPass : public ir::IRMutator {
     require(extent && ir::is_const_zero(op->min), "a loop has no constant extent");
     (isPixels ? pixels : panels) = {op->name, int(*extent)};
     const bool isOutermost = !isInside;
+    if (isOutermost)
+      isCopy = true;
     isInside = true;
     ir::Stmt result = IRMutator::visit(op);
     if (isOutermost) {
@@ -77,6 +80,10 @@ class StreamPass : public ir::IRMutator {
     std::map<std::string, Block> all;
     std::swap(all, blocks);
     streams |= !all.empty();
+    for (const auto &[buffer, block] : all)
+      isCopy &= block.from.defined();
+    if (isCopy && !all.empty()) // the calls read what the loops would have copied
+      loops = ir::Evaluate::make(0);
     for (const auto &[buffer, block] : all) {
       const int line = kLine / block.type.bytes();
       require(block.ofPanel == line && (panels.extent == 1 || block.fromPanel == line),
@@ -84,16 +91,16 @@ class StreamPass : public ir::IRMutator {
       const Expr to = reinterpret(UInt(64), ir::Variable::make(Handle(), buffer)) +
                       cast(UInt(64), cast(Int(64), block.first) * block.type.bytes()),
                  step = cast(Int(64), block.step) * block.type.bytes();
-      const Expr send =
-          ir::Call::make(Int(32), kFunction,
-                         {reinterpret(Handle(), to), step, ir::Variable::make(Handle(), block.name),
-                          pixels.extent, panels.extent},
-                         ir::Call::Extern);
+      const Expr from = isCopy ? block.from : ir::Variable::make(Handle(), block.name);
+      const Expr send = ir::Call::make(Int(32), kFunction,
+                                       {reinterpret(Handle(), to), step, from, pixels.extent, panels.extent},
+                                       ir::Call::Extern);
       loops = ir::Block::make(loops, ir::Evaluate::make(send));
     }
     for (const auto &[buffer, block] : all)
-      loops = ir::Allocate::make(block.name, block.type, MemoryType::Stack,
-                                 {pixels.extent * panels.extent * block.ofPanel}, ir::const_true(), loops);
+      if (!isCopy)
+        loops = ir::Allocate::make(block.name, block.type, MemoryType::Stack,
+                                   {pixels.extent * panels.extent * block.ofPanel}, ir::const_true(), loops);
     return loops;
   }
 
@@ -106,30 +113,64 @@ class StreamPass : public ir::IRMutator {
     return let;
   }
 
+  ir::Stmt visit(const ir::IfThenElse *op) override {
+    conditions += isInside;
+    ir::Stmt result = IRMutator::visit(op);
+    conditions -= isInside;
+    return result;
+  }
+
   ir::Stmt visit(const ir::Store *op) override {
     Unmark unmark;
     const Expr value = unmark.mutate(op->value);
-    if (!unmark.found)
+    if (!unmark.found) {
+      isCopy = false;
       return op;
+    }
     const auto *ramp = op->index.as<ir::Ramp>();
     if (pixels.name.empty() || !ramp || !ir::is_const_one(ramp->stride) || !ir::is_const_one(op->predicate))
       return ir::Store::make(op->name, value, op->index, op->param, op->predicate, op->alignment);
+    require(conditions == 0, "a store has a condition");
     Block &block = blocks[op->name];
     if (!block.first.defined()) {
       block.name = ir::unique_name("streamed");
       block.type = op->value.type().element_of();
       block.first = at(ramp->base, 0, 0);
       block.step = ir::simplify(at(ramp->base, 1, 0) - block.first);
-      if (panels.extent > 1)
+      if (panels.extent > 1) {
         block.fromPanel = distance(at(ramp->base, 0, 1), block.first);
+        require(distance(at(ramp->base, 0, panels.extent - 1), block.first) ==
+                    (panels.extent - 1) * block.fromPanel,
+                "panels are different distances apart");
+      }
     }
     const int offset = int(distance(at(ramp->base, 0, 0), block.first)), line = kLine / block.type.bytes();
     block.ofPanel += ramp->lanes;
+    block.from = inOrder(value, line);
     Expr number = ir::Variable::make(Int(32), pixels.name) * panels.extent;
     if (panels.extent > 1)
       number += ir::Variable::make(Int(32), panels.name);
     return ir::Store::make(block.name, value, ir::Ramp::make(number * line + offset, 1, ramp->lanes),
                            Halide::Parameter(), op->predicate, {});
+  }
+
+  /// The address of the first line, if `value` is read from where all lines lie as in a block.
+  Expr inOrder(const Expr &value, int line) const {
+    const auto *load = value.as<ir::Load>();
+    const auto *ramp = load ? load->index.as<ir::Ramp>() : nullptr;
+    if (!ramp || !ir::is_const_one(ramp->stride) || ramp->lanes != line)
+      return {};
+    const Expr first = at(ramp->base, 0, 0);
+    auto liesAt = [&](int pixel, int panel) {
+      const auto distance = ir::as_const_int(ir::simplify(at(ramp->base, pixel, panel) - first));
+      return distance && *distance == (int64_t(pixel) * panels.extent + panel) * line;
+    };
+    for (int pixel : {1, pixels.extent - 1})
+      for (int panel : {0, 1, panels.extent - 1})
+        if (panel < panels.extent && !liesAt(pixel, panel))
+          return {};
+    return reinterpret(Handle(), reinterpret(UInt(64), ir::Variable::make(Handle(), load->name)) +
+                                     cast(UInt(64), cast(Int(64), first) * load->type.bytes()));
   }
 
   /// `index` in what is known outside the loops, for a pixel and a panel.
@@ -163,6 +204,8 @@ class StreamPass : public ir::IRMutator {
   };
   Loop pixels, panels;                    ///< the loops at hand
   bool isInside = false, streams = false; ///< within them; this task has any
+  bool isCopy = false;                    ///< all that they do is to copy lines that lie in order
+  int conditions = 0;                     ///< within them and around the store at hand
   std::vector<std::pair<std::string, Expr>> lets;
   std::map<std::string, Block> blocks;
 };

@@ -13,7 +13,8 @@ extern const char *const kStreamed, *const kStreamedPanels;
 
 /// `value`, an element of a result, is stored past the caches if loops over a constant number of pixels
 /// called kStreamed, and around them perhaps one over panels called kStreamedPanels, store whole cache lines
-/// of each pixel and panel. Needs lowerStreams(), behind what narrows the results.
+/// of each pixel and panel, without a condition. Where all they do is to copy lines from memory that has them
+/// one behind the other, no other copy is made. Needs lowerStreams(), behind what narrows the results.
 Halide::Expr streamed(const Halide::Expr &value);
 
 /// Lets the pipeline's streamed() become calls of the runtime.
