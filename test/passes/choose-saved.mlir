@@ -56,3 +56,33 @@ module attributes {hourglass.training = {}} {
     return %z : tensor<2xf32>
   }
 }
+
+// -----
+
+// A pool of what is kept is kept too, with the places of its maxima; where memory is short it is computed again.
+// CHECK-LABEL: func @main
+// CHECK: %[[P:.*]], %[[I:.*]] = hourglass.maxpool
+// CHECK: hourglass.loss_grad
+// CHECK-NOT: hourglass.maxpool
+// CHECK: hourglass.conv_weight_grad %[[P]],
+// CHECK-NOT: hourglass.maxpool
+// CHECK: hourglass.unpool %{{.*}}, %[[I]],
+// AGAIN: hourglass.maxpool
+// AGAIN: hourglass.maxpool {{.*}}hourglass.again
+module attributes {hourglass.training = {}} {
+  func.func @main(%x: tensor<1x1x8x8xf32> {hourglass.name = "x"}, %t: tensor<1x1x8x8xf32> {hourglass.name = "t"}, %t2: tensor<1x1x4x4xf32> {hourglass.name = "t2"}) -> (tensor<3xf32> {hourglass.name = "loss"}) {
+    %w = hourglass.weight "a.weight" init "he" {trainable} : tensor<4x1x3x3xf32>
+    %y = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>, padding = array<i64: 1, 1, 1, 1>} : (tensor<1x1x8x8xf32>, tensor<4x1x3x3xf32>) -> tensor<1x4x8x8xf32>
+    %r = hourglass.activation %y {function = "relu"} : (tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+    %c = hourglass.concat %r, %y : (tensor<1x4x8x8xf32>, tensor<1x4x8x8xf32>) -> tensor<1x8x8x8xf32>
+    %hw = hourglass.weight "h.weight" init "he" {trainable} : tensor<2x8x1x1xf32>
+    %h = hourglass.conv %c, %hw {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x8x8x8xf32>, tensor<2x8x1x1xf32>) -> tensor<1x2x8x8xf32>
+    %l = hourglass.loss %h, %t {kind = "cross_entropy"} : (tensor<1x2x8x8xf32>, tensor<1x1x8x8xf32>) -> tensor<1xf32>
+    %p, %i = hourglass.maxpool %r {kernel = array<i64: 2, 2>, stride = array<i64: 2, 2>} : (tensor<1x4x8x8xf32>) -> (tensor<1x4x4x4xf32>, tensor<1x4x4x4xi8>)
+    %gw = hourglass.weight "g.weight" init "he" {trainable} : tensor<2x4x1x1xf32>
+    %g = hourglass.conv %p, %gw {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x4x4x4xf32>, tensor<2x4x1x1xf32>) -> tensor<1x2x4x4xf32>
+    %l2 = hourglass.loss %g, %t2 {kind = "cross_entropy"} : (tensor<1x2x4x4xf32>, tensor<1x1x4x4xf32>) -> tensor<1xf32>
+    %z = hourglass.total_loss %l, %l2 {weights = array<f64: 1.0, 1.0>} : (tensor<1xf32>, tensor<1xf32>) -> tensor<3xf32>
+    return %z : tensor<3xf32>
+  }
+}
