@@ -97,7 +97,7 @@ void shuffle(Block &, Block::Lane *lanes) {
     lanes[lane].value = values[lane];
 }
 
-/// Lanes bring the accumulators, both descriptors, n and the element: 1 for f16.
+/// Lanes bring the accumulators, both descriptors, n, and bits: 1 for f16, 2 and 4 for a and b transposed.
 void multiplyAsync(Block &block, Block::Lane *lanes) {
   std::array<float *, 128> sums;
   for (size_t i = 0; i < sums.size(); i++) {
@@ -105,9 +105,10 @@ void multiplyAsync(Block &block, Block::Lane *lanes) {
     if (lanes[i].a != lanes[0].a || lanes[i].b != lanes[0].b)
       block.fail("the descriptors of a warpgroup's threads differ");
   }
-  block.require(block.group().issue(block.shared(), sums, reinterpret_cast<uint64_t>(lanes[0].a),
-                                    reinterpret_cast<uint64_t>(lanes[0].b), lanes[0].number,
-                                    lanes[0].value == 1));
+  const unsigned bits = lanes[0].value;
+  const Warpgroup::Matrix a = {reinterpret_cast<uint64_t>(lanes[0].a), (bits & 2) != 0},
+                          b = {reinterpret_cast<uint64_t>(lanes[0].b), (bits & 4) != 0};
+  block.require(block.group().issue(block.shared(), sums, a, b, lanes[0].number, (bits & 1) != 0));
   block.counts.wgmma++;
 }
 
@@ -136,10 +137,10 @@ void ldmatrixTrans(unsigned *to, int at) {
 }
 int sharedBase() { return int(kSharedBase); }
 void fenceAsync() { block().shared().fenceAsync(thread()); }
-void wgmma(float *acc, uint64_t a, uint64_t b, int n, int element) {
-  block().meetGroup(
-      "wgmma", multiplyAsync,
-      {acc, reinterpret_cast<const void *>(a), reinterpret_cast<const void *>(b), n, unsigned(element)});
+void wgmma(float *acc, uint64_t a, uint64_t b, int n, int element, int transposeA, int transposeB) {
+  const unsigned bits = (element == 1 ? 1 : 0) | (transposeA ? 2 : 0) | (transposeB ? 4 : 0);
+  block().meetGroup("wgmma", multiplyAsync,
+                    {acc, reinterpret_cast<const void *>(a), reinterpret_cast<const void *>(b), n, bits});
 }
 void wgmmaFence() {
   block().meetGroup("wgmma.fence", [](Block &b, Block::Lane *) { b.group().fence(); }, {});

@@ -18,9 +18,15 @@ constexpr uint32_t kSharedBase = 1024;
 /// accumulators hold NaN, so that a missing wait shows in the results.
 class Warpgroup {
 public:
-  /// A product of 64 x 16 by 16 x n elements of 2 bytes under descriptors, into the accumulators of 128
-  /// threads. Empty, or what is wrong.
-  std::string issue(SharedMemory &memory, const std::array<float *, 128> &sums, uint64_t a, uint64_t b, int n,
+  /// What an instruction says of a or b: descriptor, and imm-trans: a's rows (b's columns) are innermost in
+  /// shared memory ("MN-major"), else the reduction is ("K-major").
+  struct Matrix {
+    uint64_t descriptor;
+    bool isTransposed;
+  };
+  /// A product of 64 x 16 by 16 x n elements of 2 bytes into the accumulators of 128 threads. Empty, or what
+  /// is wrong.
+  std::string issue(SharedMemory &memory, const std::array<float *, 128> &sums, Matrix a, Matrix b, int n,
                     bool isF16);
   /// Orders accesses of registers before products that come.
   void fence() { isFenced = true; }
@@ -35,8 +41,14 @@ private:
     std::vector<double> values; ///< 64 x n
     int n, products;
   };
+  /// Places of an operand's chunks of 8 elements: two for each row (column of b), transposed one for every 8
+  /// rows of each term of the reduction.
+  struct Operand {
+    std::vector<int> chunks;
+    bool isTransposed;
+  };
   struct Product {
-    std::vector<int> a, b; ///< places of chunks of 8 elements, two for each row of a and each column of b
+    Operand a, b;
     size_t sums;
     bool isF16;
   };

@@ -31,9 +31,10 @@ SEGC_WARP void segc_warp_cp_async_wait(int pending);
 SEGC_WARP int segc_warp_shared_base(); ///< the address of byte 0
 SEGC_WARP void segc_warp_fence_async();
 /// acc (64 x n, f32) += a (64 x 32 bytes) * b (32 bytes x n), which lie in shared memory under descriptors:
-/// bf16 (element 0) or f16 (1). It runs on after the call: the accumulators belong to it until its group was
-/// waited for.
-SEGC_WARP void segc_warp_wgmma(float *acc, unsigned long a, unsigned long b, int n, int element);
+/// bf16 (element 0) or f16 (1), with the reduction innermost, or transposed (1): a's rows, b's columns. It
+/// runs on after the call: the accumulators belong to it until its group was waited for.
+SEGC_WARP void segc_warp_wgmma(float *acc, unsigned long a, unsigned long b, int n, int element,
+                               int transposeA, int transposeB);
 /// Between other uses of the accumulators and products into them.
 SEGC_WARP void segc_warp_wgmma_fence();
 SEGC_WARP void segc_warp_wgmma_commit();

@@ -122,7 +122,7 @@ inline void pipelineOfGroups(Operands &operands, int first, int last, Accumulato
 #pragma unroll
       for (int i = 0; i < segc_warp_m / 64; i++)
         segc_warp_wgmma(&acc[i][0][0], operands.descriptorA(reading, slice, i),
-                        operands.descriptorB(reading, slice), segc_warp_n, segc_element);
+                        operands.descriptorB(reading, slice), segc_warp_n, segc_element, 0, 0);
     segc_warp_wgmma_commit();
     if (step + ahead < last)
       operands.copy(step + ahead, writing);
