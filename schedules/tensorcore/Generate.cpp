@@ -83,10 +83,11 @@ void generateWgmma(Module &module, const Problem &problem, const Tile &tile) {
   }
   operands.append({wgmma->getArg(1), wgmma->getArg(2)});
   const std::string element = problem.element == Element::F16 ? "f16" : "bf16";
-  // scale-d, scale-a, scale-b, and neither operand transposed
+  // scale-d, scale-a, scale-b, and whether the operands are transposed: the template's isTransposed
+  const std::string transposed = problem.kind == Kind::WeightGradient ? "1, 1" : "0, 0";
   const std::string text = "wgmma.mma_async.sync.aligned.m64n" + std::to_string(tile.warpN) + "k16.f32." +
                            element + "." + element + " {" + sums + "}, $" + std::to_string(2 * count) +
-                           ", $" + std::to_string(2 * count + 1) + ", 1, 1, 1, 0, 0;";
+                           ", $" + std::to_string(2 * count + 1) + ", 1, 1, 1, " + transposed + ";";
   SmallVector<Type *> types(size_t(count), b.getFloatTy()), given(types);
   given.append(2, b.getInt64Ty());
   auto *type = FunctionType::get(StructType::get(module.getContext(), types), given, false);

@@ -82,16 +82,18 @@ Error checkProblem(const Problem &p) {
 }
 
 /// What wgmma can, and rows of shared memory as its swizzling has them. TF32 would be cut off instead of
-/// rounded, for operands never are in registers; gradients of weights have their operands the other way
-/// round.
+/// rounded, for operands never are in registers.
 Error checkGroups(const Problem &p, const Tile &t) {
   const std::string text = p.print() + ": tile " + t.print();
-  if (p.kind != Kind::Convolution || p.element == Element::TF32)
+  if (p.element == Element::TF32)
     return fail("{0}: warpgroups multiply convolutions in bf16 and f16 only", text);
   if (t.k != 64)
     return fail("{0}: warpgroups take 64 terms of the reduction, rows of 128 bytes", text);
   if (t.warpM < 64 || t.warpM > 128 || t.warpN < 16 || t.warpN > 256)
     return fail("{0}: a warpgroup's tile has 64 or 128 rows and 16 to 256 columns", text);
+  if (p.kind == Kind::WeightGradient && t.warpN < 64)
+    return fail("{0}: 64 columns of a weight gradient are a row of 128 bytes, which a warpgroup takes whole",
+                text);
   if (t.warpM * t.warpN > 64 * 256)
     return fail("{0}: a warpgroup's tile has at most 16384 results, 128 in each thread", text);
   return Error::success();

@@ -87,7 +87,7 @@ std::vector<Tile> tiles(const Problem &problem) {
 }
 
 std::vector<Tile> groupTiles(const Problem &problem) {
-  if (problem.kind != Kind::Convolution || problem.element == Element::TF32)
+  if (problem.kind == Kind::Pack || problem.element == Element::TF32)
     return {};
   // m, n, rows and columns of a warpgroup, stages. Wide instructions read a's rows from shared memory for
   // more columns; three stages leave room for a second block on the SM.
@@ -97,7 +97,8 @@ std::vector<Tile> groupTiles(const Problem &problem) {
                                   {128, 32, 64, 32, 4},   {64, 32, 64, 32, 4}};
   std::vector<Tile> result;
   for (const int *s : shapes)
-    result.push_back(shaped(problem, {s[0], s[1], 64, s[2], s[3], s[4], 1, 0, true}));
+    if (problem.kind != Kind::WeightGradient || s[3] >= 64)
+      result.push_back(shaped(problem, {s[0], s[1], 64, s[2], s[3], s[4], 1, 0, true}));
   return result;
 }
 

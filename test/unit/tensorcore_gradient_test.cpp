@@ -60,11 +60,66 @@ TEST(WeightGradientParts, NoneAndMany) {
   for (int parts : {1, 5, 40}) {
     Case c;
     c.problem = gradient(32, 32, 3);
-    c.tile = {64, 64, 32, 32, 32, 4, parts, 0};
     c.h = 12, c.w = 10, c.padY = c.padX = 1;
+    for (const Tile &tile :
+         {Tile{64, 64, 32, 32, 32, 4, parts, 0}, Tile{64, 64, 64, 64, 64, 4, parts, 0, true}}) {
+      c.tile = tile;
+      runWeightGradient(c);
+    }
+  }
+}
+
+/// By warpgroups, which take 64 pixels a step and 64 channels and columns at least.
+class GroupGradient : public testing::TestWithParam<Element> {};
+
+/// Ragged pixels, channels and columns: 126 pixels are two steps, 216 columns end inside of a panel of 64.
+TEST_P(GroupGradient, EveryTile) {
+  const Problem p = gradient(24, 40, 3, GetParam());
+  for (Tile tile : groupTiles(p)) {
+    tile.parts = 3;
+    Case c;
+    c.problem = p;
+    c.tile = tile;
+    c.n = 2, c.h = 9, c.w = 7, c.padY = c.padX = 1;
+    const auto counts = runWeightGradient(c);
+    // Of both steps in all blocks, by each warpgroup; one of the three parts is empty.
+    const int64_t blocks = (p.k + tile.m - 1) / tile.m * ((9 * 24 + tile.n - 1) / tile.n);
+    EXPECT_EQ(counts.wgmma, blocks * 2 * (tile.warps() / 4) * mmaCount(p, tile));
+    EXPECT_EQ(counts.mma + counts.ldmatrix, 0);
+  }
+}
+
+TEST_P(GroupGradient, StridesDilationsTwoInputs) {
+  struct {
+    int r, s, d, pad, c1;
+  } const list[] = {{3, 2, 1, 1, 0},  {3, 1, 2, 2, 0}, {1, 1, 1, 0, 0}, {2, 2, 1, 0, 0},
+                    {3, 1, 1, 1, 32}, {1, 1, 1, 0, 8}, {1, 2, 1, 0, 0}, {4, 2, 1, 1, 0}};
+  for (const auto &l : list)
+    for (const int parts : {1, 2}) {
+      Case c;
+      c.problem = gradient(16, 24, l.r, GetParam());
+      c.problem.sy = c.problem.sx = l.s, c.problem.dy = c.problem.dx = l.d, c.problem.c1 = l.c1;
+      c.tile = {128, 128, 64, 64, 128, 3, parts, 0, true};
+      c.n = 2, c.h = 13, c.w = 10, c.padY = c.padX = l.pad, c.pixelGap = 8;
+      runWeightGradient(c);
+    }
+}
+
+/// More channels and columns than a block has: every panel of both operands, all blocks.
+TEST_P(GroupGradient, ManyBlocks) {
+  for (const Tile &tile :
+       {Tile{256, 64, 64, 128, 64, 3, 2, 0, true}, Tile{64, 256, 64, 64, 256, 4, 2, 0, true}}) {
+    Case c;
+    c.problem = gradient(64, 264, 3, GetParam());
+    c.tile = tile;
+    c.h = 11, c.w = 7, c.padY = c.padX = 1;
+    c.constantExtents = true;
     runWeightGradient(c);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Elements, GroupGradient, testing::Values(Element::BF16, Element::F16),
+                         [](const auto &info) { return nameOf(info.param); });
 
 /// y(o) = sum over the taps t with (o + pad - t) divisible by the stride of x((o + pad - t) / stride) * w(t):
 /// the transpose of a convolution. The pixels o = phase (mod stride) are a convolution with the taps t =

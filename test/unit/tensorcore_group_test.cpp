@@ -146,7 +146,10 @@ TEST(TensorCoreGroup, TilesThatAreNone) {
   says(p, small, "warpgroups multiply convolutions in bf16 and f16 only");
   p = conv(64, 64, 3);
   p.kind = Kind::WeightGradient, p.resultF32 = true;
-  says(p, small, "warpgroups multiply convolutions");
+  says(p, small, "64 columns of a weight gradient are a row of 128 bytes");
+  EXPECT_EQ(llvm::toString(check(p, {64, 64, 64, 64, 64, 3, 1, 0, true})), "");
+  p.element = Element::TF32;
+  says(p, {64, 64, 64, 64, 64, 3, 1, 0, true}, "warpgroups multiply convolutions in bf16 and f16 only");
   EXPECT_TRUE(groupTiles(p).empty());
   EXPECT_EQ(llvm::cantFail(Tile::parse("128x256x64 g64x256 s4 p3 x16")).print(),
             "128x256x64 g64x256 s4 p3 x16");
@@ -159,6 +162,10 @@ TEST(TensorCoreGroup, EveryTileIsValid) {
     for (const Tile &tile : groupTiles(p))
       EXPECT_EQ(llvm::toString(check(p, tile)), "");
   }
+  Problem p = conv(64, 64, 3);
+  p.kind = Kind::WeightGradient, p.resultF32 = true;
+  for (const Tile &tile : groupTiles(p))
+    EXPECT_EQ(llvm::toString(check(p, tile)), "");
 }
 
 /// ptxas' figures for every tile: no spills, and products that run on while the next copies are started,
@@ -167,23 +174,24 @@ TEST(TensorCoreGroup, RegistersOfEveryTile) {
   const auto ptxas = findPtxas();
   if (!ptxas)
     GTEST_SKIP() << "no ptxas";
-  for (const bool pool : {false, true}) {
-    Problem p = conv(64, 64, 3);
-    p.c1 = 64;
-    p.epilogues = {{"bias"}, {"relu"}};
-    p.pool = p.poolIndex = pool;
-    for (const Tile &tile : groupTiles(p)) {
-      SCOPED_TRACE(tile.print());
-      llvm::Expected<Specialised> code = specialise(p, tile, "kernel");
+  Problem p = conv(64, 64, 3);
+  p.c1 = 64;
+  p.epilogues = {{"bias"}, {"relu"}};
+  Problem pooled = p, gradient = p;
+  pooled.pool = pooled.poolIndex = true;
+  gradient.kind = Kind::WeightGradient, gradient.resultF32 = true, gradient.epilogues.clear();
+  for (const Problem &problem : {p, pooled, gradient})
+    for (const Tile &tile : groupTiles(problem)) {
+      SCOPED_TRACE(problem.print() + " " + tile.print());
+      llvm::Expected<Specialised> code = specialise(problem, tile, "kernel");
       ASSERT_TRUE(bool(code)) << llvm::toString(code.takeError());
       llvm::Expected<Cubin> cubin = assemble(code->ptx, "sm_90a", *ptxas);
       ASSERT_TRUE(bool(cubin)) << llvm::toString(cubin.takeError());
       EXPECT_EQ(cubin->spillBytes, 0);
       EXPECT_EQ(cubin->losses, "");
-      EXPECT_LE(cubin->registers, estimate(p, tile, {1, 64, 64, 64, 64}, {}).registers + 40);
+      EXPECT_LE(cubin->registers, estimate(problem, tile, {1, 64, 64, 64, 64}, {}).registers + 40);
       EXPECT_LE(cubin->registers * tile.threads(), 65536);
     }
-  }
 }
 
 /// The words that RegistersOfEveryTile looks for are ptxas' own: a sum is read while it is computed, between

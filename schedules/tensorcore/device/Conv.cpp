@@ -10,6 +10,7 @@ namespace {
 /// Both operands lie in shared memory with the reduction innermost, tile_k elements a row.
 struct ConvOperands {
   static constexpr int maxRows = 16; // of a thread
+  static constexpr bool isTransposed = false;
   const Arguments &a;
   const Extents &e;
   int firstK;

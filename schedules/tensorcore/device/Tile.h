@@ -122,7 +122,8 @@ inline void pipelineOfGroups(Operands &operands, int first, int last, Accumulato
 #pragma unroll
       for (int i = 0; i < segc_warp_m / 64; i++)
         segc_warp_wgmma(&acc[i][0][0], operands.descriptorA(reading, slice, i),
-                        operands.descriptorB(reading, slice), segc_warp_n, segc_element, 0, 0);
+                        operands.descriptorB(reading, slice), segc_warp_n, segc_element,
+                        Operands::isTransposed, Operands::isTransposed);
     segc_warp_wgmma_commit();
     if (step + ahead < last)
       operands.copy(step + ahead, writing);
@@ -135,11 +136,16 @@ inline void pipelineOfGroups(Operands &operands, int first, int last, Accumulato
 }
 
 /// The descriptor of rows of 128 bytes, swizzled as by swizzle(), the first at a multiple of 1024 bytes of
-/// shared memory; `slice` counts 32 bytes along the rows. Address, the distance of eight rows, and the mode;
-/// the other distance is not used and 1.
-inline unsigned long descriptor(int shared, int slice) {
-  const unsigned address = unsigned(segc_warp_shared_base() + shared + 32 * slice);
-  return (address & 0x3ffff) >> 4 | 1ul << 16 | (8ul * 128 >> 4) << 32 | 1ul << 62;
+/// shared memory: address, `leading`, the distance of eight rows, and the mode.
+inline unsigned long descriptorOfRows(int shared, int leading) {
+  const unsigned address = unsigned(segc_warp_shared_base() + shared);
+  return (address & 0x3ffff) >> 4 | (unsigned long)(leading >> 4) << 16 | (8ul * 128 >> 4) << 32 | 1ul << 62;
+}
+/// Of rows along the reduction, of which `slice` counts 32 bytes. There is no other distance: it is 1.
+inline unsigned long descriptor(int shared, int slice) { return descriptorOfRows(shared + 32 * slice, 16); }
+/// Of rows across it, tile_k of them for every 64 columns, the next 64 behind these; `slice` counts 16 rows.
+inline unsigned long descriptorAcross(int shared, int slice) {
+  return descriptorOfRows(shared + 16 * 128 * slice, segc_tile_k * 128);
 }
 
 /// Of the reduction in this launch. With one the block finishes its results itself.

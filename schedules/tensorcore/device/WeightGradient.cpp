@@ -7,8 +7,10 @@ namespace segc::tensorcore {
 namespace {
 
 /// Both operands lie in shared memory as in the tensors, pixel by pixel; the fragments want the pixels
-/// innermost, so ldmatrix transposes, which it can for 16-bit elements; others are read one by one.
+/// innermost, so ldmatrix transposes, which it can for 16-bit elements; others are read one by one. wgmma
+/// transposes too, in rows of 128 bytes.
 struct GradientOperands {
+  static constexpr bool isTransposed = true;
   const Arguments &a;
   const Extents &e;
   int firstK;
@@ -19,6 +21,12 @@ struct GradientOperands {
   static int bytesA() { return segc_tile_k * chunksA() * 16; }
   static int stageBytes() { return bytesA() + segc_tile_k * chunksB() * 16; }
   static int columnChunks() { return segc_rh * segc_rw * (segc_c0 + segc_c1) / chunkElements(); }
+  /// Where a pixel's chunk lies, in bytes: in the row of the pixel, or of warpgroups in that of its 64
+  /// channels, one panel of all pixels behind the other.
+  static int place(int pixel, int chunk, int chunks) {
+    return 16 * (segc_wgmma ? chunk / 8 * (8 * segc_tile_k) + swizzle(pixel, chunk % 8, 8)
+                            : swizzle(pixel, chunk, chunks));
+  }
 
   GradientOperands(const Arguments &a, const Extents &e, int firstK, int firstColumn)
       : a(a), e(e), firstK(firstK),
@@ -34,14 +42,14 @@ struct GradientOperands {
       const Pixel p = pixelOf(e, step * segc_tile_k + row);
       const bool inside = p.exists && k < segc_k;
       const long at = 16l * (offset(a.y, p) * (8 / chunkElements()) + k / chunkElements());
-      segc_warp_cp_async16(base + 16 * swizzle(row, chunkA, chunksA()), a.y.data + (inside ? at : 0),
+      segc_warp_cp_async16(base + place(row, chunkA, chunksA()), a.y.data + (inside ? at : 0),
                            inside ? 16 : 0);
     }
     const int chunkB = segc_warp_thread() % chunksB(), stepB = threads() / chunksB();
 #pragma unroll
     for (int i = 0; i < segc_tile_k / stepB; i++) {
       const int row = segc_warp_thread() / chunksB() + i * stepB;
-      copyInput(base + bytesA() + 16 * swizzle(row, chunkB, chunksB()), column,
+      copyInput(base + bytesA() + place(row, chunkB, chunksB()), column,
                 Window(a, pixelOf(e, step * segc_tile_k + row)), e);
     }
   }
@@ -77,6 +85,14 @@ struct GradientOperands {
     const int row = 16 * slice + lane() % 16;
     segc_warp_ldmatrix_trans(to, base + 16 * swizzle(row, column / 8 + lane() / 16, chunksB()));
   }
+
+  /// Panels of 64 channels, and of 64 columns, are tile_k rows of 128 bytes.
+  unsigned long descriptorA(int stage, int slice, int i) {
+    return descriptorAcross(stage * stageBytes() + 2 * segc_tile_k * (warpM() + 64 * i), slice);
+  }
+  unsigned long descriptorB(int stage, int slice) {
+    return descriptorAcross(stage * stageBytes() + bytesA() + 2 * segc_tile_k * warpN(), slice);
+  }
 };
 
 inline int columns() { return segc_rh * segc_rw * (segc_c0 + segc_c1); }
@@ -94,7 +110,10 @@ extern "C" void segc_weight_gradient(const Arguments *arguments) {
   clear(acc);
   int first, last;
   partOf(a, divideUp(e.pixels(), segc_tile_k), first, last);
-  pipeline(operands, first, last, acc);
+  if (segc_wgmma)
+    pipelineOfGroups(operands, first, last, acc);
+  else
+    pipeline(operands, first, last, acc);
   exchange(acc, [&](int column) {
     const int octets = segc_warp_n / 8;
 #pragma unroll 1
