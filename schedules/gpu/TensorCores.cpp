@@ -17,13 +17,19 @@ using tensorcore::Tile;
 
 /// A model whose extents are open is taken for pictures of this size.
 constexpr int kLikelyExtent = 256;
-const std::vector<int> kParts = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128};
 
 std::string whyNot(const KernelSpec &spec, Isa) {
   if (spec.op != "conv" && spec.op != "conv_wgrad")
     return "it computes convolutions and their weight gradients only";
   auto problem = Problem::of(spec);
   return problem ? "" : toString(problem.takeError());
+}
+
+bool isGradient(const KernelSpec &spec) { return spec.op == "conv_wgrad"; }
+/// What the rows and columns of a block are.
+std::string rowsOf(const KernelSpec &spec) { return isGradient(spec) ? "output channels" : "pixels"; }
+std::string columnsOf(const KernelSpec &spec) {
+  return isGradient(spec) ? "taps times input channels" : "output channels";
 }
 
 bool pays(const KernelSpec &spec, Isa) { return spec.dtype != "f32" || spec.tf32; }
@@ -48,31 +54,34 @@ std::vector<int> powers(int from, int to) {
 /// Which of them go together is the matter of tensorcore::check().
 std::vector<Parameter> parameters(const KernelSpec &spec, Isa) {
   const int perRow = spec.dtype == "f32" ? 16 : 32; // 64 bytes
-  return {{"m", "pixels of a block", powers(32, 256)},
-          {"n", "output channels of a block", powers(32, 256)},
+  return {{"m", rowsOf(spec) + " of a block", powers(32, 256)},
+          {"n", columnsOf(spec) + " of a block", powers(32, 256)},
           {"k", "terms of the sum that are multiplied between two barriers", {perRow, 2 * perRow}},
-          {"wm", "pixels of a warp", powers(16, 64)},
-          {"wn", "output channels of a warp", powers(16, 64)},
+          {"wm", rowsOf(spec) + " of a warp", powers(16, 64)},
+          {"wn", columnsOf(spec) + " of a warp", powers(16, 64)},
           {"stages", "buffers of the pipeline", {2, 3, 4, 5, 6}},
-          {"parts", "of the sum, which a second kernel adds up in order", kParts},
+          {"parts", "of the sum, which a second kernel adds up in order", tensorcore::legalParts()},
           {"width", "of a block's rectangle of pixels; 0: a run of pixels", {0, 2, 4, 8, 16, 32}}};
 }
 
 /// At the likely extents; where those are too many pixels for one launch, as the runtime will say, at others.
-template <class Chooser> tensorcore::Choice chooseBy(Chooser chooser, const KernelSpec &spec) {
+template <class Choose> auto chooseBy(Choose choose, const KernelSpec &spec) {
   const Problem problem = cantFail(Problem::of(spec)); // whyNot() was asked
   const tensorcore::Device device;
-  auto likely = chooser(problem, likelyExtents(spec), device);
+  auto likely = choose(problem, likelyExtents(spec), device);
   if (likely)
     return *likely;
   consumeError(likely.takeError());
-  return cantFail(chooser(problem, {1, kLikelyExtent, kLikelyExtent, kLikelyExtent, kLikelyExtent}, device));
+  return cantFail(choose(problem, {1, kLikelyExtent, kLikelyExtent, kLikelyExtent, kLikelyExtent}, device));
 }
 
-int legalParts(int parts) { return *std::prev(std::upper_bound(kParts.begin(), kParts.end(), parts)); }
+tensorcore::Choice chooseForAll(const KernelSpec &spec) {
+  auto choose = [](const Problem &problem, const tensorcore::Extents &extents,
+                   const tensorcore::Device &device) { return chooseTile(problem, extents, device); };
+  return chooseBy(choose, spec);
+}
 
-Schedule choose(const KernelSpec &spec, Isa) {
-  const Tile tile = chooseBy(tensorcore::chooseTile, spec).tile;
+Schedule scheduleOf(const Tile &tile) {
   return {"tensor_cores",
           {{"m", tile.m},
            {"n", tile.n},
@@ -80,47 +89,54 @@ Schedule choose(const KernelSpec &spec, Isa) {
            {"wm", tile.warpM},
            {"wn", tile.warpN},
            {"stages", tile.stages},
-           {"parts", legalParts(tile.parts)},
+           {"parts", tile.parts},
            {"width", tile.width}}};
 }
 
+Schedule choose(const KernelSpec &spec, Isa) { return scheduleOf(chooseForAll(spec).tile); }
+
 std::string whyNoGroups(const KernelSpec &spec, Isa isa) {
-  if (spec.op != "conv" || !isNarrow(spec.dtype))
+  if (!isNarrow(spec.dtype))
     return "warpgroups multiply convolutions in bf16 and f16 only";
   return whyNot(spec, isa);
 }
 
 /// Where the library may have code for sm_90a, and the estimate says that it is faster than the other's.
 bool groupsPay(const KernelSpec &spec, Isa) {
-  return spec.sm90a && chooseBy(tensorcore::chooseGroupTile, spec).estimate.microseconds <
-                           chooseBy(tensorcore::chooseTile, spec).estimate.microseconds;
+  return spec.sm90a && chooseBy(tensorcore::chooseBoth, spec).groups.estimate.microseconds <
+                           chooseForAll(spec).estimate.microseconds;
 }
 
+/// The parts of a weight gradient are a buffer of the plan: both kernels have as many. Its blocks are no
+/// rectangles of pixels.
 std::vector<Parameter> parametersWithGroups(const KernelSpec &spec, Isa isa) {
   std::vector<Parameter> all = parameters(spec, isa);
+  const int least = isGradient(spec) ? 64 : 32;
   for (const Parameter &added :
-       {Parameter{"gm", "on sm_90a: pixels of a block, 64 terms of the sum a step", powers(64, 256)},
-        {"gn", "on sm_90a: output channels of a block", powers(32, 256)},
-        {"gwm", "on sm_90a: pixels of a warpgroup", powers(64, 128)},
-        {"gwn", "on sm_90a: output channels of a warpgroup", powers(32, 256)},
-        {"gstages", "on sm_90a: buffers of the pipeline", {3, 4, 5, 6}},
-        {"gparts", "on sm_90a: of the sum", kParts},
-        {"gwidth", "on sm_90a: of a block's rectangle of pixels", {0, 2, 4, 8, 16, 32}}})
+       {Parameter{"gm", "on sm_90a: " + rowsOf(spec) + " of a block, 64 terms of the sum a step",
+                  powers(64, 256)},
+        {"gn", "on sm_90a: " + columnsOf(spec) + " of a block", powers(least, 256)},
+        {"gwm", "on sm_90a: " + rowsOf(spec) + " of a warpgroup", powers(64, 128)},
+        {"gwn", "on sm_90a: " + columnsOf(spec) + " of a warpgroup", powers(least, 256)},
+        {"gstages", "on sm_90a: buffers of the pipeline", {3, 4, 5, 6}}})
     all.push_back(added);
+  if (!isGradient(spec))
+    for (const Parameter &added :
+         {Parameter{"gparts", "on sm_90a: of the sum", tensorcore::legalParts()},
+          {"gwidth", "on sm_90a: of a block's rectangle of pixels", {0, 2, 4, 8, 16, 32}}})
+      all.push_back(added);
   return all;
 }
 
-Schedule chooseWithGroups(const KernelSpec &spec, Isa isa) {
-  Schedule schedule = choose(spec, isa);
-  const Tile tile = chooseBy(tensorcore::chooseGroupTile, spec).tile;
+Schedule chooseWithGroups(const KernelSpec &spec, Isa) {
+  const tensorcore::Both both = chooseBy(tensorcore::chooseBoth, spec);
+  const Tile tile = both.groups.tile;
+  Schedule schedule = scheduleOf(both.all.tile);
   schedule.family = "tensor_cores_90a";
-  schedule.params.insert({{"gm", tile.m},
-                          {"gn", tile.n},
-                          {"gwm", tile.warpM},
-                          {"gwn", tile.warpN},
-                          {"gstages", tile.stages},
-                          {"gparts", legalParts(tile.parts)},
-                          {"gwidth", tile.width}});
+  schedule.params.insert(
+      {{"gm", tile.m}, {"gn", tile.n}, {"gwm", tile.warpM}, {"gwn", tile.warpN}, {"gstages", tile.stages}});
+  if (!isGradient(spec))
+    schedule.params.insert({{"gparts", tile.parts}, {"gwidth", tile.width}});
   return schedule;
 }
 
@@ -161,8 +177,16 @@ std::optional<Tile> groupTileOf(const Schedule &schedule) {
   if (schedule.family != "tensor_cores_90a")
     return std::nullopt;
   auto get = [&](const char *name) { return schedule.params.at(name); };
-  return Tile{get("gm"),     get("gn"),     64,  get("gwm"), get("gwn"), get("gstages"),
-              get("gparts"), get("gwidth"), true};
+  const bool isGradient = !schedule.params.count("gparts");
+  return Tile{get("gm"),
+              get("gn"),
+              64,
+              get("gwm"),
+              get("gwn"),
+              get("gstages"),
+              get(isGradient ? "parts" : "gparts"),
+              isGradient ? 0 : get("gwidth"),
+              true};
 }
 
 Family tensorCores90aFamily() {

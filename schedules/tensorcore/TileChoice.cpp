@@ -13,8 +13,9 @@ constexpr double launchMicroseconds = 2; ///< of one more kernel in a graph
 constexpr double latencyCycles = 900; ///< until a block's first copies have come, and its last stores are out
 constexpr int warpsToHideLatency = 8; ///< of an SM, for mma.sync to follow each other without gaps
 constexpr int warpsToKeepGroups = 4;  ///< likewise for wgmma, of which a step is under way beside the next
-constexpr int registersBesideTiles = 40; ///< addresses, predicates: from ptxas over the tiles below
-constexpr int registersBesideSums = 60;  ///< likewise of warpgroups, which have no fragments
+constexpr int registersBesideTiles = 40;  ///< addresses, predicates: from ptxas over the tiles below
+constexpr int registersBesideSums = 60;   ///< likewise of warpgroups, which have no fragments
+constexpr double nothingToSpeakOf = 1.02; ///< of times by this estimate
 
 int64_t pixels(const Extents &e) { return int64_t(e.images) * e.height * e.width; }
 
@@ -47,18 +48,17 @@ double memoryTraffic(const Problem &p, const Extents &e) {
   return input + p.phases * (result + weights);
 }
 
-/// One, and as many as fill one to sixteen rounds of all SMs with a block each, as far as each has four steps
-/// left.
+/// As far as each has four steps left, and up to sixteen rounds of all SMs with a block each.
 std::vector<int> partsToTry(const Problem &problem, Tile tile, const Extents &extents, const Device &device) {
   tile.parts = 1;
   const int64_t alone = blocks(kernelsOf(problem, tile, "").front(), problem, tile, extents) * problem.phases;
   const int64_t most =
-      std::min({steps(problem, tile, extents) / 4, int64_t(4096),
+      std::min({steps(problem, tile, extents) / 4, 16 * device.sms / alone,
                 device.partialBytes / std::max<int64_t>(1, partialBytesOfPart(problem, extents))});
   std::vector<int> result = {1};
-  for (int64_t rounds = 1; rounds <= 16; rounds++)
-    if (const int64_t parts = std::min(rounds * device.sms / alone, most); parts > result.back())
-      result.push_back(int(parts));
+  for (const int parts : legalParts())
+    if (parts > 1 && parts <= most)
+      result.push_back(parts);
   return result;
 }
 
@@ -70,6 +70,12 @@ Tile shaped(const Problem &problem, Tile tile) {
 }
 
 } // namespace
+
+const std::vector<int> &legalParts() {
+  static const std::vector<int> parts = {1,  2,  3,  4,  6,  7,  8,  11, 12, 13, 14, 16, 22,
+                                         24, 26, 29, 32, 33, 44, 48, 52, 64, 66, 88, 96, 128};
+  return parts;
+}
 
 std::vector<Tile> tiles(const Problem &problem) {
   // m, n, warpM, warpN. The larger a warp's tile, the fewer bytes of shared memory a product: 64x64 takes two
@@ -142,7 +148,7 @@ Estimate estimate(const Problem &p, const Tile &t, const Extents &e, const Devic
 }
 
 static llvm::Expected<Choice> chooseOf(const std::vector<Tile> &all, const Problem &problem,
-                                       const Extents &extents, const Device &device) {
+                                       const Extents &extents, const Device &device, int givenParts) {
   if (pixels(extents) <= 0 || extents.inHeight <= 0 || extents.inWidth <= 0)
     return llvm::createStringError(problem.print() +
                                    ": a tile is chosen for known extents, which must be positive");
@@ -156,7 +162,8 @@ static llvm::Expected<Choice> chooseOf(const std::vector<Tile> &all, const Probl
       reason = llvm::toString(std::move(error));
       continue;
     }
-    for (const int parts : partsToTry(problem, tile, extents, device)) {
+    for (const int parts :
+         givenParts ? std::vector<int>{givenParts} : partsToTry(problem, tile, extents, device)) {
       tile.parts = parts;
       const Estimate e = estimate(problem, tile, extents, device);
       if (e.microseconds < best.estimate.microseconds)
@@ -168,16 +175,43 @@ static llvm::Expected<Choice> chooseOf(const std::vector<Tile> &all, const Probl
   return best;
 }
 
-llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device) {
-  return chooseOf(tiles(problem), problem, extents, device);
+llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device,
+                                  int parts) {
+  return chooseOf(tiles(problem), problem, extents, device, parts);
 }
 
-llvm::Expected<Choice> chooseGroupTile(const Problem &problem, const Extents &extents, const Device &device) {
+llvm::Expected<Choice> chooseGroupTile(const Problem &problem, const Extents &extents, const Device &device,
+                                       int parts) {
   const std::vector<Tile> all = groupTiles(problem);
   if (all.empty())
     return llvm::createStringError(problem.print() +
                                    ": warpgroups multiply convolutions in bf16 and f16 only");
-  return chooseOf(all, problem, extents, device);
+  return chooseOf(all, problem, extents, device, parts);
+}
+
+llvm::Expected<Both> chooseBoth(const Problem &problem, const Extents &extents, const Device &device) {
+  llvm::Expected<Choice> all = chooseTile(problem, extents, device);
+  if (!all)
+    return all.takeError();
+  llvm::Expected<Choice> groups = chooseGroupTile(problem, extents, device);
+  if (!groups)
+    return groups.takeError();
+  Both best = {*all, *groups};
+  if (problem.kind != Kind::WeightGradient)
+    return best;
+  best.all.estimate.microseconds = INFINITY;
+  const int64_t most = std::min(steps(problem, groups->tile, extents) / 4,
+                                device.partialBytes / partialBytesOfPart(problem, extents));
+  for (const int parts : legalParts()) {
+    if (parts > 1 && parts > most)
+      break;
+    const Both both = {llvm::cantFail(chooseTile(problem, extents, device, parts)),
+                       llvm::cantFail(chooseGroupTile(problem, extents, device, parts))};
+    if (both.groups.estimate.microseconds <= nothingToSpeakOf * groups->estimate.microseconds &&
+        both.all.estimate.microseconds < best.all.estimate.microseconds)
+      best = both;
+  }
+  return best;
 }
 
 } // namespace segc::tensorcore

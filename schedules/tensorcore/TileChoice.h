@@ -34,16 +34,28 @@ std::vector<Tile> tiles(const Problem &problem);
 /// Those of warpgroups, for sm_90a alone; none for what wgmma does not compute.
 std::vector<Tile> groupTiles(const Problem &problem);
 
+/// The numbers of parts that are tried, in order: beside powers of two those that fill 132 SMs once or twice
+/// with the blocks of usual layers.
+const std::vector<int> &legalParts();
+
 struct Choice {
   Tile tile;
   Estimate estimate;
 };
 
 /// The tile with the least estimate, of those that fit, with parts where there are too few blocks. Extents
-/// must all be known: a model's defaults where they are the run's.
-llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device = {});
+/// must all be known: a model's defaults where they are the run's. `parts`: 0, or how many there have to be.
+llvm::Expected<Choice> chooseTile(const Problem &problem, const Extents &extents, const Device &device = {},
+                                  int parts = 0);
 /// The same of the tiles of warpgroups; an error too where there is none.
 llvm::Expected<Choice> chooseGroupTile(const Problem &problem, const Extents &extents,
-                                       const Device &device = {});
+                                       const Device &device = {}, int parts = 0);
+
+struct Both {
+  Choice all, groups; ///< the tile for all GPUs and the one of warpgroups
+};
+/// Both of one library. Those of a weight gradient have the same number of parts, since these are a buffer of
+/// the plan: of the numbers with which warpgroups lose nothing to speak of the best one for the other tile.
+llvm::Expected<Both> chooseBoth(const Problem &problem, const Extents &extents, const Device &device = {});
 
 } // namespace segc::tensorcore

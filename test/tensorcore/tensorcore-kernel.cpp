@@ -2,10 +2,11 @@
 /// docs.
 ///
 ///   tensorcore-kernel '<problem>' [-tile '128x64x32 w64x32 s3 [p4] [x16]'] [-c1 <channels>] [-pool]
-///   tensorcore-kernel -unet <base> <size> <batch> [-sm_90a]
+///   tensorcore-kernel -unet <base> <size> <batch> [-gradients] [-sm_90a]
 // SPDX-License-Identifier: MIT
 #include "schedules/tensorcore/Specialise.h"
 #include "schedules/tensorcore/TileChoice.h"
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,20 +31,29 @@ int print(const Problem &problem, const Tile &tile) {
   return 0;
 }
 
-/// A row of the other table: the tile for all GPUs beside that of warpgroups.
+/// A row of the other table: the tile for all GPUs beside that of warpgroups; of a weight gradient also the
+/// one for all GPUs that a library with both has.
 int rowOf90a(const char *name, const Problem &problem, const Extents &extents) {
-  llvm::Expected<Choice> all = chooseTile(problem, extents), groups = chooseGroupTile(problem, extents);
-  if (!all || !groups)
-    return fail(llvm::toString(llvm::joinErrors(all.takeError(), groups.takeError())));
-  std::printf("| %s | %d | `%s` | %.1f | `%s` | %.1f |\n", name, extents.height, all->tile.print().c_str(),
-              all->estimate.microseconds, groups->tile.print().c_str(), groups->estimate.microseconds);
+  llvm::Expected<Choice> all = chooseTile(problem, extents);
+  llvm::Expected<Both> both = chooseBoth(problem, extents);
+  if (!all || !both)
+    return fail(llvm::toString(llvm::joinErrors(all.takeError(), both.takeError())));
+  std::printf("| %s | %d |", name, extents.height);
+  auto print = [](const Choice &choice) {
+    std::printf(" `%s` | %.1f |", choice.tile.print().c_str(), choice.estimate.microseconds);
+  };
+  print(*all);
+  print(both->groups);
+  if (problem.kind == Kind::WeightGradient)
+    print(both->all);
+  std::puts("");
   return 0;
 }
 
 /// A row of the table: a layer forward, its data gradient's problem is that of the layer with c and k
 /// swapped.
 int row(const char *name, const Problem &problem, int size, int batch, bool sm90a) {
-  const Extents extents = {batch, size, size, size, size};
+  const Extents extents = {batch, size, size, size * problem.sy, size * problem.sx};
   if (sm90a)
     return rowOf90a(name, problem, extents);
   llvm::Expected<Choice> choice = chooseTile(problem, extents);
@@ -58,13 +68,23 @@ int row(const char *name, const Problem &problem, int size, int batch, bool sm90
   return 0;
 }
 
-int unet(int base, int size, int batch, bool sm90a) {
-  std::printf(sm90a ? "| layer | pixels | tile | µs | on sm_90a | µs |\n|---|---|---|---|---|---|\n"
-                    : "| layer | pixels | problem | tile | blocks | an SM | waves | µs | TFLOP/s "
-                      "|\n|---|---|---|---|---|---|---|---|---|\n");
+int unet(int base, int size, int batch, bool gradients, bool sm90a) {
+  std::printf(sm90a && gradients ? "| layer | pixels | tile | µs | on sm_90a | µs | beside it | µs "
+                                   "|\n|---|---|---|---|---|---|---|---|\n"
+              : sm90a ? "| layer | pixels | tile | µs | on sm_90a | µs |\n|---|---|---|---|---|---|\n"
+                      : "| layer | pixels | problem | tile | blocks | an SM | waves | µs | TFLOP/s "
+                        "|\n|---|---|---|---|---|---|---|---|---|\n");
   int failed = 0;
   auto layer = [&](const std::string &name, int c0, int c1, int k, int r, int extent, bool pool) {
     Problem p;
+    if (gradients) { // a concat is one buffer; a deconvolution's input and result change places
+      const bool deconvolution = r == 1;
+      p.kind = Kind::WeightGradient, p.resultF32 = true;
+      p.c0 = deconvolution ? k : c0 + c1, p.k = deconvolution ? c0 : k;
+      p.rh = p.rw = deconvolution ? 2 : r, p.sy = p.sx = deconvolution ? 2 : 1;
+      failed |= row(name.c_str(), p, extent, batch, sm90a);
+      return;
+    }
     p.c0 = c0, p.c1 = c1, p.k = k, p.rh = p.rw = r, p.pool = pool;
     p.epilogues = {{"bias"}};
     if (r == 1)
@@ -93,9 +113,13 @@ int unet(int base, int size, int batch, bool sm90a) {
 } // namespace
 
 int main(int argc, char **argv) {
-  const bool sm90a = argc == 6 && !std::strcmp(argv[5], "-sm_90a");
-  if ((argc == 5 || sm90a) && !std::strcmp(argv[1], "-unet"))
-    return unet(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), sm90a);
+  if (argc >= 5 && !std::strcmp(argv[1], "-unet")) {
+    auto given = [&](const char *option) {
+      return std::any_of(argv + 5, argv + argc, [&](const char *word) { return !std::strcmp(word, option); });
+    };
+    return unet(std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), given("-gradients"),
+                given("-sm_90a"));
+  }
   if (argc < 2)
     return fail("a problem string is expected");
   // The parser of problem strings knows the dtypes that Halide kernels have; the last word is this family's.

@@ -126,7 +126,7 @@ size_t structureBytes(const char *entry) {
 }
 
 /// What a convolution on tensor cores reads and writes first and last lies in memory that was given away, 16
-/// bytes at aligned places.
+/// bytes at aligned places. A weight gradient has sums in the place of weights.
 bool ownsTensors(const segc::tensorcore::Arguments &a) {
   auto octets = [](const segc::tensorcore::View &v, int n, int h, int w) {
     return (n - 1L) * v.image + (h - 1L) * v.row + (w - 1L) * v.pixel;
@@ -138,7 +138,8 @@ bool ownsTensors(const segc::tensorcore::Arguments &a) {
   // In 16 bits an octet has 16 bytes, in f32 more.
   const bool phases = a.inHeight >= 1 << 29; // any pixel counts as being there
   return owned(a.x[0].data, phases ? 0 : 16 * octets(a.x[0], a.images, a.inHeight, a.inWidth)) &&
-         owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) && owned(a.weights, 0);
+         owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) &&
+         owned(a.weights ? static_cast<const void *>(a.weights) : a.partial, 0);
 }
 
 void trace(const char *what, const std::vector<std::string> &words) {

@@ -4,6 +4,7 @@
 #include "schedules/Build.h"
 #include "schedules/Compile.h"
 #include "schedules/gpu/Launches.h"
+#include "schedules/gpu/TensorCores.h"
 #include "gtest/gtest.h"
 #include <set>
 
@@ -165,7 +166,7 @@ TEST(GpuSchedule, WarpgroupsAreChosenWhereTheyAreAskedForAndPay) {
   wide.likelyImages = 16;
   wide.sm90a = true;
   EXPECT_EQ(familyOf(wide), "tensor_cores");
-  for (const char *problem : {"conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : bf16",
+  for (const char *problem : {"conv_wgrad c512 k512 r3x3 s1x1 d1x1 g1 in512 dy512 : f32",
                               "conv c512 k512 r3x3 s1x1 d1x1 g1 in512 out512 : f32"}) {
     KernelSpec other = specOf(problem);
     other.tf32 = other.sm90a = true;
@@ -183,6 +184,48 @@ TEST(GpuSchedule, WarpgroupsAreChosenWhereTheyAreAskedForAndPay) {
       EXPECT_EQ(family->packing(spec, schedule, Isa::Cuda).problem,
                 findFamily("tensor_cores")->packing(spec, schedule, Isa::Cuda).problem);
     }
+}
+
+/// The parts of a weight gradient are planned once, so there is one number of them: both kernels', and the
+/// plan's.
+TEST(GpuSchedule, WeightGradientsByWarpgroupsHaveTheSamePartsInBothKernels) {
+  const Family *family = findFamily("tensor_cores_90a");
+  int split = 0;
+  for (const char *problem : {"conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : bf16",
+                              "conv_wgrad c128 k256 r3x3 s2x2 d1x1 g1 in128 dy256 : f16",
+                              "conv_wgrad c1024 k1024 r3x3 s1x1 d2x2 g1 in1024 dy1024 : bf16",
+                              "conv_wgrad c8 k16 r2x2 s2x2 d1x1 g1 in8 dy16 : bf16"})
+    for (const int extent : {0, 1, 32, 512}) {
+      KernelSpec spec = specOf(problem);
+      spec.sm90a = true;
+      spec.likelyWidth = spec.likelyHeight = extent;
+      const Schedule schedule = family->choose(spec, Isa::Cuda);
+      EXPECT_EQ(checkSchedule(spec, schedule, Isa::Cuda), "") << problem << " at " << extent;
+      EXPECT_EQ(schedule.params.count("gparts"), 0u);
+      const auto groups = groupTileOf(schedule);
+      ASSERT_TRUE(groups);
+      EXPECT_EQ(groups->parts, tileOf(schedule).parts);
+      EXPECT_EQ(family->packing(spec, schedule, Isa::Cuda).extents.back(), groups->parts);
+      split += groups->parts > 1;
+    }
+  EXPECT_GE(split, 6);
+  KernelSpec deep = specOf("conv_wgrad c512 k512 r3x3 s1x1 d1x1 g1 in512 dy512 : bf16");
+  deep.likelyWidth = deep.likelyHeight = 64;
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(deep, Isa::Cuda)).family, "tensor_cores");
+  deep.sm90a = true;
+  EXPECT_EQ(std::get<Schedule>(chooseSchedule(deep, Isa::Cuda)).family, "tensor_cores_90a");
+  // Both are in the object, under one name.
+  auto compiled = compileKernelHere({"net_wgrad", "conv_wgrad c64 k64 r3x3 s1x1 d1x1 g1 in64 dy64 : bf16",
+                                     "tensor_cores_90a gm=64 gn=256 gstages=4 gwm=64 gwn=128 k=32 m=64 n=64 "
+                                     "parts=3 stages=4 width=0 wm=32 wn=32",
+                                     Isa::Cuda},
+                                    true);
+  ASSERT_TRUE(std::holds_alternative<KernelArtifact>(compiled)) << std::get<std::string>(compiled);
+  const KernelArtifact &artifact = std::get<KernelArtifact>(compiled);
+  for (const char *text : {".target sm_80", "mma.sync", ".target sm_90a", "wgmma.mma_async"})
+    EXPECT_NE(artifact.device.find(text), std::string::npos) << text;
+  EXPECT_NE(artifact.stmt.find("s4 p3\ntile 64x256x64 g64x128 s4 p3 for sm_90a"), std::string::npos)
+      << artifact.stmt;
 }
 
 TEST(GpuSchedule, ObjectsOfWarpgroupsHaveBothKernels) {

@@ -168,6 +168,28 @@ TEST(TensorCoreGroup, EveryTileIsValid) {
     EXPECT_EQ(llvm::toString(check(p, tile)), "");
 }
 
+/// One number of parts for both kernels of a weight gradient, at next to no cost for warpgroups.
+TEST(TensorCoreGroup, BothTilesOfAWeightGradient) {
+  for (const int channels : {64, 256, 1024})
+    for (const int extent : {1, 32, 256}) {
+      Problem p = conv(channels, channels, 3);
+      p.kind = Kind::WeightGradient, p.resultF32 = true;
+      const Extents extents = {4, extent, extent, extent, extent};
+      const Both both = llvm::cantFail(chooseBoth(p, extents));
+      const Choice alone = llvm::cantFail(chooseGroupTile(p, extents));
+      EXPECT_TRUE(both.groups.tile.wgmma && !both.all.tile.wgmma);
+      EXPECT_EQ(both.groups.tile.parts, both.all.tile.parts) << channels << " " << extent;
+      EXPECT_LE(both.groups.estimate.microseconds, 1.02 * alone.estimate.microseconds);
+      EXPECT_LE(both.all.estimate.microseconds,
+                llvm::cantFail(chooseTile(p, extents, {}, alone.tile.parts)).estimate.microseconds);
+      EXPECT_LE(partialBytes(p, both.all.tile, extents),
+                std::max(Device().partialBytes, partialBytes(p, {}, extents)));
+    }
+  const Extents extents = {16, 64, 64, 64, 64};
+  const Both both = llvm::cantFail(chooseBoth(conv(512, 512, 3), extents));
+  EXPECT_EQ(both.all.tile.print(), llvm::cantFail(chooseTile(conv(512, 512, 3), extents)).tile.print());
+}
+
 /// ptxas' figures for every tile: no spills, and products that run on while the next copies are started,
 /// which it would say otherwise.
 TEST(TensorCoreGroup, RegistersOfEveryTile) {
