@@ -26,10 +26,17 @@ int buildLibrary(const ToolOptions &options, LoadedModel &input) {
   for (const std::string &file : *files)
     llvm::errs() << "wrote " << file << "\n";
   if (options.has(options::OPT_opt_report)) {
-    auto planned = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
-    if (!planned)
-      return 1;
-    llvm::outs() << optimisationReport(*planned);
+    const Graphs graphs = input.graphs();
+    for (ModuleOp graph : {graphs.infer, graphs.train}) {
+      auto planned =
+          graph ? planWithinLimit(graph, input.compile, input.compile.variants[0]) : OwningOpRef<ModuleOp>();
+      if (graph && !planned)
+        return 1;
+      if (planned && graph == graphs.train && graphs.infer)
+        llvm::outs() << "training step\n";
+      if (planned)
+        llvm::outs() << optimisationReport(*planned);
+    }
   }
   return 0;
 }
@@ -189,10 +196,13 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     return emitHeader(options, input);
   if (kind == "report") {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
-    return module
-               ? deliver(options, input, ".report.json",
-                         report(*module, input.model->name, summarise(*input.graph, kernelsByLayer(*module))))
-               : 1;
+    OwningOpRef<ModuleOp> training;
+    if (!module || (input.training &&
+                    !(training = planWithinLimit(*input.training, input.compile, input.compile.variants[0]))))
+      return 1;
+    return deliver(options, input, ".report.json",
+                   report(*module, input.model->name, summarise(*input.graph, kernelsByLayer(*module)),
+                          training ? *training : ModuleOp()));
   }
   if (kind == "schedule") {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/OpenModel.h"
 #include "compiler/codegen/Link.h"
+#include "compiler/tools/GpuReady.h"
 #include "compiler/tools/InitialWeights.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -36,6 +37,8 @@ std::unique_ptr<OpenedModel> openModel(const ToolOptions &options, std::unique_p
   exitCode = 1;
   auto opened = std::make_unique<OpenedModel>();
   opened->source = std::move(source);
+  if (!gpuReady(opened->source->compile))
+    return nullptr;
   if (opened->directory.path.empty()) {
     fail("cannot make a temporary directory");
     return nullptr;

@@ -4,6 +4,7 @@
 #include "compiler/report/Summary.h"
 #include "compiler/tools/Check.h"
 #include "compiler/tools/CheckGradients.h"
+#include "compiler/tools/GpuReady.h"
 #include "compiler/tools/ToolOptions.h"
 #include "compiler/tools/ToolSupport.h"
 #include "llvm/ADT/StringExtras.h"
@@ -106,6 +107,8 @@ int main(int argc, char **argv) {
   auto input = loadModel(*options, {}, false, exitCode);
   if (!input)
     return exitCode;
+  if (!gpuReady(input->compile))
+    return 1;
   std::optional<files::TensorFile> weights;
   if (options->has(options::OPT_weights_eq)) {
     auto read = files::read(options->value(options::OPT_weights_eq));

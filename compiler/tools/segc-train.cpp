@@ -1,5 +1,6 @@
 /// \file segc-train: trains a model on a folder of pictures.
 // SPDX-License-Identifier: MIT
+#include "compiler/tools/GpuReady.h"
 #include "compiler/tools/Trainer.h"
 #include "runtime/files/WriteWhole.h"
 #include "llvm/Support/Path.h"
@@ -43,7 +44,7 @@ std::unique_ptr<LoadedModel> loadTrainable(const ToolOptions &options, int &exit
          "to train the model");
     return nullptr;
   }
-  return model;
+  return gpuReady(model->compile) ? std::move(model) : nullptr;
 }
 
 /// Finds the splits to train and validate on where the flags leave them open; false after an error.
