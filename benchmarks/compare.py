@@ -76,7 +76,7 @@ class Entry:
 
     def finish(self, timeout):
         if self.contestant and not self.failure:
-            self.stat = self.guarded(lambda: [int(v) for v in self.contestant.ask("stat", timeout)])
+            self.stat = self.guarded(lambda: [int(v) if v.isdigit() else float(v) for v in self.contestant.ask("stat", timeout)])
         if self.contestant:
             self.contestant.close()
 

@@ -3,7 +3,9 @@
 
 KIND is torch-cl (eager mode, channels_last), torch-compile (the same behind torch.compile, max-autotune) or ort (ONNX
 Runtime on CUDA). PRECISION is f32, tf32, bf16 or f16. Input and output lie on the GPU; a run is timed from the call
-until the GPU has done it. "stat" is what the peer took of the GPU's memory, in kB.
+until the GPU has done it. "stat" is what the peer took of the GPU's memory until it was ready, without what its tuning left
+unused, in kB. `gpu_peers.py reference MODEL.onnx INPUT.f32 OUTPUT.f32 f64` writes what PyTorch computes in f64 on the GPU,
+picture by picture.
 """
 # SPDX-License-Identifier: MIT
 import sys
@@ -73,9 +75,20 @@ def used():
     return total - left
 
 
+def reference(model, source, target):
+    import numpy
+    import onnx_torch
+    net, x = onnx_torch.load(model).double().to("cuda"), torch.from_numpy(read_input(model, source))
+    with torch.inference_mode():
+        parts = [to_array(net(x[i : i + 1].to("cuda").double()).float().cpu()) for i in range(x.shape[0])]
+    numpy.concatenate(parts).tofile(target)
+
+
 def main(kind, model, source, target, precision):
     if not torch.cuda.is_available():
         sys.exit("this PyTorch finds no GPU")
+    if kind == "reference":
+        return reference(model, source, target)
     torch.cuda.init()
     before, began = used(), time.perf_counter()
     peer = KINDS[kind](model, read_input(model, source), precision)
@@ -86,12 +99,14 @@ def main(kind, model, source, target, precision):
     for _ in range(2):  # max-autotune records a graph in its second run
         peer.run()
     torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+    taken = (used() - before) // 1024
     print(f"ready {load:.3f} 0", flush=True)
     for line in sys.stdin:
         if line.startswith("end"):
             break
         if line.startswith("stat"):
-            print((used() - before) // 1024, flush=True)
+            print(taken, flush=True)
             continue
         times = []
         for _ in range(int(line)):
@@ -103,4 +118,4 @@ def main(kind, model, source, target, precision):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:]) if len(sys.argv) == 6 and sys.argv[1] in KINDS else sys.exit(__doc__)
+    main(*sys.argv[1:]) if len(sys.argv) == 6 and sys.argv[1] in [*KINDS, "reference"] else sys.exit(__doc__)

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """A CUDA library of segc behind the protocol of contestant.py: gpu_segc.py LIBRARY.so WEIGHTS INPUT.f32 OUTPUT.f32
+or, for training steps on random pictures and labels, gpu_segc.py LIBRARY.so WEIGHTS train
 
-Input and output lie on the GPU, dense NCHW; a run is timed from the call until the stream is empty. Standard library
-only: the driver is called by ctypes. "stat" is what the model took of the GPU's memory, in kB.
+Inputs and outputs lie on the GPU, dense NCHW; a run or step is timed from the call until the stream is empty. Standard
+library only: the driver is called by ctypes. "stat" is what the model took of the GPU's memory until it was ready, in kB
+(later others may take some), and of a step the last loss.
 """
 # SPDX-License-Identifier: MIT
+import array
 import contextlib
 import ctypes
 import math
 import os
+import random
 import sys
 import time
 
 Address, Handle = ctypes.c_ulonglong, ctypes.c_void_p
+F32 = 0
 
 
 class Tensor(ctypes.Structure):
@@ -95,22 +100,51 @@ class Model:
             said.restype = ctypes.c_char_p
             sys.exit(said().decode())
 
-    def tensor(self, kind, driver):
-        """The model's first input or output in memory of its own on the GPU, and its bytes."""
+    def tensor(self, kind, driver, index=0):
+        """One of the model's inputs or outputs in memory of its own on the GPU, and its bytes."""
         info, tensor = Info(), Tensor()
-        self.call(f"{kind}_info", self.handle, 0, ctypes.byref(info))
+        self.call(f"{kind}_info", self.handle, index, ctypes.byref(info))
         tensor.dtype, tensor.rank, tensor.shape = info.dtype, info.rank, info.shape
         self.function("dense_nchw")(ctypes.byref(tensor))
         count = 4 * math.prod(info.shape[: info.rank])
         tensor.data = driver.allocate(count).value
         return tensor, count
 
+    def batch(self, driver):
+        """Random inputs and labels 0 and 1 on the GPU, in the order that a step takes them."""
+        draw, tensors = random.Random(0), []
+        for index in range(self.function("num_train_inputs")(self.handle)):
+            tensor, count = self.tensor("train_input", driver, index)
+            # A million values, again and again: drawing them all would take longer than measuring.
+            few = min(count // 4, 1 << 20)
+            values = (array.array("f", (draw.random() for _ in range(few))) if tensor.dtype == F32
+                      else array.array("i", (draw.getrandbits(1) for _ in range(few)))).tobytes()
+            driver.send(Address(tensor.data), (values * (count // len(values) + 1))[:count])
+            tensors.append(tensor)
+        return (Tensor * len(tensors))(*tensors)
 
-def main(path, weights, source, target):
-    driver = Driver()
-    before, began = driver.used(), time.perf_counter()
-    model = Model(os.path.abspath(path), weights)
-    model.call("set_stream", model.handle, driver.stream)
+    def loss(self):
+        value = ctypes.c_float()
+        self.call("loss", self.handle, 0, ctypes.byref(value))
+        return value.value
+
+
+def stepper(model, driver):
+    """A training step of one batch."""
+    model.call("set_device_tensors", model.handle, 1, 0)
+    tensors = model.batch(driver)
+
+    def step():
+        model.call("step", model.handle, tensors, len(tensors))
+        driver.wait()
+        model.loss()
+
+    step()
+    return step
+
+
+def runner(model, driver, source, target):
+    """A run of the picture in `source`, whose result is written to `target` once."""
     model.call("set_device_tensors", model.handle, 1, 1)
     x, count = model.tensor("input", driver)
     y, result = model.tensor("output", driver)
@@ -125,25 +159,35 @@ def main(path, weights, source, target):
         driver.wait()
 
     run()
-    load = 1e3 * (time.perf_counter() - began)
     with open(target, "wb") as file:
         file.write(driver.fetch(Address(y.data), result))
-    run()  # from here on as a graph
+    return run
+
+
+def main(path, weights, source, target=None):
+    driver = Driver()
+    before, began = driver.used(), time.perf_counter()
+    model = Model(os.path.abspath(path), weights)
+    model.call("set_stream", model.handle, driver.stream)
+    once = runner(model, driver, source, target) if target else stepper(model, driver)
+    load = 1e3 * (time.perf_counter() - began)
+    once()  # from here on as a graph
+    taken = (driver.used() - before) // 1024
     print(f"ready {load:.3f} 0", flush=True)
     for line in sys.stdin:
         if line.startswith("end"):
             break
         if line.startswith("stat"):
-            print((driver.used() - before) // 1024, flush=True)
+            print(taken, *([] if target else [f"{model.loss():.6g}"]), flush=True)
             continue
         times = []
         for _ in range(int(line)):
             start = time.perf_counter()
-            run()
+            once()
             times.append(1e3 * (time.perf_counter() - start))
         print(*(f"{t:.4f}" for t in times), flush=True)
     model.function("destroy")(model.handle)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:]) if len(sys.argv) == 5 else sys.exit(__doc__)
+    main(*sys.argv[1:]) if len(sys.argv) == 5 or sys.argv[3:] == ["train"] else sys.exit(__doc__)

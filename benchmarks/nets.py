@@ -38,26 +38,31 @@ def run(*command, **options):
     return done.stdout
 
 
-def variant(name, size, directory):
-    """The description at `size` pixels: its parameter `size`, or a copy with other extents. Path and flags."""
+def variant(name, size, directory, batch=1, training=False):
+    """The description at `size` pixels: its parameter `size`, or a copy with other extents, or for `batch` pictures. Path and
+    flags. Where `training` is wanted, targets get these extents too."""
     path = name if name.endswith(".json") else os.path.join(MODELS, name + ".json")
     if not os.path.exists(path):
         raise Broken(f"there is no description '{path}'")
     with open(path, encoding="utf-8") as file:
         model = json.load(file)
-    if not size:
-        return path, []
-    if "size" in model.get("params", {}):
-        return path, ["-set", f"size={size}"]
-    for entry in model["inputs"]:
-        entry["shape"][-2:] = [size, size]
-    model.pop("training", None)  # targets have extents too
+    has_parameter = "size" in model.get("params", {})
+    flags = ["-set", f"size={size}"] if size and has_parameter else []
+    if batch == 1 and (not size or has_parameter):
+        return path, flags
+    targets = model.get("training", {}).get("targets", []) if training else []
+    for entry in model["inputs"] + targets:
+        if size and not has_parameter:
+            entry["shape"][-2:] = [size, size]
+        entry["shape"][0] = batch
+    if not training:
+        model.pop("training", None)  # targets have extents too
     folder = os.path.dirname(os.path.abspath(path))
     model["include"] = [os.path.relpath(os.path.join(folder, entry), directory) for entry in model.get("include", [])]
     changed = os.path.join(directory, "model.json")
     with open(changed, "w", encoding="utf-8") as file:
         json.dump(model, file)
-    return changed, []
+    return changed, flags
 
 
 def draw_zeros(path):
@@ -73,17 +78,21 @@ def draw_zeros(path):
 
 
 class Net:
-    """`spec` is a name of examples/models or a path, with @PIXELS behind it for other extents than its own."""
+    """`spec` is a name of examples/models or a path, with @PIXELS behind it for other extents than its own, :BATCH for several
+    pictures at once."""
+    training = False
 
     def __init__(self, spec, flags, python):
-        name, _, size = spec.partition("@")
-        if size and not size.isdigit():
-            raise Broken(f"'{spec}': a number of pixels is wanted behind @, such as unet@256")
-        label = os.path.splitext(os.path.basename(name))[0] + (f"@{size}" if size else "")
-        self.spec, self.directory = label, os.path.join(OUT, "-".join([label.replace("@", "-")] + [f.strip("-") for f in flags]))
+        name, size, batch = re.fullmatch(r"(.*?)(?:@(.*?))?(?::(.*?))?", spec).groups()
+        if size is not None and not size.isdigit() or batch is not None and not re.fullmatch("[1-9][0-9]*", batch):
+            raise Broken(f"'{spec}': numbers of pixels and pictures are wanted behind @ and :, such as unet@256:16")
+        self.name, self.size, self.batch = os.path.splitext(os.path.basename(name))[0], int(size or 0), int(batch or 1)
+        label = self.name + (f"@{size}" if size else "") + (f":{batch}" if self.batch > 1 else "")
+        words = [re.sub("[@:]", "-", label)] + [re.sub("[=,]", "-", f.strip("-")) for f in flags]
+        self.spec, self.directory = label, os.path.join(OUT, "-".join(words))
         os.makedirs(self.directory, exist_ok=True)
         self.segc = os.path.join(BUILD, "bin", "segc")
-        model, sets = variant(name, int(size or 0), self.directory)
+        model, sets = variant(name, self.size, self.directory, self.batch, self.training)
         self.command = [self.segc, model, *sets, "-o", self.directory]
         self.compile(flags)
         with open(self.path(".report.json"), encoding="utf-8") as file:

@@ -19,7 +19,8 @@
 
 namespace {
 
-constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidHandle = 400;
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidHandle = 400,
+              kNoBinary = 209;
 
 long setting(const char *name, long fallback) {
   const char *text = std::getenv("FAKE_CUDA");
@@ -125,8 +126,8 @@ size_t structureBytes(const char *entry) {
              : 0;
 }
 
-/// What a convolution on tensor cores reads and writes first and last lies in memory that was given away, 16
-/// bytes at aligned places. A weight gradient has sums in the place of weights.
+/// What a kernel on tensor cores reads and writes first and last lies in memory that was given away, 16 bytes
+/// at aligned places. Weight gradients have partial sums in place of weights.
 bool ownsTensors(const segc::tensorcore::Arguments &a) {
   auto octets = [](const segc::tensorcore::View &v, int n, int h, int w) {
     return (n - 1L) * v.image + (h - 1L) * v.row + (w - 1L) * v.pixel;
@@ -135,11 +136,17 @@ bool ownsTensors(const segc::tensorcore::Arguments &a) {
     const auto address = reinterpret_cast<unsigned long long>(at);
     return address % 16 == 0 && state.owns(address, size_t(offset) + 16);
   };
+  auto none = [&](const void *at, long offset) { return !at || owned(at, offset); };
   // In 16 bits an octet has 16 bytes, in f32 more.
   const bool phases = a.inHeight >= 1 << 29; // any pixel counts as being there
-  return owned(a.x[0].data, phases ? 0 : 16 * octets(a.x[0], a.images, a.inHeight, a.inWidth)) &&
-         owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) &&
-         owned(a.weights ? static_cast<const void *>(a.weights) : a.partial, 0);
+  bool good = owned(a.x[0].data, phases ? 0 : 16 * octets(a.x[0], a.images, a.inHeight, a.inWidth)) &&
+              owned(a.y.data, 16 * octets(a.y, a.images, a.height, a.width)) && none(a.weights, 0) &&
+              none(a.partial, 0) && (a.weights || a.partial) && none(a.pooled.data, 0);
+  for (const segc::tensorcore::View &tensor : a.tensors)
+    good = good && none(tensor.data, 16 * octets(tensor, a.images, a.height, a.width));
+  for (const float *vector : a.vectors)
+    good = good && none(vector, 0);
+  return good;
 }
 
 void trace(const char *what, const std::vector<std::string> &words) {
@@ -362,6 +369,8 @@ int cuModuleLoadDataEx(void **module, const void *code, unsigned, int *, void **
     std::fprintf(stderr, "fake cuda: loads %s for %d\n", isImage ? "machine code" : "PTX", architecture);
   if (const int error = int(setting(isImage ? "image" : "module", 0)))
     return error;
+  if (!isImage && !std::strncmp(static_cast<const char *>(code), "\177ELF", 4))
+    return kNoBinary; // of CUDA's own assembler
   state.misuses += reinterpret_cast<uintptr_t>(code) % 16 != 0 && isImage;
   ++state.modules, ++state.loaded;
   *module = const_cast<void *>(code);

@@ -43,4 +43,5 @@ def compile(net, mode):
     return net
 
 
-cuda = SimpleNamespace(is_available=lambda: True, init=lambda: None, synchronize=lambda: None, mem_get_info=lambda: (2048, 8192))
+cuda = SimpleNamespace(is_available=lambda: True, init=lambda: None, synchronize=lambda: None, empty_cache=lambda: None,
+                       mem_get_info=lambda: (2048, 8192))
