@@ -35,7 +35,23 @@ def opencl_platforms():
     return count.value
 
 
-# What tests of GPU code need; without it they are skipped.
+def cuda_device():
+    """Whether there is a GPU of sm_80 or later."""
+    driver, device, major = loads("libcuda.so.1"), ctypes.c_int(), ctypes.c_int()
+    capability_major = 75
+    return (driver and driver.cuInit(0) == 0 and driver.cuDeviceGet(ctypes.byref(device), 0) == 0
+            and driver.cuDeviceGetAttribute(ctypes.byref(major), capability_major, device) == 0 and major.value >= 8)
+
+
+# What tests of GPU code need; without it they are skipped. SEGC_TEST_DEVICE=emulated runs those of a GPU by emulation.
+emulated = os.environ.get("SEGC_TEST_DEVICE") == "emulated"
+config.substitutions.append(("%device", "-device emulated" if emulated else ""))
+if cuda_device() and not emulated:
+    config.available_features.add("cuda-device-leaks")
+if emulated or cuda_device():
+    config.available_features.add("cuda-device")
+if shutil.which("compute-sanitizer") and not emulated:
+    config.available_features.add("compute-sanitizer")
 if opencl_platforms():
     config.available_features.add("opencl")
 if not loads("libcuda.so.1"):

@@ -1,7 +1,7 @@
 /// \file A library for OpenCL through its C functions: strides with gaps, other sizes, several handles,
 /// failures.
 ///
-/// Skipped where OpenCL has no device.
+/// On a GPU where there is one; skipped where OpenCL has no device either.
 // SPDX-License-Identifier: MIT
 #include "compiler/Pipeline.h"
 #include "compiler/codegen/Link.h"
@@ -44,7 +44,7 @@ std::unique_ptr<Library> build(mlir::ModuleOp graph, const std::string &folder, 
 class GpuLibrary : public testing::Test {
 protected:
   static void SetUpTestSuite() {
-    if (!test::hasOpenCl())
+    if (!test::runsGpuCode())
       return;
     built = new Built;
     auto context = test::makeContext();
@@ -56,7 +56,7 @@ protected:
     auto weights = checkWeights(*graph, 1);
     ASSERT_TRUE(weights);
     built->weights = std::get<std::vector<uint8_t>>(files::serialise(*weights));
-    built->gpu = build(*graph, built->directory.path + "/gpu", schedules::Isa::OpenCl);
+    built->gpu = build(*graph, built->directory.path + "/gpu", test::gpuIsa());
     built->cpu = build(*graph, built->directory.path + "/cpu", schedules::Isa::Portable);
     ASSERT_TRUE(built->gpu && built->cpu);
   }
@@ -65,8 +65,8 @@ protected:
     built = nullptr;
   }
   void SetUp() override {
-    if (!test::hasOpenCl())
-      GTEST_SKIP() << "OpenCL has no driver here";
+    if (!test::runsGpuCode())
+      GTEST_SKIP() << "no GPU, and OpenCL has no driver here";
     ASSERT_TRUE(built && built->gpu && built->cpu);
   }
 
@@ -117,7 +117,7 @@ TEST_F(GpuLibrary, AnySizeOneAfterAnother) {
   Instance gpu(*built->gpu), cpu(*built->cpu);
   ASSERT_EQ(create(*built->gpu, gpu), SEGC_MODEL_OK) << built->gpu->lastError();
   ASSERT_EQ(create(*built->cpu, cpu), SEGC_MODEL_OK);
-  EXPECT_STREQ(built->gpu->variant(gpu.model), "opencl");
+  EXPECT_STREQ(built->gpu->variant(gpu.model), test::gpuIsa() == schedules::Isa::Cuda ? "cuda" : "opencl");
   for (auto [h, w] : {std::pair<int64_t, int64_t>{7, 5}, {33, 20}, {1, 1}, {16, 40}})
     expectNear(result(*built->gpu, gpu.model, h, w), result(*built->cpu, cpu.model, h, w));
 }

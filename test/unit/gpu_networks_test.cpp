@@ -1,7 +1,7 @@
 /// \file Random networks as GPU code: every layer of the library is what the interpreter says.
 ///
-/// Skipped where OpenCL has no device. SEGC_LONG=1 tests 60 networks instead of 5; SEGC_FIRST is the first
-/// one's number.
+/// On a GPU where there is one; skipped where OpenCL has no device either. SEGC_LONG=1 tests 60 networks
+/// instead of 5; SEGC_FIRST is the first one's number.
 // SPDX-License-Identifier: MIT
 #include "test/unit/e2e_support.h"
 #include "test/unit/gpu_support.h"
@@ -15,8 +15,8 @@ namespace {
 class GpuNetwork : public testing::TestWithParam<int> {
 protected:
   void SetUp() override {
-    if (!test::hasOpenCl())
-      GTEST_SKIP() << "OpenCL has no driver here";
+    if (!test::runsGpuCode())
+      GTEST_SKIP() << "no GPU, and OpenCL has no driver here";
   }
 };
 
@@ -27,7 +27,7 @@ TEST_P(GpuNetwork, Agrees) {
   auto seed = static_cast<uint64_t>(GetParam());
   std::string json = test::randomModel(*context, seed);
   CompileOptions compile = test::compileOptions();
-  compile.variants = {schedules::Isa::OpenCl};
+  compile.variants = {test::gpuIsa()};
   CheckOptions options;
   options.seed = seed;
   options.stages = false;
@@ -46,7 +46,7 @@ TEST_P(GpuNarrowNetwork, EachLayerAgrees) {
   auto seed = static_cast<uint64_t>(GetParam());
   std::string json = test::randomModel(*context, seed);
   CompileOptions compile = test::compileOptions();
-  compile.variants = {schedules::Isa::OpenCl};
+  compile.variants = {test::gpuIsa()};
   compile.precision = seed % 2 ? "bf16" : "f16";
   CheckOptions options;
   options.seed = seed;

@@ -1,7 +1,8 @@
 /// \file Training as GPU code by OpenCL: gradients of every loss and kind of layer against the interpreter,
 /// steps beside those of a library for processors, what crosses between device and host.
 ///
-/// Skipped where OpenCL has no device. SEGC_LONG=1 tests 40 random networks instead of 3.
+/// On a GPU where there is one; skipped where OpenCL has no device either. SEGC_LONG=1 tests 40 random
+/// networks instead of 3.
 // SPDX-License-Identifier: MIT
 #include "compiler/frontend/Import.h"
 #include "compiler/tools/CheckSupport.h"
@@ -28,15 +29,15 @@ CompileOptions optionsFor(schedules::Isa isa) {
 class GpuGradients : public testing::Test {
 protected:
   void SetUp() override {
-    if (!test::hasOpenCl())
-      GTEST_SKIP() << "OpenCL has no driver here";
+    if (!test::runsGpuCode())
+      GTEST_SKIP() << "no GPU, and OpenCL has no driver here";
   }
   static std::string differences(const std::string &json, double differences = 1e-6, uint64_t seed = 0) {
     GradientCheckOptions options;
     options.differences = differences;
     options.seed = seed;
     options.threads = {1};
-    return test::gradientDifferences(json, optionsFor(schedules::Isa::OpenCl), options);
+    return test::gradientDifferences(json, optionsFor(test::gpuIsa()), options);
   }
   /// A convolution with `channels` channels and this training section.
   static std::string judged(int channels, const std::string &targets, const std::string &losses) {
@@ -236,7 +237,7 @@ const char *const kAdam = R"({"type": "adam", "lr": 0.01, "ema": 0.9, "clip_norm
 } // namespace
 
 TEST_P(GpuSteps, FollowThoseOfProcessors) {
-  Trained gpu(GetParam(), schedules::Isa::OpenCl), again(GetParam(), schedules::Isa::OpenCl),
+  Trained gpu(GetParam(), test::gpuIsa()), again(GetParam(), test::gpuIsa()),
       cpu(GetParam(), schedules::Isa::Portable);
   for (Trained *one : {&gpu, &again, &cpu})
     ASSERT_EQ(one->library().setAccumulation(one->model(), 1), 0);
@@ -270,7 +271,7 @@ INSTANTIATE_TEST_SUITE_P(Optimisers, GpuSteps,
 
 // A checkpoint: all flat buffers and the number of steps, put into another handle.
 TEST_F(GpuGradients, StateGoesOutAndIn) {
-  Trained one(kAdam, schedules::Isa::OpenCl), other(kAdam, schedules::Isa::OpenCl);
+  Trained one(kAdam, test::gpuIsa()), other(kAdam, test::gpuIsa());
   for (int step = 0; step < 2; ++step) {
     one.grad();
     one.update();
@@ -290,7 +291,7 @@ TEST_F(GpuGradients, StateGoesOutAndIn) {
 }
 
 TEST_F(GpuGradients, SingleWeightsAndGradients) {
-  Trained gpu(kAdam, schedules::Isa::OpenCl);
+  Trained gpu(kAdam, test::gpuIsa());
   gpu.grad();
   const std::vector<float> gradients = gpu.flat(SEGC_MODEL_FLAT_GRADIENTS), before = gpu.run();
   float *base = nullptr;
@@ -320,7 +321,7 @@ TEST_F(GpuGradients, SingleWeightsAndGradients) {
 
 /// A processor's library has no sum of squares without clipping and looks itself.
 TEST_F(GpuGradients, GradientsThatAreNotFiniteAreFound) {
-  for (schedules::Isa isa : {schedules::Isa::OpenCl, schedules::Isa::Portable}) {
+  for (schedules::Isa isa : {test::gpuIsa(), schedules::Isa::Portable}) {
     Trained model(kAdam, isa);
     model.grad();
     EXPECT_EQ(model.gradientsFinite(), 1);
@@ -333,7 +334,7 @@ TEST_F(GpuGradients, GradientsThatAreNotFiniteAreFound) {
 
 /// In f16 update() skips such a step, statistics of norms included.
 TEST_F(GpuGradients, ASkippedStepChangesNothing) {
-  Trained gpu(kAdam, schedules::Isa::OpenCl, "f16");
+  Trained gpu(kAdam, test::gpuIsa(), "f16");
   gpu.grad();
   gpu.update();
   const std::vector<float> parameters = gpu.flat(SEGC_MODEL_FLAT_PARAMETERS),
@@ -354,7 +355,7 @@ TEST_F(GpuGradients, ASkippedStepChangesNothing) {
 }
 
 TEST_F(GpuGradients, ANaNIsFoundOnTheDevice) {
-  Trained gpu(kAdam, schedules::Isa::OpenCl);
+  Trained gpu(kAdam, test::gpuIsa());
   gpu.grad();
   gpu.image[5] = NAN;
   ASSERT_EQ(gpu.library().setCheckFinite(gpu.model(), 1), 0);
