@@ -56,6 +56,10 @@ struct Side {
   bool isTransposed;
 };
 
+/// Where sum number `i` of a thread stands (PTX ISA, "Register Fragments for wgmma.mma_async.m64nNk16").
+int rowOf(int thread, int i) { return thread / 32 * 16 + thread % 32 / 4 + (i % 4 < 2 ? 0 : 8); }
+int columnOf(int thread, int i) { return i / 4 * 8 + thread % 4 * 2 + i % 2; }
+
 std::string text(int v) { return std::to_string(v); }
 
 /// Calls that need numbers of their own: values in the text below are named by a counter.
@@ -187,8 +191,7 @@ TEST(EmulatedGroup, MultipliesMatrices) {
     ASSERT_EQ(run(body.commit().finish().store(), memory), "");
     for (int thread = 0; thread < kThreads; thread++)
       for (int i = 0; i < kSums; i++) {
-        const int row = thread / 32 * 16 + thread % 32 / 4 + (i % 4 < 2 ? 0 : 8);
-        const int column = i / 4 * 8 + thread % 4 * 2 + i % 2;
+        const int row = rowOf(thread, i), column = columnOf(thread, i);
         int sum = 100;
         for (int k = 0; k < kDepth; k++)
           sum += left(row, k) * right(k, column);
@@ -235,8 +238,7 @@ bool multipliesTransposed(bool transposeA, bool transposeB, int leading, int str
   EXPECT_EQ(run(body.commit().finish().store(), memory), "");
   for (int thread = 0; thread < kThreads; thread++)
     for (int i = 0; i < kSumsHere; i++) {
-      const int row = thread / 32 * 16 + thread % 32 / 4 + (i % 4 < 2 ? 0 : 8);
-      const int column = i / 4 * 8 + thread % 4 * 2 + i % 2;
+      const int row = rowOf(thread, i), column = columnOf(thread, i);
       int sum = 0;
       for (int k = 0; k < kDepth; k++)
         sum += left(row, k) * right(k, column);
