@@ -235,13 +235,16 @@ private:
   }
 
   /// Relative to the tensor's largest value, or to a hundredth of the largest gradient: one that is zero up
-  /// to rounding (of a bias before a batch norm) has no scale of its own.
+  /// to rounding (of a bias before a batch norm) has no scale of its own. Where all are (a batch norm of a
+  /// single pixel before each loss) the loss stands for the largest.
   double errorOf(const Tensor &value, unsigned index) { return errorOf(value, expected[index], index); }
   double errorOf(const Tensor &value, const Tensor &wanted, unsigned index) {
     double most = 0;
     for (auto [tensor, row] : llvm::zip(expected, result.rows))
       if (StringRef(row.name).starts_with("grad."))
         most = std::fmax(most, largestOf(tensor));
+    if (most == 0)
+      most = largestOf(expected[0]);
     double own = std::fmax(largestOf(expected[index]), 1e-30);
     bool isGradient = StringRef(result.rows[index].name).starts_with("grad.");
     return compare(value, wanted).maximum * std::fmax(largestOf(wanted), 1e-30) /

@@ -443,11 +443,12 @@ private:
         targets +=
             ", {\"name\": \"w_" + value.name + "\", \"shape\": " + list({n, h, w}) + ", \"dtype\": \"f32\"}";
       }
-      if (chance(25))
+      const bool sums = chance(25);
+      if (sums)
         weight += ", \"reduction\": \"sum\"";
       if (kind == "bce" && chance(50))
         weight += ", \"pos_weight\": \"auto\"";
-      if ((kind == "dice" || kind == "soft_iou") && chance(50))
+      if ((kind == "dice" || kind == "soft_iou") && (chance(50) || sums)) // one ratio has nothing to sum
         weight += ", \"per_image\": true";
       losses += (losses.empty() ? "" : ", ") + std::string("{\"type\": \"") + kind + "\", \"input\": \"" +
                 value.name + "\", \"target\": \"" + target +
