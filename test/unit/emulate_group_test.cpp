@@ -60,6 +60,14 @@ struct Side {
 int rowOf(int thread, int i) { return thread / 32 * 16 + thread % 32 / 4 + (i % 4 < 2 ? 0 : 8); }
 int columnOf(int thread, int i) { return i / 4 * 8 + thread % 4 * 2 + i % 2; }
 
+/// The sum over k of left(row, k) * right(k, column).
+template <class Left, class Right> int productAt(int row, int column, const Left &left, const Right &right) {
+  int sum = 0;
+  for (int k = 0; k < kDepth; k++)
+    sum += left(row, k) * right(k, column);
+  return sum;
+}
+
 std::string text(int v) { return std::to_string(v); }
 
 /// Calls that need numbers of their own: values in the text below are named by a counter.
@@ -191,10 +199,7 @@ TEST(EmulatedGroup, MultipliesMatrices) {
     ASSERT_EQ(run(body.commit().finish().store(), memory), "");
     for (int thread = 0; thread < kThreads; thread++)
       for (int i = 0; i < kSums; i++) {
-        const int row = rowOf(thread, i), column = columnOf(thread, i);
-        int sum = 100;
-        for (int k = 0; k < kDepth; k++)
-          sum += left(row, k) * right(k, column);
+        const int sum = 100 + productAt(rowOf(thread, i), columnOf(thread, i), left, right);
         EXPECT_EQ(memory.results[size_t(thread * kSums + i)], float(sum)) << thread << " " << i;
       }
   }
@@ -237,14 +242,10 @@ bool multipliesTransposed(bool transposeA, bool transposeB, int leading, int str
     body.product(a, b, kWide);
   EXPECT_EQ(run(body.commit().finish().store(), memory), "");
   for (int thread = 0; thread < kThreads; thread++)
-    for (int i = 0; i < kSumsHere; i++) {
-      const int row = rowOf(thread, i), column = columnOf(thread, i);
-      int sum = 0;
-      for (int k = 0; k < kDepth; k++)
-        sum += left(row, k) * right(k, column);
-      if (memory.results[size_t(thread * kSumsHere + i)] != float(sum))
+    for (int i = 0; i < kSumsHere; i++)
+      if (memory.results[size_t(thread * kSumsHere + i)] !=
+          float(productAt(rowOf(thread, i), columnOf(thread, i), left, right)))
         return false;
-    }
   return true;
 }
 
