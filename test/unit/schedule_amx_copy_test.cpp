@@ -38,7 +38,7 @@ TEST(AmxCopy, AgreesWithPlainLoops) {
                         {67, 40, 1, 2, 1}}) {
     const KernelSpec spec = narrowConv(t.c, t.k, t.r, t.s, t.d, 1);
     for (RunSize size : {RunSize{2, 3, 5}, {1, 5, 101}})
-      EXPECT_LE(dotError(spec, anyPoint(spec, random), Isa::Amx, size, random), 1e-6);
+      EXPECT_LE(dotError(spec, anyPoint(spec, random), Isa::Amx, {size}, random), 1e-6);
   }
 }
 
@@ -54,7 +54,7 @@ TEST(AmxCopy, RandomShapesAgreeWithPlainLoops) {
     spec.fields["s"] = {between(1, 2), between(1, 2)};
     spec.fields["d"] = {between(1, 3), 1};
     const RunSize size{between(1, 2), between(1, 12), between(1, 90)};
-    EXPECT_LE(dotError(spec, anyPoint(spec, random), Isa::Amx, size, random), 1e-6);
+    EXPECT_LE(dotError(spec, anyPoint(spec, random), Isa::Amx, {size}, random), 1e-6);
   }
 }
 

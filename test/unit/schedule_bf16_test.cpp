@@ -185,7 +185,7 @@ void checkStores(const Format &format) {
     if (i % 3)
       bits = (bits & 0xffff0000) | (0x7fff + i % 3);
     if (i % 2) // of f16's range, its subnormal numbers too; ties lie 13 bits from the end
-      bits = (bits & 0x8000f000) | (0x32000000 + random() % 0x16000000 & 0x7fffe000) | (0xfff + i % 3);
+      bits = (bits & 0x8000f000) | ((0x32000000 + random() % 0x16000000) & 0x7fffe000) | (0xfff + i % 3);
     float value;
     std::memcpy(&value, &bits, 4);
     values.push_back(value);
@@ -210,7 +210,8 @@ void checkStores(const Format &format) {
       // AVX512_BF16's instruction takes subnormal numbers for zeros.
       const bool isFlushed = (isa == Isa::Amx || isa == Isa::Avx512Bf16) && format.dtype == kBf16.dtype &&
                              std::fpclassify(values[i]) == FP_SUBNORMAL && (stored & 0x7fff) == 0;
-      EXPECT_TRUE(isFlushed || format.same(stored, format.narrow(values[i]))) << values[i] << " " << name(isa);
+      EXPECT_TRUE(isFlushed || format.same(stored, format.narrow(values[i])))
+          << values[i] << " " << name(isa);
     }
     EXPECT_EQ(y.damaged(), 0);
   }
@@ -260,16 +261,14 @@ TEST(Bf16, DirectConvolutionByDotProducts) {
     const KernelSpec spec = narrowConv(t.c, t.k, t.r, t.s, t.d, t.g);
     for (const Schedule &point :
          {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
-      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
-        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-6);
+      EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, {{1, 1, 1}, {2, 3, 5}, {1, 9, 21}}, random), 1e-6);
   }
   for (auto [c, k] : {std::pair{24, 40}, {72, 16}, {30, 70}}) {
     KernelSpec spec = narrowConv(c, k, 1, 1, 1, 1);
     spec.words["read"] = "scaled";
     for (const Schedule &point :
          {direct->choose(spec, Isa::Avx512Bf16), randomPoint(*direct, spec, Isa::Avx512Bf16, random)})
-      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 9, 21}})
-        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-6);
+      EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, {{1, 1, 1}, {2, 3, 5}, {1, 9, 21}}, random), 1e-6);
   }
   EXPECT_EQ(direct
                 ->packing(narrowConv(3, 16, 3, 1, 1, 1),
@@ -288,8 +287,7 @@ TEST(Bf16, WinogradByDotProducts) {
     const KernelSpec spec = narrowConv(c, k, 3, 1, 1, 1);
     for (const Schedule &point :
          {winograd->choose(spec, Isa::Avx512Bf16), randomPoint(*winograd, spec, Isa::Avx512Bf16, random)})
-      for (RunSize size : {RunSize{1, 1, 1}, {2, 3, 5}, {1, 7, 25}})
-        EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, size, random), 1e-2);
+      EXPECT_LE(dotError(spec, point, Isa::Avx512Bf16, {{1, 1, 1}, {2, 3, 5}, {1, 7, 25}}, random), 1e-2);
   }
   EXPECT_NE(winograd->whyNot(narrowConv(64, 64, 3, 1, 1, 1), Isa::Avx512), "");
   EXPECT_NE(winograd->whyNot(convSpec(64, 64, 3, 1, 1, 1, ""), Isa::Avx512Bf16), "");
@@ -307,8 +305,8 @@ TEST(Bf16, WeightGradients) {
       ASSERT_EQ(wgrad->whyNot(spec, isa), "");
       const bool dots = isa == Isa::Avx512Bf16 && wgrad->name == std::string("wgrad_winograd");
       for (const Schedule &point : {wgrad->choose(spec, isa), randomPoint(*wgrad, spec, isa, random)})
-        for (RunSize size : {RunSize{1, 1, 1}, {3, 2, 5}, {1, 9, 11}})
-          EXPECT_LE(wgradError(spec, point, isa, size, random), dots ? 3e-2 : 1e-4);
+        EXPECT_LE(wgradError(spec, point, isa, {{1, 1, 1}, {3, 2, 5}, {1, 9, 11}}, random),
+                  dots ? 3e-2 : 1e-4);
     }
   }
 }
