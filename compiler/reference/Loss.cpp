@@ -6,6 +6,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 using namespace mlir;
 
@@ -51,15 +52,17 @@ struct Scene {
   double weight(int64_t n, int64_t i) const { return weights ? weights->plane(n, 0)[i] : 1; }
   double logit(int64_t n, int64_t c, int64_t i) const { return x.plane(n, c)[i]; }
   double label(int64_t n, int64_t i) const { return target.plane(n, 0)[i]; }
-  /// log of the softmax.
-  double logProbability(int64_t n, int64_t c, int64_t i) const {
+  /// log of the sum of the exponentials of a pixel.
+  double logSum(int64_t n, int64_t i) const {
     double largest = logit(n, 0, i), sum = 0;
-    for (int64_t other = 1; other < classes(); ++other)
-      largest = std::max(largest, logit(n, other, i));
-    for (int64_t other = 0; other < classes(); ++other)
-      sum += std::exp(logit(n, other, i) - largest);
-    return logit(n, c, i) - largest - std::log(sum);
+    for (int64_t c = 1; c < classes(); ++c)
+      largest = std::max(largest, logit(n, c, i));
+    for (int64_t c = 0; c < classes(); ++c)
+      sum += std::exp(logit(n, c, i) - largest);
+    return largest + std::log(sum);
   }
+  /// log of the softmax.
+  double logProbability(int64_t n, int64_t c, int64_t i) const { return logit(n, c, i) - logSum(n, i); }
   template <typename PixelT> void forEachPixel(PixelT pixel) const {
     for (int64_t n = 0; n < x.shape[0]; ++n)
       for (int64_t i = 0; i < x.planeSize(); ++i)
@@ -153,6 +156,10 @@ double regression(const Scene &scene) {
 /// dice or soft_iou of images [first, last).
 double overlap(const Scene &scene, int64_t first, int64_t last) {
   double eps = scene.fields.eps, ratios = 0;
+  std::vector<double> logSums; // of each pixel, once for all classes
+  for (int64_t n = first; n < last; ++n)
+    for (int64_t i = 0; i < scene.x.planeSize(); ++i)
+      logSums.push_back(scene.logSum(n, i));
   for (int64_t c = 0; c < scene.classes(); ++c) {
     double both = 0, predicted = 0, wanted = 0;
     for (int64_t n = first; n < last; ++n)
@@ -160,8 +167,8 @@ double overlap(const Scene &scene, int64_t first, int64_t last) {
         double label = scene.label(n, i), w = scene.weight(n, i);
         if (!scene.fields.counts(label))
           continue;
-        double p =
-            std::exp(scene.classes() == 1 ? logSigmoid(scene.logit(n, 0, i)) : scene.logProbability(n, c, i));
+        double x = scene.logit(n, c, i), logSum = logSums[(n - first) * scene.x.planeSize() + i],
+               p = std::exp(scene.classes() == 1 ? logSigmoid(x) : x - logSum);
         bool y = label == (scene.classes() == 1 ? 1 : static_cast<double>(c));
         both += w * p * y;
         predicted += w * p;

@@ -20,6 +20,8 @@ struct Pixel {
   const Tensor &x, &target;
   int64_t n, i;
   double weight;
+  /// Of a label among several classes: log of the sum of exp(x), and -log of the label's probability.
+  double logSum = 0, surprise = 0;
 
   int64_t channels() const { return x.shape[1]; }
   bool binary() const { return channels() == 1; }
@@ -43,7 +45,7 @@ struct Pixel {
       sum += std::exp(logit(c) - logit(reference) - largest);
     return largest + std::log(sum);
   }
-  double probability(int64_t c) const { return binary() ? sigmoid(logit(0)) : std::exp(-logRatioSum(c)); }
+  double probability(int64_t c) const { return binary() ? sigmoid(logit(0)) : std::exp(logit(c) - logSum); }
 };
 
 template <typename PixelT>
@@ -51,8 +53,14 @@ void forEachPixel(const LossFields &fields, const Tensor &x, const Tensor &targe
                   PixelT pixel) {
   for (int64_t n = 0; n < x.shape[0]; ++n)
     forEachBand(x.shape[2], [&](int64_t band, int64_t row) {
-      for (int64_t i = row * x.shape[3]; i < (row + 1) * x.shape[3]; ++i)
-        pixel(Pixel{fields, x, target, n, i, weights ? weights->plane(n, 0)[i] : 1}, band);
+      for (int64_t i = row * x.shape[3]; i < (row + 1) * x.shape[3]; ++i) {
+        Pixel each{fields, x, target, n, i, weights ? weights->plane(n, 0)[i] : 1};
+        if (hg::isLabelLoss(fields.kind) && !each.binary() && each.counts(0)) {
+          each.logSum = each.logit(0) + each.logRatioSum(0);
+          each.surprise = each.logRatioSum(static_cast<int64_t>(each.label()));
+        }
+        pixel(each, band);
+      }
     });
 }
 
@@ -72,7 +80,7 @@ struct Focus {
       wrong = sigmoid(-towards);
     } else {
       alpha = pixel.fields.alphaOf(label);
-      surprise = pixel.logRatioSum(label);
+      surprise = pixel.surprise;
       wrong = -std::expm1(-surprise);
     }
   }
@@ -82,7 +90,7 @@ struct Focus {
 double term(const Pixel &pixel, int64_t c) {
   StringRef kind = pixel.fields.kind;
   if (kind == "cross_entropy")
-    return pixel.logRatioSum(static_cast<int64_t>(pixel.label()));
+    return pixel.surprise;
   if (kind == "focal") {
     Focus focus(pixel);
     return focus.alpha * std::pow(focus.wrong, pixel.fields.gamma) * focus.surprise;
