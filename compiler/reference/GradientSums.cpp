@@ -64,7 +64,7 @@ static void evaluateFinishNormGrad(hg::FinishNormGradOp op, ArrayRef<Tensor> ope
     double count = total(sums, channel, 2), gamma = op.getGamma() ? operands[3].data[channel] : 1;
     double r = 1 / std::sqrt(variance.data[channel] + op.getEps().convertToDouble());
     double s0 = total(sums, channel, 0), s1 = r * (total(sums, channel, 1) - mean.data[channel] * s0);
-    double a = gamma * r, b = -a * r * s1 / count;
+    double a = count == 1 ? 0 : gamma * r, b = -a * r * s1 / count;
     double values[] = {s1, s0, a, b, -a * s0 / count - b * mean.data[channel]};
     for (auto [result, value] : llvm::zip(results, values))
       result.data[channel] = value;

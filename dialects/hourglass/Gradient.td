@@ -87,8 +87,8 @@ def FinishNormGradOp : Hourglass_Op<"finish_norm_grad", [OnWeights]> {
   let summary = "What batch norm's backward needs of each channel, from sums of kind `product` (x = dy, other = x).";
   let description = [{
     With M elements, r = 1/sqrt(variance + eps), s0 = sum dy, s1 = r * (sum dy*x - mean * s0):
-    dgamma = s1, dbeta = s0, and dx = a*dy + b*x + c with a = gamma*r, b = -a*r*s1/M, c = -a*s0/M - b*mean.
-    (Ioffe and Szegedy 2015, section 3.)
+    dgamma = s1, dbeta = s0, and dx = a*dy + b*x + c with a = gamma*r, or 0 where M is 1, b = -a*r*s1/M,
+    c = -a*s0/M - b*mean. (Ioffe and Szegedy 2015, section 3.)
   }];
   let arguments = (ins TensorOf<[F64]>:$sums, Weight:$mean, Weight:$variance, Optional<Weight>:$gamma, F64Attr:$eps);
   let results = (outs Weight:$dgamma, Weight:$dbeta, Weight:$a, Weight:$b, Weight:$c);

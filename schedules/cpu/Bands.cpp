@@ -68,6 +68,10 @@ Tuple plus(const FuncRef &sums, const std::vector<Expr> &terms) {
   return Tuple(next);
 }
 
+Expr unlessAlone(const Expr &count, const Expr &factor) {
+  return select(count == Expr(1.0), Expr(0.0), factor);
+}
+
 std::vector<Func> sumLanes(Func perLane, size_t count, int lanes, const std::vector<Var> &arguments, Func out,
                            const Var &task, int channels) {
   const std::vector<Expr> at(arguments.begin(), arguments.end());

@@ -47,6 +47,10 @@ std::vector<Halide::Expr> valuesOf(const Halide::FuncRef &sums, size_t count);
 Halide::Tuple zeros(size_t count);
 Halide::Tuple plus(const Halide::FuncRef &sums, const std::vector<Halide::Expr> &terms);
 
+/// A factor of a norm over `count` values, or 0: a single value less its mean is 0 and stays 0, no factor may
+/// enlarge what rounding leaves of it.
+Halide::Expr unlessAlone(const Halide::Expr &count, const Halide::Expr &factor);
+
 /// The totals over the lanes of `perLane`(lane, [channel], b, n), which has `count` values: one Func of the
 /// same without the lane for each, in registers beside one `task` of `out`, for all channels if there is such
 /// an argument.

@@ -95,11 +95,6 @@ private:
   }
 };
 
-/// A single value less its mean is 0 and stays 0: no factor may enlarge what rounding leaves of it.
-Expr unlessAlone(const Expr &count, const Expr &factor) {
-  return select(count == Expr(1.0), Expr(0.0), factor);
-}
-
 /// The variance is E[x^2] - E[x]^2 as in finish_stats: f64 leaves it 1e-16 of the mean's square off.
 KernelBuild buildStats(const KernelSpec &spec, Isa isa) {
   Groups of(spec);

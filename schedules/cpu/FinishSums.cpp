@@ -94,7 +94,8 @@ KernelBuild buildFinishNormGrad(const KernelSpec &spec, Isa isa) {
   Func inverse("inverse"), s1("s1"), out("y");
   inverse(c) = Expr(1.0) / sqrt(variance + Expr(numberOf(spec, "eps")));
   s1(c) = inverse(c) * (t[1] - mean * s0);
-  const Expr a = gamma * inverse(c), b = -a * inverse(c) * s1(c) / t[2], shift = -a * s0 / t[2] - b * mean;
+  const Expr a = unlessAlone(t[2], gamma * inverse(c)), b = -a * inverse(c) * s1(c) / t[2],
+             shift = -a * s0 / t[2] - b * mean;
   out(c) = Tuple(cast<float>(s1(c)), cast<float>(s0), cast<float>(a), cast<float>(b), cast<float>(shift));
   return finish(out, c, channels, isa, {totals.total, inverse, s1}, inputs);
 }

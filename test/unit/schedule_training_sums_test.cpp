@@ -202,6 +202,26 @@ TEST(FinishSums, NormGradient) {
       }
 }
 
+TEST(FinishSums, NothingPassesTheNormOfASingleValue) {
+  std::mt19937 random(46);
+  for (Isa isa : isasHere()) {
+    MemoryKernel kernel("finish_norm_grad c21 in21 gamma0 eps=1e-05 : f32", isa);
+    RandomSums sums(21, 3, 1, 1, random);
+    Vector mean(21), variance(21), dgamma(21), dbeta(21), a(21), b(21), shift(21);
+    mean.fill([&] { return uniform(random, -1, 1); });
+    variance.fill([] { return 0.f; });
+    for (int c = 0; c < 21; c++)
+      sums.sums.view(c, 2, 0, 0) = 1 + c % 2; // every other channel has two values
+    kernel.run({sums.sums.view, mean.view, variance.view},
+               {dgamma.view, dbeta.view, a.view, b.view, shift.view});
+    for (int c = 0; c < 21; c++) {
+      EXPECT_EQ(dbeta.view(c), float(sums.total[0][c]));
+      for (Vector *factor : {&a, &b, &shift})
+        EXPECT_EQ(factor->view(c) == 0, c % 2 == 0) << kernel.spec.print() << " channel " << c;
+    }
+  }
+}
+
 TEST(FinishSums, RunningStatistics) {
   std::mt19937 random(44);
   for (Isa isa : isasHere())
