@@ -3,6 +3,7 @@
 #include "compiler/reference/Interpreter.h"
 #include "compiler/reference/Evaluators.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include <cmath>
 #include <random>
 
@@ -122,10 +123,21 @@ static void addNoise(Tensor &tensor, double amplitude, uint64_t seed) {
     value += amplitude * largest * (2 * static_cast<double>(random() >> 11) / 9007199254740992.0 - 1);
 }
 
+/// What an op leaves in f32 is rounded to it.
+static void roundToFloat(Operation *op, std::vector<Tensor> &results) {
+  for (auto [tensor, type] : llvm::zip(results, op->getResultTypes()))
+    if (getElementTypeOrSelf(type).isF32())
+      for (double &value : tensor.data)
+        value = static_cast<float>(value);
+}
+
 FailureOr<std::vector<Tensor>> Interpreter::evaluate(Operation *op, ArrayRef<Tensor> operands) {
   auto results = dispatch(op, operands);
-  if (noise > 0 && succeeded(results) && isa<hg::ConvOp, hg::DeconvOp>(op))
-    addNoise(results->front(), noise, ++noiseSeed);
+  if (noise > 0 && succeeded(results)) {
+    if (isa<hg::ConvOp, hg::DeconvOp>(op))
+      addNoise(results->front(), noise, ++noiseSeed);
+    roundToFloat(op, *results);
+  }
   if (succeeded(results) && observer)
     observer(op, *results);
   return results;

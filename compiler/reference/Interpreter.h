@@ -64,8 +64,8 @@ public:
   /// biased variance of its batch, dropout drops.
   void train() { training = true; }
 
-  /// From now on results of convolutions are wrong by up to `amplitude` of their largest value, at random:
-  /// what depends on the rounding of sums shows.
+  /// From now on results of convolutions are wrong by up to `amplitude` of their largest value, at random,
+  /// and what ops leave in f32 is rounded to it: what depends on rounding shows.
   void disturb(double amplitude, uint64_t seed) {
     noise = amplitude;
     noiseSeed = seed;

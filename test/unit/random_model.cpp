@@ -433,6 +433,9 @@ private:
       std::string kind = c == 1 ? oneOf({"bce", "focal", "dice", "soft_iou", "mse", "l1", "smooth_l1"})
                                 : oneOf({"cross_entropy", "cross_entropy", "bce", "focal", "dice", "soft_iou",
                                          "mse", "smooth_l1"});
+      constexpr int64_t kMostClasses = 1000; // of 28512, dice differs by what f32 loses in a softmax's sum
+      if (c > kMostClasses)
+        kind = "bce";
       bool labels = kind == "cross_entropy" || kind == "focal" || kind == "dice" || kind == "soft_iou";
       std::string target = "t_" + value.name, weight;
       targets += (targets.empty() ? "" : ", ") + std::string("{\"name\": \"") + target +
