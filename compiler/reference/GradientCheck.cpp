@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/reference/GradientCheck.h"
 #include "dialects/hourglass/Hourglass.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringSet.h"
 #include <algorithm>
@@ -159,13 +160,16 @@ private:
     return failure();
   }
 
-  /// Every trainable weight must have its gradient.
+  /// Every trainable weight must have its gradient, but for those of layers that no loss depends on.
   LogicalResult checkComplete() {
     llvm::StringSet<> checked;
     for (const GradientReport::Gradient &gradient : report.gradients)
       checked.insert(gradient.name);
+    llvm::SetVector<Operation *> read;
+    if (failed(getBackwardSlice(main.front().getTerminator(), &read)))
+      return failure();
     for (hg::WeightOp weight : main.getOps<hg::WeightOp>())
-      if (weight.getTrainable() && !checked.contains(weight.getName()))
+      if (weight.getTrainable() && read.contains(weight) && !checked.contains(weight.getName()))
         return weight.emitOpError("is trainable, but the differentiated @main returns no gradient of it");
     return success();
   }

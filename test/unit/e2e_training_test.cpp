@@ -121,6 +121,20 @@ TEST(Gradients, NormsOfEachImage) {
   EXPECT_EQ(test::gradientDifferences(json, test::compileOptions(), GradientCheckOptions()), "");
 }
 
+// Only its kernel's extents are read, by the deconvolution that mirrors it.
+TEST(Gradients, LayersThatNoLossDependsOn) {
+  const char *json = R"({"format": "segc-model/1", "name": "unread",
+    "inputs": [{"name": "image", "shape": [1, 3, 8, 8], "dtype": "f32"}],
+    "layers": [
+      {"name": "a", "op": "conv", "channels": 4, "kernel": 3},
+      {"name": "b", "op": "conv", "channels": 4, "kernel": 1},
+      {"name": "c", "op": "deconv", "input": "a", "channels": 2, "mirror": "b"}],
+    "outputs": ["c"],
+    "training": {"targets": [{"name": "t", "shape": [1, 6, 6], "dtype": "i32"}],
+      "losses": [{"type": "cross_entropy", "input": "c", "target": "t"}], "optimizer": {"type": "sgd"}}})";
+  EXPECT_EQ(test::gradientDifferences(json, test::compileOptions(), GradientCheckOptions()), "");
+}
+
 namespace {
 
 class RandomTraining : public testing::TestWithParam<int> {};
