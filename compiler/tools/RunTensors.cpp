@@ -24,6 +24,38 @@ files::DType fileType(int32_t dtype) {
   return types[dtype];
 }
 
+segc_model_tensor allocateOutput(const Library &library, const segc_model_info &info, OutputTensor &output) {
+  output.name = info.name;
+  output.isInteger = info.dtype == SEGC_MODEL_I32;
+  output.shape.assign(info.shape, info.shape + info.rank);
+  size_t count = 1;
+  for (int64_t extent : output.shape)
+    count *= static_cast<size_t>(extent);
+  output.isInteger ? output.integers.resize(count) : output.floats.resize(count);
+  segc_model_tensor tensor{};
+  tensor.data = output.isInteger ? static_cast<void *>(output.integers.data()) : output.floats.data();
+  tensor.dtype = info.dtype;
+  tensor.rank = info.rank;
+  std::copy(info.shape, info.shape + 4, tensor.shape);
+  library.denseNchw(&tensor);
+  return tensor;
+}
+
+bool takeTimes(int repeat, double milliseconds[2], llvm::function_ref<int()> call) {
+  std::vector<double> times;
+  for (int i = 0; i < repeat; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    if (call())
+      return false;
+    times.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  milliseconds[0] = times.front();
+  milliseconds[1] = times[times.size() / 2];
+  return true;
+}
+
 std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_tensor> &inputs, int repeat,
                                     std::vector<OutputTensor> &outputs, double milliseconds[2]) {
   const Library &library = instance.library;
@@ -33,40 +65,18 @@ std::optional<std::string> runModel(Instance &instance, std::vector<segc_model_t
   if (library.reshape(instance.model, shapes.data()))
     return library.lastError();
   outputs.resize(library.numOutputs(instance.model));
-  std::vector<segc_model_tensor> tensors(outputs.size());
+  std::vector<segc_model_tensor> tensors;
   for (size_t i = 0; i < outputs.size(); ++i) {
     segc_model_info info;
     if (library.outputInfo(instance.model, static_cast<int>(i), &info))
       return library.lastError();
-    OutputTensor &output = outputs[i];
-    output.name = info.name;
-    output.isInteger = info.dtype == SEGC_MODEL_I32;
-    output.shape.assign(info.shape, info.shape + info.rank);
-    size_t count = 1;
-    for (int64_t extent : output.shape)
-      count *= static_cast<size_t>(extent);
-    if (output.isInteger)
-      output.integers.resize(count);
-    else
-      output.floats.resize(count);
-    tensors[i].data = output.isInteger ? static_cast<void *>(output.integers.data()) : output.floats.data();
-    tensors[i].dtype = info.dtype;
-    tensors[i].rank = info.rank;
-    std::copy(info.shape, info.shape + 4, tensors[i].shape);
-    library.denseNchw(&tensors[i]);
+    tensors.push_back(allocateOutput(library, info, outputs[i]));
   }
-  std::vector<double> times;
-  for (int i = 0; i < repeat; ++i) {
-    auto start = std::chrono::steady_clock::now();
-    if (library.run(instance.model, inputs.data(), static_cast<int>(inputs.size()), tensors.data(),
-                    static_cast<int>(tensors.size())))
-      return library.lastError();
-    times.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  milliseconds[0] = times.front();
-  milliseconds[1] = times[times.size() / 2];
+  if (!takeTimes(repeat, milliseconds, [&] {
+        return library.run(instance.model, inputs.data(), static_cast<int>(inputs.size()), tensors.data(),
+                           static_cast<int>(tensors.size()));
+      }))
+    return library.lastError();
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "compiler/tools/Library.h"
 #include "runtime/files/Safetensors.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <map>
 
 namespace segc {
@@ -18,6 +19,14 @@ struct OutputTensor {
 
 /// The element type of a file that has the values of a segc_model_dtype.
 files::DType fileType(int32_t dtype);
+
+/// Memory of an output for what `info` says of it, and the tensor that shows it to the library, in NCHW
+/// order.
+segc_model_tensor allocateOutput(const Library &library, const segc_model_info &info, OutputTensor &output);
+
+/// Makes `call` `repeat` times, which returns 0 on success; `milliseconds` gets the least and the median
+/// time.
+bool takeTimes(int repeat, double milliseconds[2], llvm::function_ref<int()> call);
 
 /// Sets shapes, allocates the outputs, runs `repeat` times; `milliseconds` gets the least and the median
 /// time. On failure a sentence.

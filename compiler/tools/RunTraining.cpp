@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/RunTraining.h"
 #include <algorithm>
-#include <chrono>
 
 namespace segc {
 namespace {
@@ -71,32 +70,18 @@ std::optional<std::string> runTrainingStep(Instance &instance, const files::Tens
   if (library.reshapeTrain(instance.model, shapes.data()))
     return library.lastError();
   std::vector<OutputTensor> wanted(static_cast<size_t>(library.numTrainOutputs(instance.model)));
-  std::vector<segc_model_tensor> results(wanted.size());
+  std::vector<segc_model_tensor> results;
   for (size_t i = 0; i < wanted.size(); ++i) {
     segc_model_info info;
     if (library.trainOutputInfo(instance.model, static_cast<int>(i), &info))
       return library.lastError();
-    wanted[i].name = info.name;
-    wanted[i].shape.assign(info.shape, info.shape + info.rank);
-    wanted[i].floats.resize(elements(info));
-    results[i].data = wanted[i].floats.data();
-    results[i].dtype = info.dtype;
-    results[i].rank = info.rank;
-    std::copy(info.shape, info.shape + 4, results[i].shape);
-    library.denseNchw(&results[i]);
+    results.push_back(allocateOutput(library, info, wanted[i]));
   }
-  std::vector<double> times;
-  for (int i = 0; i < repeat; ++i) {
-    auto start = std::chrono::steady_clock::now();
-    if (library.grad(instance.model, inputs.data(), static_cast<int>(inputs.size()), results.data(),
-                     static_cast<int>(results.size())))
-      return library.lastError();
-    times.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  milliseconds[0] = times.front();
-  milliseconds[1] = times[times.size() / 2];
+  if (!takeTimes(repeat, milliseconds, [&] {
+        return library.grad(instance.model, inputs.data(), static_cast<int>(inputs.size()), results.data(),
+                            static_cast<int>(results.size()));
+      }))
+    return library.lastError();
   if (auto why = collectLosses(instance, outputs))
     return why;
   if (auto why = collectGradients(instance, outputs))
