@@ -11,6 +11,7 @@
 #include "schedules/cpu/Prefetch.h"
 #include "schedules/cpu/Resize.h"
 #include "schedules/cpu/Rows.h"
+#include <algorithm>
 
 using namespace Halide;
 
@@ -85,10 +86,12 @@ KernelBuild build(const KernelSpec &spec, const Schedule &schedule, Isa isa) {
   // Other layouts, and results with fewer pixels than the operand.
   Stage pixels = out.update(1);
   pixels.reorder(c, x, y, n, others.x).fuse(y, n, task).parallel(task);
-  pixels.specialize(result.dim(0).stride() == 1)
-      .split(c, co, ci, powerOfTwoBelow(channels), TailStrategy::ShiftInwardsAndBlend)
-      .vectorize(ci)
-      .unroll(co);
+  constexpr int kMostLanes = 64; // of a vector of 4096 LLVM makes no code in minutes
+  const int block = std::min(powerOfTwoBelow(channels), kMostLanes);
+  Stage dense = pixels.specialize(result.dim(0).stride() == 1);
+  dense.split(c, co, ci, block, TailStrategy::ShiftInwardsAndBlend).vectorize(ci);
+  if (channels < 2 * block)
+    dense.unroll(co);
   KernelBuild kernel = kernelBuild(Pipeline(out), {in});
   lowerPrefetches(kernel.pipeline);
   return kernel;

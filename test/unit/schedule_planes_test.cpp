@@ -71,6 +71,20 @@ TEST(Planes, EveryLayoutAndMode) {
     }
 }
 
+/// LLVM needs minutes for a vector of all channels.
+TEST(Planes, MoreChannelsThanAVectorTakes) {
+  std::mt19937 random(3);
+  for (Isa isa : {Isa::Portable, isasHere().front()})
+    for (int c : {127, 200, 4096}) {
+      const KernelSpec spec = problem(c, c, "bicubic", true);
+      SCOPED_TRACE(spec.print() + " " + name(isa));
+      JitKernel kernel(spec, std::get<Schedule>(chooseSchedule(spec, isa)), isa);
+      ASSERT_EQ(kernel.error, "");
+      for (int layout = 0; layout < 4; layout++)
+        check(kernel, spec, layout, {3, 2, 4, 3, 1}, random);
+    }
+}
+
 /// The rows and pixels that a tile keeps are bounded by constants, which nothing checks at run time.
 TEST(Planes, EveryPoint) {
   std::mt19937 random(2);
