@@ -128,9 +128,12 @@ private:
     return "\"type\": \"" + type + "\"" + (alpha ? ", \"alpha\": 0.3" : "");
   }
 
-  /// Groups that do not divide the channels are thrown away with their layer.
-  std::string normFields() {
+  /// Groups that do not divide the channels are thrown away with their layer. Of a single pixel an image's
+  /// own statistics may leave nothing but rounding, of which the next layer makes anything.
+  std::string normFields(bool ofOnePixel) {
     std::string type = oneOf({"batch", "batch", "batch", "batch", "instance", "group", "layer"});
+    if (ofOnePixel)
+      type = "batch";
     std::string text = "\"type\": \"" + type + "\"";
     if (type == "group")
       text += ", \"groups\": " + std::to_string(oneOf<int64_t>({1, 2, 3, 4, 8, 16}));
@@ -140,10 +143,10 @@ private:
   }
 
   /// What may stand behind a convolution, concat or addition in the same layer.
-  std::string tail(bool norm) {
+  std::string tail(bool norm, bool ofOnePixel = false) {
     std::string text;
     if (norm && chance(35))
-      text += ", \"norm\": {" + normFields() + "}";
+      text += ", \"norm\": {" + normFields(ofOnePixel) + "}";
     if (chance(50))
       text += ", \"activation\": {" + activation() + "}";
     return text;
@@ -226,8 +229,8 @@ private:
                                (chance(25) ? ", \"padding\": \"same\"" : "") + tail(true) + "}, "
                          : "{\"op\": \"maxpool\", \"kernel\": 2}, ";
     return layer("sliding_window", x.name,
-                 fields + ", \"layers\": [" + body +
-                     "{\"op\": \"dense\", \"units\": " + std::to_string(between(1, 20)) + tail(true) + "}]");
+                 fields + ", \"layers\": [" + body + "{\"op\": \"dense\", \"units\": " +
+                     std::to_string(between(1, 20)) + tail(true, true) + "}]");
   }
 
   void throwLayer() {
@@ -347,12 +350,13 @@ private:
     }
     case 13:
       accept(chance(50) ? layer("activation", x.name, ", " + activation())
-                        : layer("norm", x.name, ", " + normFields()),
+                        : layer("norm", x.name, ", " + normFields(x.shape[2] * x.shape[3] == 1)),
              known);
       break;
     case 14:
       if (chance(30) && x.shape[1] * x.shape[2] * x.shape[3] < 4000) {
-        accept(layer("dense", x.name, ", \"units\": " + std::to_string(channels()) + tail(true)), known);
+        accept(layer("dense", x.name, ", \"units\": " + std::to_string(channels()) + tail(true, true)),
+               known);
         break;
       }
       accept(chance(70) ? layer(oneOf({"softmax", "log_softmax"}), x.name, "")
