@@ -194,6 +194,8 @@ private:
       // A weight gradient's window is that of dy's pixels.
       bool isWeightGrad = isa<hg::ConvWeightGradOp>(kernel->anchor);
       hg::Shape pixels = placement.shape(isWeightGrad ? group.getInputs()[kernel->reads[1].operand] : result);
+      if (pixels.dims.size() == 3) // classes have no channels
+        pixels.dims.insert(pixels.dims.begin() + 1, table.constant(1));
       if (!kernel->spec.pooling().empty()) // 2x2 pixels for each of the result
         for (unsigned axis : {2u, 3u})
           pixels.dims[axis] = table.mul(pixels.dims[axis], 2);

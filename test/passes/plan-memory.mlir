@@ -290,6 +290,23 @@ func.func @main(%x: tensor<1x3x8x8xf32> {hourglass.dtype = ui8, hourglass.name =
 
 // -----
 
+// So do the classes of a convolution, which have no axis of channels: the pixels that it reads are of their last two.
+// CHECK-LABEL: module @scored
+// CHECK: plan.program @run sizes [{{.*}}"input 0 2 8", "input 0 3 12", "const 1", {{.*}}"const -1", "add 2 8", "add 4 9", "add 3 8", "add 4 11"]
+// CHECK: %[[OUT:.*]] = plan.output 0 "classes" {{.*}} : <tensor<1x8x12xi32>>
+// CHECK: plan.view {{.*}} extents [0, 10, 12] {{.*}} : <tensor<1x3x8x12xf32>>
+// CHECK: plan.launch "b+c" problem "conv c3 k5 r1x1 s1x1 d1x1 g1 in3 out1 +argmax : f32" {{.*}} writes(%[[OUT]])
+module @scored {
+func.func @main(%x: tensor<1x3x8x12xf32> {hourglass.dtype = ui8, hourglass.name = "image"}) -> (tensor<1x8x12xi32> {hourglass.name = "classes"}) {
+  %w = hourglass.weight "b.weight" init "he" : tensor<5x3x1x1xf32>
+  %b = hourglass.conv %x, %w {operandSegmentSizes = array<i32: 1, 1, 0, 0>} : (tensor<1x3x8x12xf32>, tensor<5x3x1x1xf32>) -> tensor<1x5x8x12xf32> loc("b")
+  %c = hourglass.argmax %b : (tensor<1x5x8x12xf32>) -> tensor<1x8x12xi32> loc("c")
+  return %c : tensor<1x8x12xi32>
+} loc("main")
+}
+
+// -----
+
 // So does a last resizing; one that is read as well does not.
 // CHECK-LABEL: module @resized
 // CHECK-NOT: plan.alloc "last"

@@ -46,6 +46,15 @@ TEST(Networks, GeluOfNegativeValues) {
                           "b"));
 }
 
+// The classes that a convolution's kernel stores have no axis of channels.
+TEST(Networks, ClassesOfAConvolution) {
+  for (const char *shape : {"[1, 3, 12, 20]", "[2, 3, 20, 12]"})
+    expectAgreement(
+        network(shape, R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "activation": "relu"},
+    {"name": "b", "op": "conv", "channels": 4, "kernel": 1}, {"name": "c", "op": "argmax"})",
+                "c"));
+}
+
 // A mirrored convolution returns exactly the extents that the convolution read.
 TEST(Networks, MirroredConvolutions) {
   expectAgreement(
