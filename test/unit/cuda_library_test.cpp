@@ -1,17 +1,11 @@
 /// \file What a CUDA library asks of a driver, with the one of fake_cuda.cpp in its place: graphs of
 /// launches.
 // SPDX-License-Identifier: MIT
-#include "compiler/Pipeline.h"
-#include "compiler/codegen/Link.h"
-#include "compiler/frontend/Import.h"
-#include "compiler/tools/InitialWeights.h"
-#include "compiler/tools/Library.h"
-#include "test/unit/e2e_support.h"
-#include "llvm/Support/raw_ostream.h"
+#include "test/unit/cuda_support.h"
 #include "gtest/gtest.h"
-#include <dlfcn.h>
 
 using namespace segc;
+using namespace segc::test;
 
 namespace {
 
@@ -25,30 +19,9 @@ const char *const kModel = R"({"format": "segc-model/1", "name": "net",
     "losses": [{"type": "cross_entropy", "input": "b", "target": "t"}],
     "optimizer": {"type": "adam", "ema": 0.9}}})";
 
-/// libcuda.so.1 of this process from now on, and what it has noted.
-struct FakeCuda {
-  void *library = nullptr;
-  const char *(*takeTrace)() = nullptr;
-  int (*replays)() = nullptr, (*misuses)() = nullptr, (*graphs)() = nullptr, (*pinned)() = nullptr;
-
-  template <typename FunctionT> void find(FunctionT &function, const char *name) const {
-    function = reinterpret_cast<FunctionT>(dlsym(library, name));
-  }
-  void open() {
-    library = dlopen(SEGC_FAKE_CUDA, RTLD_NOW);
-    find(takeTrace, "fake_cuda_take_trace");
-    find(replays, "fake_cuda_replays");
-    find(misuses, "fake_cuda_misuses");
-    find(graphs, "fake_cuda_graphs");
-    find(pinned, "fake_cuda_pinned");
-  }
-};
-
 struct Built {
-  TemporaryDirectory directory;
-  std::unique_ptr<Library> library;
-  std::vector<uint8_t> weights;
   FakeCuda driver;
+  std::unique_ptr<CudaModel> model;
 };
 
 class CudaLibrary : public testing::Test {
@@ -56,31 +29,14 @@ protected:
   static void SetUpTestSuite() {
     built = new Built;
     built->driver.open();
-    auto context = test::makeContext();
-    Diagnostics diagnostics(llvm::errs());
-    auto model = parseModel(diagnostics.addText(kModel, "net.json"), {}, {}, diagnostics);
-    ASSERT_TRUE(mlir::succeeded(model));
-    auto graph = importModel(*context, diagnostics, *model, {});
-    ImportOptions training;
-    training.training = true;
-    auto trained = importModel(*context, diagnostics, *model, training);
-    ASSERT_TRUE(graph && trained);
-    auto weights = checkWeights(*graph, 1);
-    ASSERT_TRUE(weights);
-    built->weights = std::get<std::vector<uint8_t>>(files::serialise(*weights));
-    CompileOptions compile = test::compileOptions();
-    compile.variants = {schedules::Isa::Cuda};
-    std::string error;
-    ASSERT_TRUE(mlir::succeeded(compileLibrary({*graph, *trained}, compile, built->directory.path)));
-    built->library = Library::open(built->directory.path + "/libnet.so", error);
-    ASSERT_TRUE(built->library) << error;
+    built->model = buildCuda("net", kModel);
   }
   static void TearDownTestSuite() {
     delete built;
     built = nullptr;
   }
   void SetUp() override {
-    ASSERT_TRUE(built && built->library && built->driver.graphs);
+    ASSERT_TRUE(built && built->model && built->driver.graphs);
     setenv("FAKE_CUDA", "trace=1", 1);
     unsetenv("SEGC_CUDA_GRAPHS");
     driver().takeTrace();
@@ -92,7 +48,7 @@ protected:
   }
 
   static FakeCuda &driver() { return built->driver; }
-  static const Library &library() { return *built->library; }
+  static const Library &library() { return *built->model->library; }
 
   /// A handle with the shape (1, 3, h, w) and tensors for it.
   struct Handle {
@@ -102,7 +58,9 @@ protected:
     segc_model_tensor x = {}, y = {}, batch[2] = {};
 
     explicit Handle(int64_t h = 6, int64_t w = 8) {
-      EXPECT_EQ(library().createFromMemory(built->weights.data(), built->weights.size(), &instance.model), 0)
+      EXPECT_EQ(library().createFromMemory(built->model->weights.data(), built->model->weights.size(),
+                                           &instance.model),
+                0)
           << library().lastError();
       shape(h, w);
     }
@@ -151,11 +109,8 @@ protected:
       driver().find(release, "cuMemFree_v2");
       driver().find(makeStream, "cuStreamCreate");
       driver().find(endStream, "cuStreamDestroy_v2");
-      FakeCuda model;
-      model.library = dlopen((built->directory.path + "/libnet.so").c_str(), RTLD_NOW | RTLD_NOLOAD);
-      model.find(setDeviceTensors, "net_set_device_tensors");
-      model.find(setStream, "net_set_stream");
-      dlclose(model.library);
+      setDeviceTensors = built->model->setDeviceTensors;
+      setStream = built->model->setStream;
       enter();
     }
     ~Caller() {
