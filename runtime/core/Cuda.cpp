@@ -40,6 +40,8 @@ struct Calls {
   int (*streamDestroy)(Handle);
   int (*streamSynchronize)(Handle);
   int (*streamGetCtx)(Handle, Handle *context);
+  int (*streamIsCapturing)(Handle, int *status);
+  int (*threadExchangeStreamCaptureMode)(int *mode);
   int (*pointerGetAttribute)(void *value, int attribute, Address);
   int (*moduleLoadDataEx)(Handle *, const void *, unsigned, int *, void **);
   int (*moduleUnload)(Handle);
@@ -68,6 +70,7 @@ constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; ab
 constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kNonBlocking = 1;         ///< the stream does not wait for the default one
 constexpr int kThreadLocal = 1;              ///< other threads may do what a capture forbids
+constexpr int kRelaxed = 2;                  ///< this thread may, whatever others capture
 constexpr int kErrorLogBuffer = 5, kErrorLogBytes = 6; ///< CU_JIT_ERROR_LOG_BUFFER, ..._SIZE_BYTES
 
 /// What all handles of the library share; made once, under the mutex.
@@ -119,6 +122,8 @@ int findCalls(Calls &calls) {
                 {"cuStreamDestroy_v2", &calls.streamDestroy},
                 {"cuStreamSynchronize", &calls.streamSynchronize},
                 {"cuStreamGetCtx", &calls.streamGetCtx},
+                {"cuStreamIsCapturing", &calls.streamIsCapturing},
+                {"cuThreadExchangeStreamCaptureMode", &calls.threadExchangeStreamCaptureMode},
                 {"cuPointerGetAttribute", &calls.pointerGetAttribute},
                 {"cuModuleLoadDataEx", &calls.moduleLoadDataEx},
                 {"cuModuleUnload", &calls.moduleUnload},
@@ -203,6 +208,18 @@ struct InContext {
   InContext(const InContext &) = delete;
 };
 
+/// The same for what CUDA calls potentially unsafe while anybody makes a graph (cuMemAlloc, cuModuleLoad,
+/// ...): it fails, and breaks the graph, if a thread captures in the global mode, as PyTorch does by default.
+/// No capture depends on what a handle does for itself.
+struct Aside : InContext {
+  Aside() { shared.calls.threadExchangeStreamCaptureMode(&mode); }
+  ~Aside() { shared.calls.threadExchangeStreamCaptureMode(&mode); }
+  int mode = kRelaxed; ///< the caller's while this lives
+};
+
+/// Where work is sent to.
+Handle streamOf(const Device &device) { return device.recorder ? device.recorder : device.stream; }
+
 int statusOf(int error) {
   return error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_DEVICE_FAILED;
 }
@@ -221,20 +238,20 @@ int open(Device &device) {
   device.records = shared.hasGraphs && !(graphs && !strcmp(graphs, "0"));
   const char *const wanted90a = getenv("SEGC_CUDA_90A");
   device.runs90a = shared.runs90a && !(wanted90a && !strcmp(wanted90a, "0"));
-  InContext context;
+  Aside context;
   const int made = check(shared.calls.streamCreate(&device.ownStream, kNonBlocking), "making a stream");
   device.stream = device.ownStream;
   return made;
 }
 
 void close(Device &device) {
-  InContext context;
+  Aside context;
   if (device.ownStream)
     shared.calls.streamDestroy(device.ownStream);
 }
 
 int allocate(Device &, uint64_t bytes, const char *what, char **memory) {
-  InContext context;
+  Aside context;
   Address address = 0;
   const int error = shared.calls.memAlloc(&address, bytes);
   *memory = reinterpret_cast<char *>(address);
@@ -248,12 +265,12 @@ int allocate(Device &, uint64_t bytes, const char *what, char **memory) {
 }
 
 void release(Device &, char *memory) {
-  InContext context;
+  Aside context;
   shared.calls.memFree(reinterpret_cast<Address>(memory));
 }
 
 int allocateHost(Device &, uint64_t bytes, char **memory) {
-  InContext context;
+  Aside context;
   void *block = nullptr;
   const int error = shared.calls.memHostAlloc(&block, bytes, 0);
   *memory = static_cast<char *>(block);
@@ -263,18 +280,18 @@ int allocateHost(Device &, uint64_t bytes, char **memory) {
 }
 
 void releaseHost(Device &, char *memory) {
-  InContext context;
+  Aside context;
   shared.calls.memFreeHost(memory);
 }
 
 int finish(Device &device) {
-  InContext context;
+  Aside context;
   return check(shared.calls.streamSynchronize(device.stream), "the GPU");
 }
 
 int post(Device &device, char *to, const void *from, uint64_t bytes) {
   InContext context;
-  return check(shared.calls.memcpyHtoDAsync(reinterpret_cast<Address>(to), from, bytes, device.stream),
+  return check(shared.calls.memcpyHtoDAsync(reinterpret_cast<Address>(to), from, bytes, streamOf(device)),
                "copying to the GPU");
 }
 
@@ -285,7 +302,7 @@ int upload(Device &device, char *to, const void *from, uint64_t bytes) {
 
 int fetch(Device &device, void *to, const char *from, uint64_t bytes) {
   InContext context;
-  return check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, device.stream),
+  return check(shared.calls.memcpyDtoHAsync(to, reinterpret_cast<Address>(from), bytes, streamOf(device)),
                "copying from the GPU");
 }
 
@@ -297,7 +314,7 @@ int download(Device &device, void *to, const char *from, uint64_t bytes) {
 int copy(Device &device, char *to, const char *from, uint64_t bytes) {
   InContext context;
   return check(shared.calls.memcpyDtoDAsync(reinterpret_cast<Address>(to), reinterpret_cast<Address>(from),
-                                            bytes, device.stream),
+                                            bytes, streamOf(device)),
                "copying on the GPU");
 }
 
@@ -306,7 +323,7 @@ int zero(Device &device, char *to, uint64_t pitch, uint64_t width, uint64_t rows
     return SEGC_MODEL_OK;
   InContext context;
   return check(
-      shared.calls.memsetD2D8Async(reinterpret_cast<Address>(to), pitch, 0, width, rows, device.stream),
+      shared.calls.memsetD2D8Async(reinterpret_cast<Address>(to), pitch, 0, width, rows, streamOf(device)),
       "writing zeros");
 }
 
@@ -356,7 +373,7 @@ int checkPlace(Device &, const void *data, uint64_t bytes, bool onDevice, const 
 /// Machine code for this GPU if there is some that the driver takes: one that is older than the assembler may
 /// not. Else the PTX, which every driver compiles that is as new as it.
 bool load(Device &device, const char *code, uint64_t bytes, Module &module) {
-  InContext context;
+  Aside context;
   uint64_t architecture;
   const char *const image = chooseImage(code, bytes, uint64_t(shared.architecture), &architecture);
   if (image && !shared.calls.moduleLoadDataEx(&module.handle, image, 0, nullptr, nullptr))
@@ -377,7 +394,7 @@ bool load(Device &device, const char *code, uint64_t bytes, Module &module) {
 }
 
 void unload(Module &module) {
-  InContext context;
+  Aside context;
   shared.calls.moduleUnload(module.handle);
 }
 
@@ -404,21 +421,30 @@ bool launch(Device &device, Module &module, const Launch &what) {
   }
   const int error = shared.calls.launchKernel(function, what.blocks[0], what.blocks[1], what.blocks[2],
                                               what.threads[0], what.threads[1], what.threads[2],
-                                              what.sharedBytes, device.stream, arguments, nullptr);
+                                              what.sharedBytes, streamOf(device), arguments, nullptr);
   return !error || failLaunch(device, statusOf(error), "the GPU does not start it: %s (CUDA error %d)",
                               textOf(error), error);
 }
 
+/// Recorded is what goes to the handle's own stream, wherever it is replayed: the default stream cannot be
+/// captured, and while another blocking one is, other threads may not use the default stream. Work that the
+/// caller captures becomes part of his graph.
 bool record(Device &device) {
   InContext context;
-  return !shared.calls.streamBeginCapture(device.stream, kThreadLocal);
+  int capturing = 0;
+  if (shared.calls.streamIsCapturing(device.stream, &capturing) || capturing ||
+      shared.calls.streamBeginCapture(device.ownStream, kThreadLocal))
+    return false;
+  device.recorder = device.ownStream;
+  return true;
 }
 
 /// A capture that something forbidden has invalidated ends with an error and without a graph.
 void *keep(Device &device, bool wanted) {
-  InContext context;
+  Aside context;
   Handle graph = nullptr, executable = nullptr;
-  shared.calls.streamEndCapture(device.stream, &graph);
+  shared.calls.streamEndCapture(device.recorder, &graph);
+  device.recorder = nullptr;
   if (graph && wanted && shared.calls.graphInstantiateWithFlags(&executable, graph, 0))
     executable = nullptr;
   if (graph)
@@ -427,12 +453,12 @@ void *keep(Device &device, bool wanted) {
 }
 
 int replay(Device &device, void *recorded) {
-  InContext context;
+  Aside context;
   return check(shared.calls.graphLaunch(recorded, device.stream), "starting the kernels as a graph");
 }
 
 void forget(void *recorded) {
-  InContext context;
+  Aside context;
   shared.calls.graphExecDestroy(recorded);
 }
 

@@ -33,8 +33,11 @@ Device &deviceOf(void *userContext) { return *static_cast<Lane *>(userContext)->
 
 } // namespace
 
-/// `state` is a variable of the kernel object; it keeps its module while the library has handles.
+/// `state` is a variable of the kernel object; it keeps its module while the library has handles. What is
+/// loaded takes no lock: the driver may compile another handle's code for seconds, under the lock.
 bool loadCode(Device &device, void **state, const char *code, uint64_t bytes) {
+  if (__atomic_load_n(state, __ATOMIC_ACQUIRE))
+    return true;
   pthread_mutex_lock(&loadMutex);
   bool ok = *state != nullptr;
   if (!ok) {
@@ -45,7 +48,7 @@ bool loadCode(Device &device, void **state, const char *code, uint64_t bytes) {
       one->state = state;
       one->next = allLoaded;
       allLoaded = one;
-      *state = &one->module;
+      __atomic_store_n(state, static_cast<void *>(&one->module), __ATOMIC_RELEASE);
     } else {
       free(one);
     }

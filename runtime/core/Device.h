@@ -36,6 +36,8 @@ struct Device {
   const Driver *driver;
   void *stream; ///< work goes there in order: the handle's own, or the caller's
   void *ownStream;
+  /// Null, or the stream that takes the work in its place while that is recorded.
+  void *recorder;
   bool loading;  ///< launches only load their code, and see to it that what they need is there
   bool records;  ///< lists of work can be kept and replayed
   bool runs90a;  ///< code for sm_90a, which no other architecture runs

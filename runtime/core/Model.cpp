@@ -283,6 +283,9 @@ void lendScratch(segc_model_model &model, Engine &engine) {
 int setShape(segc_model_model &model, Engine &engine, const int64_t *shapes) {
   Layout next;
   int status = next.compute(*engine.table, shapes);
+  // A run in the caller's stream or an update may still use what is freed now: cuMemFree need not wait.
+  if (Device *device = model.crew.device; device && !status)
+    status = device->driver->finish(*device);
   if (!status)
     status = ensureWorkspace(model, workspaceBytes(*engine.table, next, model.crew.count));
   if (status) {
