@@ -2,6 +2,7 @@
 ///
 /// Declarations as in the CUDA driver API's reference; the names with _v2 are those of 64-bit sizes.
 // SPDX-License-Identifier: MIT
+#include "runtime/core/CudaNeeds.h"
 #include "runtime/core/Device.h"
 #include "runtime/core/Error.h"
 #include "runtime/core/Images.h"
@@ -62,10 +63,8 @@ struct Calls {
 /// CU_POINTER_ATTRIBUTE_..., and the value of the first for memory of a device.
 constexpr int kMemoryType = 2, kIsManaged = 8, kDeviceOrdinal = 9, kRangeStart = 11, kRangeSize = 12;
 constexpr unsigned kDeviceMemory = 2;
-constexpr int kErrorOutOfMemory = 2, kCapabilityMajor = 75, kCapabilityMinor = 76;
-constexpr int kLeastDriver = 11000;      ///< CUDA 11.0: the first that reads PTX 7.0 for sm_80
-constexpr int kLeastDriverOf90a = 12000; ///< the first that reads PTX 8.0 for sm_90a
-constexpr int kLeastCapability = 80, kCapabilityOf90a = 90;
+constexpr int kErrorOutOfMemory = 2, kCapabilityOf90a = 90;
+constexpr int kLeastDriverOf90a = 12000;     ///< the first that reads PTX 8.0 for sm_90a
 constexpr uint32_t kSharedBytes = 48 * 1024; ///< what every launch may have; above it the kernel has to ask
 constexpr int kMaxDynamicSharedSize = 8;     ///< CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kNonBlocking = 1;         ///< the stream does not wait for the default one
@@ -92,7 +91,7 @@ const char *textOf(int error) {
 }
 
 int findCalls(Calls &calls) {
-  void *const library = openDriverLibrary("libcuda.so.1");
+  void *const library = openDriverLibrary(kCudaLibrary);
   if (!library)
     return fail(SEGC_MODEL_NO_DEVICE,
                 "this library runs on NVIDIA GPUs, but libcuda.so.1 is missing: install "
@@ -153,47 +152,44 @@ int findCalls(Calls &calls) {
 }
 
 /// Device number $SEGC_DEVICE (0), if its architecture runs our code.
-int chooseDevice(const Calls &calls, int &device, int &architecture) {
-  int count = 0, version = 0, major = 0, minor = 0;
-  const int wanted = deviceNumber();
-  if (int error = calls.init(0))
-    return fail(SEGC_MODEL_NO_DEVICE, "CUDA does not start: %s (error %d)", textOf(error), error);
-  calls.driverGetVersion(&version);
-  if (version < kLeastDriver)
-    return fail(SEGC_MODEL_NO_DEVICE,
-                "NVIDIA's driver is too old: it is for CUDA %d.%d, needed is 11.0 (driver "
-                "450) or newer",
-                version / 1000, version % 1000 / 10);
-  calls.deviceGetCount(&count);
-  if (wanted >= count)
+int chooseDevice(const Calls &calls, CudaMachine &machine) {
+  machine = askCuda({calls.init, calls.driverGetVersion, calls.deviceGetCount, calls.deviceGet,
+                     calls.deviceGetName, calls.deviceGetAttribute});
+  switch (machine.lack) {
+  case CudaLack::Nothing:
+    return SEGC_MODEL_OK;
+  case CudaLack::Start:
+    return fail(SEGC_MODEL_NO_DEVICE, "CUDA does not start: %s (error %d)", textOf(machine.error),
+                machine.error);
+  case CudaLack::Driver:
+    return fail(SEGC_MODEL_NO_DEVICE, kOldDriver, machine.version / 1000, machine.version % 1000 / 10);
+  case CudaLack::Number:
     return fail(SEGC_MODEL_NO_DEVICE,
                 "there is no CUDA device number %d: the machine has %d (SEGC_DEVICE, "
                 "CUDA_VISIBLE_DEVICES)",
-                wanted, count);
-  char name[128] = "?";
-  if (int error = calls.deviceGet(&device, wanted))
-    return fail(SEGC_MODEL_NO_DEVICE, "CUDA device %d cannot be used: %s", wanted, textOf(error));
-  calls.deviceGetName(name, sizeof name, device);
-  calls.deviceGetAttribute(&major, kCapabilityMajor, device);
-  calls.deviceGetAttribute(&minor, kCapabilityMinor, device);
-  architecture = 10 * major + minor;
-  if (architecture < kLeastCapability)
-    return fail(SEGC_MODEL_NO_DEVICE, "'%s' is sm_%d%d; the library has code for sm_80 and newer", name,
-                major, minor);
-  return SEGC_MODEL_OK;
+                machine.number, machine.count);
+  case CudaLack::Device:
+    return fail(SEGC_MODEL_NO_DEVICE, "CUDA device %d cannot be used: %s", machine.number,
+                textOf(machine.error));
+  case CudaLack::Capability:
+    break;
+  }
+  return fail(SEGC_MODEL_NO_DEVICE, "'%s' is sm_%d%d; the library has code for sm_%d and newer", machine.name,
+              machine.major, machine.minor, kLeastCapability);
 }
 
 int openShared() {
   if (int status = findCalls(shared.calls))
     return status;
-  if (int status = chooseDevice(shared.calls, shared.device, shared.architecture))
+  CudaMachine machine;
+  if (int status = chooseDevice(shared.calls, machine))
     return status;
+  shared.device = machine.device;
+  shared.architecture = machine.architecture();
+  shared.runs90a = shared.architecture == kCapabilityOf90a && machine.version >= kLeastDriverOf90a;
   if (int error = shared.calls.devicePrimaryCtxRetain(&shared.context, shared.device))
     return fail(error == kErrorOutOfMemory ? SEGC_MODEL_OUT_OF_MEMORY : SEGC_MODEL_NO_DEVICE,
                 "the GPU cannot be used: %s", textOf(error));
-  int version = 0;
-  shared.calls.driverGetVersion(&version);
-  shared.runs90a = shared.architecture == kCapabilityOf90a && version >= kLeastDriverOf90a;
   isOpen = true;
   return SEGC_MODEL_OK;
 }

@@ -116,12 +116,6 @@ const Driver *driverOf(DeviceKind kind) {
 void *openDriverLibrary(const char *name) { return dlopen(name, RTLD_NOW | RTLD_LOCAL); }
 void *findDriverCall(void *library, const char *name) { return dlsym(library, name); }
 
-int deviceNumber() {
-  const char *text = getenv("SEGC_DEVICE");
-  const int number = text ? atoi(text) : 0;
-  return number < 0 ? 0 : number;
-}
-
 bool failLaunch(Device &device, int status, const char *format, ...) {
   device.status = status;
   va_list list;
