@@ -285,7 +285,7 @@ LogicalResult writeProgram(PlannedProgram &program, const CompileOptions &option
 } // namespace
 
 FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileOptions &options,
-                                                   const std::string &directory) {
+                                                   const std::string &directory, Plans *made) {
   ModuleOp graph = graphs.first();
   std::string name = graph->getAttrOfType<StringAttr>("hourglass.name").getValue().str();
   PlannedProgram programs[2];
@@ -358,6 +358,11 @@ FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileO
   std::vector<std::string> paths;
   for (const OutputFile &file : files)
     paths.push_back(directory + "/" + file.name);
+  for (auto [source, program, plan] :
+       llvm::zip(std::array{graphs.infer, graphs.train}, programs,
+                 std::array{made ? &made->infer : nullptr, made ? &made->train : nullptr}))
+    if (source && plan)
+      *plan = std::move(program.plans[0]);
   return paths;
 }
 

@@ -46,10 +46,17 @@ mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp graph, Stage stage, const
 mlir::OwningOpRef<mlir::ModuleOp> planWithinLimit(mlir::ModuleOp graph, const CompileOptions &options,
                                                   schedules::Isa isa);
 
+/// The plans of Graphs for one variant.
+struct Plans {
+  mlir::OwningOpRef<mlir::ModuleOp> infer, train;
+};
+
 /// Compiles the graphs and writes lib<name>.a, lib<name>.so, <name>.h and <name>.report.json into
-/// `directory`, all or none. Errors as diagnostics at the graph; what was written otherwise.
+/// `directory`, all or none. Errors as diagnostics at the graph; what was written otherwise, and in `plans`,
+/// if given, what the first variant was made from.
 mlir::FailureOr<std::vector<std::string>> compileLibrary(Graphs graphs, const CompileOptions &options,
-                                                         const std::string &directory);
+                                                         const std::string &directory,
+                                                         Plans *plans = nullptr);
 
 /// The text of <name>.h for `plans` of the graphs whose kernels take `laneScratch` bytes a thread.
 std::string headerText(Graphs graphs, Graphs plans, const CompileOptions &options, uint64_t laneScratch);

@@ -20,24 +20,20 @@ namespace segc {
 
 int buildLibrary(const ToolOptions &options, LoadedModel &input) {
   std::string directory = options.value(options::OPT_o_eq, ".");
-  auto files = compileLibrary(input.graphs(), input.compile, directory);
+  Plans plans;
+  auto files = compileLibrary(input.graphs(), input.compile, directory, &plans);
   if (failed(files))
     return 1;
   for (const std::string &file : *files)
     llvm::errs() << "wrote " << file << "\n";
-  if (options.has(options::OPT_opt_report)) {
-    const Graphs graphs = input.graphs();
-    for (ModuleOp graph : {graphs.infer, graphs.train}) {
-      auto planned =
-          graph ? planWithinLimit(graph, input.compile, input.compile.variants[0]) : OwningOpRef<ModuleOp>();
-      if (graph && !planned)
-        return 1;
-      if (planned && graph == graphs.train && graphs.infer)
-        llvm::outs() << "training step\n";
-      if (planned)
-        llvm::outs() << optimisationReport(*planned);
-    }
-  }
+  if (!options.has(options::OPT_opt_report))
+    return 0;
+  if (plans.infer)
+    llvm::outs() << optimisationReport(*plans.infer);
+  if (plans.infer && plans.train)
+    llvm::outs() << "training step\n";
+  if (plans.train)
+    llvm::outs() << optimisationReport(*plans.train);
   return 0;
 }
 
