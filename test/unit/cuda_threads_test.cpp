@@ -103,6 +103,23 @@ TEST_F(CudaThreads, OneHandleWithoutMemoryDisturbsNoOther) {
   EXPECT_NE(text.find("bytes of activations: out of memory; "), std::string::npos) << text;
 }
 
+TEST_F(CudaThreads, WithoutPinnedMemoryTheOtherProgramGoesOn) {
+  Handle handle(net());
+  handle.shape(6, 8);
+  handle.shapeTraining(6, 8);
+  handle.run(), handle.run();
+  setenv("FAKE_CUDA", "stir=1 pins=100", 1);
+  const int64_t shape[] = {1, 3, 6, 8};
+  EXPECT_EQ(net().library->reshape(handle.instance.model, shape), SEGC_MODEL_OUT_OF_MEMORY);
+  EXPECT_NE(std::string(net().library->lastError()).find("the driver pins no "), std::string::npos);
+  EXPECT_EQ(net().library->run(handle.instance.model, &handle.x, 1, &handle.y, 1), SEGC_MODEL_NEEDS_RESHAPE);
+  handle.step();
+  setenv("FAKE_CUDA", "stir=1", 1);
+  handle.shape(6, 8);
+  handle.run();
+  handle.step();
+}
+
 TEST_F(CudaThreads, EachThreadHasAStreamAndTensorsOfItsOwn) {
   const auto live = [](float value) {
     const Entered entered;
