@@ -3,9 +3,9 @@
 /// FAKE_CUDA holds what is wrong with it: "version=10020", "devices=0", "capability=75", "memory=1000" (bytes
 /// it gives), "pins=1000" (of the host's memory), "init=100", "module=218", "launch=701", "instantiate=801",
 /// "attribute=1" (error codes). With "trace=1" it notes what each thread does to the device, by itself or in
-/// a graph, with addresses as block + offset, for fake_cuda_take_trace(); with "cores=1" it says on stderr
-/// how each kernel on tensor cores is launched; with "stir=1" a launch changes its tensors. At the end it
-/// says there what was done.
+/// a graph, with addresses as block + offset, for fake_cuda_take_trace(); with "nan=2048" what is fetched
+/// with so many bytes is NaN; with "cores=1" it says on stderr how each kernel on tensor cores is launched;
+/// with "stir=1" a launch changes its tensors. At the end it says there what was done.
 // SPDX-License-Identifier: MIT
 #include "test/unit/fake_cuda_state.h"
 #include <cstdio>
@@ -22,6 +22,8 @@ const char *fake_cuda_take_trace() {
   return thread().taken.c_str();
 }
 int fake_cuda_replays() { return Call(""), state.replays; }
+/// Launches by themselves, in no graph.
+int fake_cuda_plain_launches() { return Call(""), state.plainLaunches; }
 int fake_cuda_misuses() { return Call(""), state.misuses; }
 int fake_cuda_take_misuses() { return Call(""), std::exchange(state.misuses, 0); }
 /// Of any kind, and unfinished ones; blocks that were pinned; blocks of the device; code.
@@ -127,8 +129,10 @@ int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t bytes, void *
     if (const int error = state.check(state.owns(from, bytes)))
       return error;
     state.touch(in, from);
+    const bool isNaN = long(bytes) == setting("nan", 0);
     in.arriving.push_back(
-        {static_cast<char *>(to), std::string(reinterpret_cast<const char *>(from), bytes)});
+        {static_cast<char *>(to),
+         isNaN ? std::string(bytes, '\xff') : std::string(reinterpret_cast<const char *>(from), bytes)});
     return 0;
   });
 }

@@ -163,6 +163,7 @@ int cuLaunchKernel(void *handle, unsigned bx, unsigned by, unsigned bz, unsigned
   const Function *const function = state.findFunction(handle);
   if (!function)
     return kInvalidHandle;
+  state.plainLaunches += !state.captures.count(stream);
   const bool fits = bx > 0 && by > 0 && by < 65536 && bz > 0 && bz < 65536 && tx * ty * tz <= 1024 &&
                     shared <= function->sharedBytes;
   const Module *const module = function->module;

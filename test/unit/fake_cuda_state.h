@@ -86,6 +86,7 @@ struct State {
   size_t used = 0, pinnedBytes = 0;
   int otherContext = 0;
   int madeBlocks = 0, madeStreams = 0, loads = 0, launches = 0, replays = 0, misuses = 0;
+  int plainLaunches = 0;
 
   State();
   ~State();
