@@ -39,10 +39,12 @@ struct Device {
   void *ownStream;
   /// Null, or the stream that takes the work in its place while that is recorded.
   void *recorder;
-  bool loading;  ///< launches only load their code, and see to it that what they need is there
-  bool records;  ///< lists of work can be kept and replayed
-  bool runs90a;  ///< code for sm_90a, which no other architecture runs
-  char *partial; ///< sums of the parts of a convolution on tensor cores, of any one at a time
+  bool loading;   ///< launches only load their code, and see to it that what they need is there
+  bool records;   ///< lists of work can be kept and replayed
+  bool repeating; ///< work that may be recorded is being sent: runtime/core/Recording.h
+  bool recording; ///< it is noted, not done
+  bool runs90a;   ///< code for sm_90a, which no other architecture runs
+  char *partial;  ///< sums of the parts of a convolution on tensor cores, of any one at a time
   uint64_t partialBytes;
   int status; ///< of the last load or launch that failed, and why it did
   char text[400];

@@ -150,25 +150,41 @@ int Engine::checkTensors(const segc_model_tensor *inputs, const segc_model_tenso
   return SEGC_MODEL_OK;
 }
 
-int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
-                const Observer &observer, const Inspector &inspector) {
+int Engine::send(const segc_model_tensor *inputs, const segc_model_tensor *outputs) {
+  if (Device *device = program.device) {
+    if (int status = staging.upload(*device, *table, inputs, outputs, there))
+      return status;
+    inputs = staging.tensors;
+    outputs = staging.tensors + table->inputs.count;
+  }
+  program.bindTensors(layout.sizes, inputs, outputs);
+  return SEGC_MODEL_OK;
+}
+
+int Engine::compute(char *workspace, const Observer &observer, const Inspector &inspector) {
   if (stale)
     if (int status = prepare())
       return status;
-  if (Device *device = program.device) {
-    int status = staging.upload(*device, *table, inputs, outputs, there);
-    if (!status) {
-      program.bindTensors(layout.sizes, staging.tensors, staging.tensors + table->inputs.count);
-      status = program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
-    }
-    if (!status)
-      return staging.download(*device, *table, outputs, there);
-    device->driver->finish(*device); // what was sent may still be on its way
-    staging.isSending = false;
-    return status;
-  }
-  program.bindTensors(layout.sizes, inputs, outputs);
   return program.run(StepList::Run, layout.sizes, layout.offsets, workspace, observer, inspector);
+}
+
+int Engine::receive(const segc_model_tensor *outputs, int status) {
+  Device *const device = program.device;
+  if (!device)
+    return status;
+  if (!status)
+    return staging.download(*device, *table, outputs, there);
+  device->driver->finish(*device); // what was sent may still be on its way
+  staging.isSending = false;
+  return status;
+}
+
+int Engine::run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
+                const Observer &observer, const Inspector &inspector) {
+  int status = send(inputs, outputs);
+  if (!status)
+    status = compute(workspace, observer, inspector);
+  return receive(outputs, status);
 }
 
 } // namespace segc::rt

@@ -45,8 +45,12 @@ struct Engine {
 
   /// Checks every tensor of a call, then that no output meets another tensor or the workspace.
   int checkTensors(const segc_model_tensor *inputs, const segc_model_tensor *outputs, const Span &workspace);
-  /// Runs what checkTensors() has accepted, after @prepare where that is due. On a device it waits for what
-  /// it reads back.
+  /// The three parts of run(): binds what checkTensors() has accepted, of which a device is sent the inputs;
+  int send(const segc_model_tensor *inputs, const segc_model_tensor *outputs);
+  /// @prepare where that is due, then the steps;
+  int compute(char *workspace, const Observer &observer, const Inspector &inspector);
+  /// copies what a device has computed, and waits for it, after a failure (`status`) too.
+  int receive(const segc_model_tensor *outputs, int status);
   int run(const segc_model_tensor *inputs, const segc_model_tensor *outputs, char *workspace,
           const Observer &observer, const Inspector &inspector);
 };

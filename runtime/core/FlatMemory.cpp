@@ -58,6 +58,7 @@ int returnOne(segc_model_model &model, FlatBuffer which) {
   if (!training.lent[uint32_t(which)])
     return SEGC_MODEL_OK;
   training.lent[uint32_t(which)] = false;
+  training.hasNorm = false; // of what was written over
   return model.device.driver->upload(model.device, addressOf(training, which),
                                      training.host.flat[uint32_t(which)], flatBytes(training, which));
 }
@@ -257,6 +258,11 @@ int clearFlat(segc_model_model &model, FlatBuffer which) {
 int sendVector(segc_model_model &model, void *to, const void *from, uint64_t bytes) {
   return to == from ? SEGC_MODEL_OK
                     : model.device.driver->post(model.device, static_cast<char *>(to), from, bytes);
+}
+
+int requestVector(segc_model_model &model, void *to, const void *from, uint64_t bytes) {
+  return to == from ? SEGC_MODEL_OK
+                    : model.device.driver->fetch(model.device, to, static_cast<const char *>(from), bytes);
 }
 
 int fetchVector(segc_model_model &model, void *to, const void *from, uint64_t bytes) {

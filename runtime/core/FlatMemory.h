@@ -38,8 +38,10 @@ int keepStatistics(segc_model_model &model);
 int restoreStatistics(segc_model_model &model);
 
 /// Bytes of a small vector from the host's copy to where kernels read them, and back; `to` and `from` are the
-/// same memory where there is no device. What is sent must stay until the device was waited for.
+/// same memory where there is no device. What is sent must stay until the device was waited for, which
+/// fetchVector() does; what was requested is there then, too.
 int sendVector(segc_model_model &model, void *to, const void *from, uint64_t bytes);
+int requestVector(segc_model_model &model, void *to, const void *from, uint64_t bytes);
 int fetchVector(segc_model_model &model, void *to, const void *from, uint64_t bytes);
 
 } // namespace segc::rt

@@ -230,22 +230,23 @@ void Program::free() {
   ::free(bindings);
 }
 
-Program::Kept &Program::keptOf(StepList list) {
-  return list == StepList::Run ? sets[set].kept : kept[uint32_t(list)];
+void Program::forgetSet(uint32_t which) {
+  sets[which].run.drop(device);
+  sets[which].step.drop(device);
+  sets[which].lastUse = 0;
 }
 
-void Program::forget(Kept &one) {
-  if (one.recorded)
-    device->driver->forget(one.recorded);
-  one = {};
+void Program::forgetSets() {
+  for (uint32_t i = 0; i < kSets; ++i)
+    forgetSet(i);
 }
 
+/// What was recorded of this list, by itself or with others.
 void Program::forget(StepList list) {
-  forget(kept[uint32_t(list)]);
-  for (uint32_t i = 0; i < kSets && list == StepList::Run; ++i) {
-    forget(sets[i].kept);
-    sets[i].lastUse = 0;
-  }
+  kept[uint32_t(list)].drop(device);
+  if (list != StepList::Run)
+    update.drop(device);
+  forgetSets();
 }
 
 /// The set of tensors that the external views show now: one that is known, or in place of the one that was
@@ -268,7 +269,7 @@ void Program::chooseSet() {
     if (sets[i].lastUse < sets[set].lastUse)
       set = i;
   }
-  forget(sets[set].kept);
+  forgetSet(set);
   sets[set].lastUse = ++uses;
   for (uint32_t k = 0; k < externalCount; ++k) {
     Binding &binding = bindings[size_t(set) * externalCount + k];
@@ -354,24 +355,11 @@ int Program::load(StepList list) {
 
 int Program::run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
                  const Observer &observer, const Inspector &inspector) {
+  const auto steps = [&] { return runSteps(list, sizes, offsets, arena, observer, inspector); };
   // Those who watch see each step by itself; one step is no less than a list of one.
-  if (!device || !device->records || observer.function || inspector.function ||
-      section(*table, list).count < 2)
-    return runSteps(list, sizes, offsets, arena, observer, inspector);
-  Kept &of = keptOf(list);
-  const Driver &driver = *device->driver;
-  if (of.recorded)
-    return driver.replay(*device, of.recorded);
-  const bool recording = of.hasRun && driver.record(*device);
-  int status = runSteps(list, sizes, offsets, arena, observer, inspector);
-  of.hasRun = !status;
-  if (!recording)
-    return status;
-  of.recorded = driver.keep(*device, !status);
-  if (of.recorded)
-    return driver.replay(*device, of.recorded);
-  device->records = false; // what this driver cannot record it will not record later
-  return runSteps(list, sizes, offsets, arena, observer, inspector);
+  if (!device || observer.function || inspector.function || section(*table, list).count < 2)
+    return steps();
+  return repeat(*device, list == StepList::Run ? ofRun() : kept[uint32_t(list)], steps);
 }
 
 int Program::runSteps(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,

@@ -8,6 +8,7 @@
 #include "runtime/core/Device.h"
 #include "runtime/core/Lane.h"
 #include "runtime/core/Layout.h"
+#include "runtime/core/Recording.h"
 #include "runtime/core/Table.h"
 #include "runtime/include/segc/model.h"
 #include <HalideRuntime.h>
@@ -59,18 +60,14 @@ struct Program {
   const uint8_t *stands = nullptr; ///< of the layout: borders that nothing overwrites; null: all are written
   bool bordersStand = false;       ///< since a run in this workspace has written them
   Device *device = nullptr;        ///< where the kernels run; null: here
-  /// What a device keeps of a list for the memory that it is bound to.
-  struct Kept {
-    bool hasRun;    ///< with this memory
-    void *recorded; ///< its steps, to be replayed as one
-  };
-  Kept kept[kStepLists] = {};
-  /// The same of the list that reads the caller's tensors, for the sets of them that it saw last: callers
-  /// alternate between a few.
+  Recording kept[kStepLists] = {}; ///< what a device keeps of each list
+  Recording update = {};           ///< of all lists of an update
+  /// The same of what reads the caller's tensors, for the sets of them that it saw last: callers alternate
+  /// between a few.
   static constexpr uint32_t kSets = 4;
   struct {
-    Kept kept;
-    uint64_t lastUse; ///< 0: never
+    Recording run, step; ///< of the list, or what grad() does; of a step of training
+    uint64_t lastUse;    ///< 0: never
   } sets[kSets] = {};
   uint32_t set = 0;            ///< to which the list is bound now
   uint64_t uses = 0;           ///< of all sets
@@ -84,20 +81,23 @@ struct Program {
   void bindStatic(StepList list, const int64_t *sizes, const uint64_t *offsets, const Memory &memory);
   /// Writes pointers and strides of the views of the caller's tensors, which checkTensor() has accepted.
   void bindTensors(const int64_t *sizes, const segc_model_tensor *inputs, const segc_model_tensor *outputs);
-  /// Runs the steps of a list in order. Returns a status of the C interface. A device that can do so records
-  /// them when they run for the second time with the same memory and replays that from then on; the first run
-  /// makes the driver load what it loads late, and memory that changes with each run costs no recording.
+  /// Runs the steps of a list in order. Returns a status of the C interface. A device that can do so repeats
+  /// what it has recorded of them.
   int run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena, const Observer &observer,
           const Inspector &inspector);
+  /// What a device keeps of the run, and of a training step, with the tensors that are bound now.
+  Recording &ofRun() { return sets[set].run; }
+  Recording &ofStep() { return sets[set].step; }
+  /// Drops what is kept of both with any tensors.
+  void forgetSets();
   /// Loads the code of all kernels of a list, for which the views need not be bound to memory.
   int load(StepList list);
 
 private:
   int runSteps(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena,
                const Observer &observer, const Inspector &inspector);
-  Kept &keptOf(StepList list);
-  void forget(Kept &one);
   void forget(StepList list);
+  void forgetSet(uint32_t which);
   void chooseSet();
   int launch(const StepDesc &step, void **vector);
   int border(const BufferDesc &buffer, const int64_t *sizes, char *base);

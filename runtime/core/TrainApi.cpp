@@ -74,9 +74,7 @@ int segc_model_step(segc_model_model *model, const segc_model_tensor *inputs, in
         "this model returns gradients of its inputs: call grad() with memory for them, then update()");
   if (int status = checkGradTensors(*model, inputs, num_inputs, nullptr, 0))
     return status;
-  if (int status = computeGradient(*model, inputs, nullptr))
-    return status;
-  return updateWeights(*model);
+  return stepModel(*model, inputs);
 }
 
 int segc_model_set_accumulation(segc_model_model *model, int on) {

@@ -4,7 +4,6 @@
 #include "runtime/core/Error.h"
 #include "runtime/core/Finite.h"
 #include "runtime/core/FlatMemory.h"
-#include "runtime/core/Labels.h"
 #include "runtime/core/Table.h"
 #include <stdlib.h>
 #include <string.h>
@@ -193,60 +192,14 @@ void markStale(segc_model_model &model, uint32_t flags) {
   model.train.stale |= flags == kAnyWeight || (model.training->prepareReads & flags) != 0;
 }
 
+bool mayRepeat(const segc_model_model &model) {
+  return model.crew.device && model.device.records && !model.observer.function &&
+         !model.training->checkFinite;
+}
+
 int runList(segc_model_model &model, StepList list) {
   const Inspector inspector = {model.training->checkFinite ? inspectStep : nullptr, &model};
   return model.train.program.run(list, model.train.constants, nullptr, nullptr, model.observer, inspector);
-}
-
-int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
-                    const segc_model_tensor *outputs) {
-  Training &training = *model.training;
-  Engine &engine = model.train;
-  if (int status = engine.checkTensors(inputs, outputs, workspaceSpan(model)))
-    return status;
-  if (!engine.there.inputs) // kernels take labels that are none for the nearest class
-    if (int status = checkLabels(*engine.table, inputs, model.crew.count))
-      return status;
-  if (!training.accumulate)
-    training.grads = 0;
-  training.hasLoss = training.hasNorm = false;
-  // Each of the gradients that are accumulated drops other elements: the golden ratio keeps their numbers
-  // apart from those of other steps.
-  training.lent[uint32_t(FlatBuffer::Gradients)] = false; // all of it is computed anew
-  if (int status = returnFlat(model))
-    return status;
-  training.host.seed[0] = int32_t(training.seed);
-  training.host.seed[1] = int32_t(uint32_t(training.steps) + training.grads * 0x9e3779b9u);
-  if (int status = sendVector(model, training.memory.seed, training.host.seed, 2 * sizeof(int32_t)))
-    return status;
-  if (training.desc->lossScaling) {
-    training.host.hyper[kHyperLossScale] = float(training.lossScale);
-    if (int status =
-            sendVector(model, training.memory.hyper, training.host.hyper, kHyperFloats * sizeof(float)))
-      return status;
-  }
-  if (training.grads == 0)
-    if (int status = keepStatistics(model))
-      return status;
-  lendScratch(model, engine);
-  const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
-  int failed = engine.run(inputs, outputs, model.workspace, model.observer, inspector);
-  markStale(model, kRunning);
-  if (!failed && training.desc->lossScaling)
-    failed = runList(model, StepList::Unscale);
-  // A device has now read the inputs and what update() sent before; this is the one wait of a step.
-  if (!failed)
-    failed = fetchVector(model, training.host.loss, training.memory.loss,
-                         (1 + training.desc->lossCount) * sizeof(float));
-  if (failed)
-    return failed;
-  engine.staging.isSending = false;
-  training.hasLoss = true;
-  if (training.accumulate)
-    if (int status = runList(model, StepList::Accumulate))
-      return status;
-  ++training.grads;
-  return SEGC_MODEL_OK;
 }
 
 int setAccumulation(segc_model_model &model, bool on) {

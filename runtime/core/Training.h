@@ -24,10 +24,12 @@ struct Training {
   uint32_t grads;            ///< gradients since the last update; at most 1 unless they are accumulated
   uint32_t seed;
   bool accumulate, checkFinite;
-  bool hasLoss; ///< grad() ran
+  bool hasLoss;   ///< grad() ran
+  bool isSending; ///< nobody has waited yet for the hyper vectors that were sent
   /// The caller has had a pointer by which he may write to what update() uses, at any time.
   bool gradientsAreOpen;
-  bool hasNorm; ///< `norm` is the length of what update() uses, before any factor
+  bool hasNorm;  ///< `norm` is the length of what update() uses, before any factor
+  bool asksNorm; ///< gradients_finite() was called: grad() computes the norm on a device
   double norm;
   int64_t steps; ///< updates so far
   // Where losses are scaled (TrainingDesc::lossScaling); else 1 and 0.
@@ -43,11 +45,27 @@ int updateWeights(segc_model_model &model);
 /// Whether update() would move the weights by finite numbers.
 int gradientsAreFinite(segc_model_model &model, bool &finite);
 int setAccumulation(segc_model_model &model, bool on);
+/// Gradient and update.
+int stepModel(segc_model_model &model, const segc_model_tensor *inputs);
+
+/// Whether an update needs the gradient's norm: to clip it, or where losses are scaled to tell whether it is
+/// finite.
+bool needsNorm(const TrainingDesc &desc);
+/// Takes the norm from the sums that the list Norm has left, once the host has them.
+void noteNorm(Training &training);
+/// Parts of an update of `grads` gradients with this norm, where it is needed: what kernels read;
+int beginUpdate(segc_model_model &model, uint32_t grads, double norm);
+/// the optimiser and all that follows it;
+int runUpdate(segc_model_model &model);
+/// counters.
+void endUpdate(Training &training);
 
 /// The engines whose prepared weights come from those with one of these WeightFlags, or kAnyWeight, prepare
 /// them again before they run.
 constexpr uint32_t kAnyWeight = ~0u;
 void markStale(segc_model_model &model, uint32_t flags);
+/// Whether there is a device that records work, and nobody looks at each kernel by itself.
+bool mayRepeat(const segc_model_model &model);
 /// Runs a list of steps whose memory does not depend on a shape. The lanes have scratch.
 int runList(segc_model_model &model, StepList list);
 /// The learning rate of the next update, before a segment's factor.

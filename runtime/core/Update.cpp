@@ -10,55 +10,46 @@
 namespace segc::rt {
 namespace {
 
-/// The gradient's length, from sums of squares that are added in a fixed order. Computed once where both
-/// gradients_finite() and update() want it and nobody can have written to the gradient in between.
+/// The gradient's length. Computed once where both gradients_finite() and update() want it, or with the
+/// gradient, if nobody can have written to the gradient in between: on a device it comes back by
+/// returnFlat().
 int gradientNorm(segc_model_model &model, double &norm) {
   Training &training = *model.training;
-  if (training.hasNorm && !training.gradientsAreOpen) {
-    norm = training.norm;
-    return SEGC_MODEL_OK;
+  if (!training.hasNorm || (training.gradientsAreOpen && !model.crew.device)) {
+    if (int status = runList(model, StepList::Norm))
+      return status;
+    if (int status =
+            fetchVector(model, training.host.partial, training.memory.partial, kPartialSums * sizeof(double)))
+      return status;
+    noteNorm(training);
   }
-  if (int status = runList(model, StepList::Norm))
-    return status;
-  if (int status =
-          fetchVector(model, training.host.partial, training.memory.partial, kPartialSums * sizeof(double)))
-    return status;
-  double sum = 0;
-  for (uint32_t i = 0; i < kPartialSums; ++i)
-    sum += training.host.partial[i];
-  norm = training.norm = sqrt(sum);
-  training.hasNorm = true;
+  norm = training.norm;
   return SEGC_MODEL_OK;
 }
 
 /// What every gradient is multiplied by: 1 / count for the mean of accumulated ones, and for clipping
 /// min(1, clipNorm / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_ (a NaN stays one).
-/// Where losses are scaled `finite` says whether the gradients are.
-int gradientFactor(segc_model_model &model, double &factor, bool &finite) {
-  const Training &training = *model.training;
-  factor = 1.0 / training.grads;
-  finite = true;
-  if (!(training.desc->clipNorm > 0) && !training.desc->lossScaling)
-    return SEGC_MODEL_OK;
-  double norm;
-  if (int status = gradientNorm(model, norm))
-    return status;
-  finite = !training.desc->lossScaling || isfinite(norm);
-  if (!(training.desc->clipNorm > 0))
-    return SEGC_MODEL_OK;
+double gradientFactor(const TrainingDesc &desc, uint32_t grads, double norm) {
+  double factor = 1.0 / grads;
+  if (!(desc.clipNorm > 0))
+    return factor;
   norm *= factor;
-  const double coefficient = training.desc->clipNorm / (norm + 1e-6);
+  const double coefficient = desc.clipNorm / (norm + 1e-6);
   if (!(coefficient >= 1))
     factor *= coefficient;
-  return SEGC_MODEL_OK;
+  return factor;
 }
 
 int fillHyper(segc_model_model &model, double factor) {
-  const Training &training = *model.training;
+  Training &training = *model.training;
   const TrainingDesc &desc = *training.desc;
   const Header &table = *model.train.table;
   const bool adam = desc.optimizer != OptimizerKind::Sgd;
   const double t = double(training.steps + 1), rate = learningRate(model);
+  if (training.isSending)
+    if (int status = model.device.driver->finish(model.device))
+      return status;
+  training.isSending = model.crew.device != nullptr;
   // Kernels weight new values by 1 - beta of the rounded betas; the corrections undo exactly that.
   const double beta1 = float(desc.beta1), beta2 = float(desc.beta2);
   for (uint32_t i = 0; i < table.segments.count; ++i) {
@@ -89,6 +80,19 @@ int shrinkLossScale(Training &training) {
   return SEGC_MODEL_OK;
 }
 
+/// Gradients that are not finite change nothing.
+int skipUpdate(segc_model_model &model) {
+  Training &training = *model.training;
+  training.grads = 0;
+  markStale(model, kRunning);
+  if (int status = restoreStatistics(model))
+    return status;
+  if (training.accumulate)
+    if (int status = clearFlat(model, FlatBuffer::Accumulated))
+      return status;
+  return shrinkLossScale(training);
+}
+
 /// One that was good for long is doubled.
 void growLossScale(Training &training) {
   if (!training.desc->lossScaling || ++training.goodSteps < kGoodSteps)
@@ -109,6 +113,41 @@ double learningRate(const segc_model_model &model) {
                        training.steps);
 }
 
+bool needsNorm(const TrainingDesc &desc) { return desc.clipNorm > 0 || desc.lossScaling; }
+
+/// Sums of squares are added in a fixed order.
+void noteNorm(Training &training) {
+  double sum = 0;
+  for (uint32_t i = 0; i < kPartialSums; ++i)
+    sum += training.host.partial[i];
+  training.norm = sqrt(sum);
+  training.hasNorm = true;
+}
+
+int beginUpdate(segc_model_model &model, uint32_t grads, double norm) {
+  const Training &training = *model.training;
+  if (int status = fillHyper(model, gradientFactor(*training.desc, grads, norm)))
+    return status;
+  // The average starts from what the parameters are before the first update.
+  if (training.memory.flat[uint32_t(FlatBuffer::Average)] && training.steps == 0)
+    return copyFlat(model, FlatBuffer::Average, FlatBuffer::Parameters, training.desc->trainableElements);
+  return SEGC_MODEL_OK;
+}
+
+int runUpdate(segc_model_model &model) {
+  if (int status = runList(model, StepList::Update))
+    return status;
+  if (int status = runList(model, StepList::Average))
+    return status;
+  return model.training->accumulate ? clearFlat(model, FlatBuffer::Accumulated) : SEGC_MODEL_OK;
+}
+
+void endUpdate(Training &training) {
+  ++training.steps;
+  growLossScale(training);
+  training.grads = 0;
+}
+
 int updateWeights(segc_model_model &model) {
   Training &training = *model.training;
   if (training.grads == 0)
@@ -117,48 +156,35 @@ int updateWeights(segc_model_model &model) {
   if (int status = returnFlat(model))
     return status;
   lendScratch(model, model.train);
-  double factor;
-  bool finite;
-  if (int status = gradientFactor(model, factor, finite))
-    return status;
-  if (!finite) {
-    training.grads = 0;
-    markStale(model, kRunning);
-    if (int status = restoreStatistics(model))
+  double norm = 0;
+  if (needsNorm(*training.desc))
+    if (int status = gradientNorm(model, norm))
       return status;
-    if (training.accumulate)
-      if (int status = clearFlat(model, FlatBuffer::Accumulated))
-        return status;
-    return shrinkLossScale(training);
-  }
-  if (int status = fillHyper(model, factor))
+  if (training.desc->lossScaling && !isfinite(norm))
+    return skipUpdate(model);
+  if (int status = beginUpdate(model, training.grads, norm))
     return status;
-  // The average starts from what the parameters are before the first update.
-  if (training.memory.flat[uint32_t(FlatBuffer::Average)] && training.steps == 0)
-    if (int status =
-            copyFlat(model, FlatBuffer::Average, FlatBuffer::Parameters, training.desc->trainableElements))
-      return status;
   markStale(model, kTrainable);
-  if (int status = runList(model, StepList::Update))
+  const auto work = [&] { return runUpdate(model); };
+  if (int status = mayRepeat(model) ? repeat(model.device, model.train.program.update, work) : work())
     return status;
-  if (int status = runList(model, StepList::Average))
-    return status;
-  ++training.steps;
-  growLossScale(training);
-  training.grads = 0;
-  return training.accumulate ? clearFlat(model, FlatBuffer::Accumulated) : SEGC_MODEL_OK;
+  endUpdate(training);
+  return SEGC_MODEL_OK;
 }
 
 /// The sum of the squares is finite if they all are: in f64 it cannot overflow. Where the table has no list
 /// that adds them, the gradients lie in the host's memory.
 int gradientsAreFinite(segc_model_model &model, bool &finite) {
-  const Training &training = *model.training;
+  Training &training = *model.training;
   if (training.grads == 0)
     return fail(SEGC_MODEL_INVALID_ARGUMENT, "there is no gradient since the last update: call grad() first");
   if (int status = returnFlat(model))
     return status;
   if (section(*model.train.table, StepList::Norm).count) {
     lendScratch(model, model.train);
+    if (!training.asksNorm)
+      model.train.program.forgetSets(); // from now on grad() does more
+    training.asksNorm = true;
     double norm;
     const int status = gradientNorm(model, norm);
     finite = isfinite(norm);

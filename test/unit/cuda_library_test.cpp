@@ -212,7 +212,7 @@ TEST_F(CudaLibrary, TrainingStepsAreGraphsToo) {
   const std::string first = handle.step();
   const int before = driver().replays();
   const std::string second = handle.step();
-  EXPECT_EQ(driver().replays(), before + 1) << "grad; the lists of an update have one launch each";
+  EXPECT_EQ(driver().replays(), before + 2) << "grad, update";
   EXPECT_EQ(handle.step(), second);
   EXPECT_EQ(count(second, "launch .entry"), count(first, "launch .entry"));
   // run() has a graph beside those of training, and prepares the weights that update() made.
@@ -368,7 +368,7 @@ TEST_F(CudaLibrary, TrainingReadsTensorsOnTheDevice) {
   EXPECT_EQ(count(second, "download "), 1u) << second;
   EXPECT_EQ(count(second, "wait"), 1u) << second;
   EXPECT_EQ(handle.step(), second);
-  EXPECT_EQ(driver().replays(), before + 1);
+  EXPECT_EQ(driver().replays(), before + 2);
 }
 
 TEST_F(CudaLibrary, WhetherGradientsAreFiniteTakesAFewSums) {

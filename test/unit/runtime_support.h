@@ -36,6 +36,7 @@ struct TableBuilder {
   std::vector<rt::StepDesc> normSteps, updateSteps, averageSteps, accumulateSteps, unscaleSteps;
   uint64_t laneScratchBytes = 0;
   uint32_t isa = 0;
+  rt::DeviceKind device = rt::DeviceKind::Cpu;
 
   uint32_t str(const std::string &s) {
     uint32_t at = uint32_t(strings.size());
@@ -70,6 +71,7 @@ struct TableBuilder {
     header.magic = rt::kTableMagic;
     header.version = rt::kTableVersion;
     header.isa = isa;
+    header.device = device;
     header.laneScratchBytes = laneScratchBytes;
     for (const rt::PreparedDesc &p : prepared)
       header.preparedBytes = std::max(header.preparedBytes, p.offset + p.bytes);

@@ -25,6 +25,7 @@ struct Maker : TableBuilder {
     h = symbol(0, 2, options.height);
     w = symbol(0, 3, options.width);
     inputs.push_back({str("x"), DType::F32, 4, {n, three, h, w}});
+    device = options.kernels ? DeviceKind::Cuda : DeviceKind::Cpu;
   }
   uint32_t pixels(Space space, uint32_t index, uint32_t c, DType type = DType::F32) {
     return view({space, index, type, 4, {c, w, h, n}, 0, zero, zero, 1, 1, 0});
@@ -137,12 +138,16 @@ std::vector<uint64_t> training(const TinyOptions &options) {
   const auto error = [&] { return t.pixels(Space::Arena, 2, t.one); };
   const auto sums = [&] { return t.vector(Space::Dense, 3, kSums, DType::F64); };
   const auto gain = [&] { return t.vector(Space::Prepared, 0, 1); };
-  t.prepared = {{0, 64}};
+  t.prepared = {{0, 64}, {64, 64}};
   t.launch(t.prepareSteps, kCopyGain, {t.vector(Space::Weight, TinyModel::kGain, 1), gain()}, "gain");
+  if (options.preparesB)
+    t.launch(t.prepareSteps, kCopyGain,
+             {t.vector(Space::Weight, TinyModel::kB, 1), t.vector(Space::Prepared, 1, 1)}, "b");
   t.launch(t.runSteps, kCopy, {t.pixels(Space::Input, 0, t.three), x()}, "x");
   t.launch(t.runSteps, kImportLabels, {t.pixels(Space::Input, 1, t.one, DType::I32), labels()}, "labels");
   t.launch(t.runSteps, kErrorsOf,
-           {x(), labels(), t.filter(Space::Weight, TinyModel::kW), t.vector(Space::Weight, TinyModel::kB, 1),
+           {x(), labels(), t.filter(Space::Weight, TinyModel::kW),
+            options.preparesB ? t.vector(Space::Prepared, 1, 1) : t.vector(Space::Weight, TinyModel::kB, 1),
             gain(), error()},
            "error");
   t.launch(t.runSteps, kSumsOf, {x(), error(), labels(), sums()}, "sums");
@@ -188,8 +193,9 @@ void TinyModel::install() const {
   const auto header = [](const std::vector<uint64_t> &table) {
     return table.empty() ? nullptr : reinterpret_cast<const Header *>(table.data());
   };
-  segc_model_variants[0] = {header(inferTable), inferTable.empty() ? nullptr : tinyKernels,
-                            header(trainTable), trainTable.empty() ? nullptr : tinyKernels};
+  const KernelFn *const kernels = options.kernels ? options.kernels : tinyKernels;
+  segc_model_variants[0] = {header(inferTable), inferTable.empty() ? nullptr : kernels, header(trainTable),
+                            trainTable.empty() ? nullptr : kernels};
 }
 
 void TinyTest::create(const TinyModel &which) {

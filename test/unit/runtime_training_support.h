@@ -11,9 +11,11 @@ struct TinyOptions {
   rt::TrainingDesc desc = {};
   std::vector<int64_t> milestones;
   bool nesterov = false;
-  bool wrt = false; ///< training returns the gradient of x
+  bool wrt = false;       ///< training returns the gradient of x
+  bool preparesB = false; ///< training reads b as its @prepare copies it
   bool infers = true, trains = true;
-  int height = 4, width = 5; ///< of the default shape; 0: open
+  int height = 4, width = 5;             ///< of the default shape; 0: open
+  const rt::KernelFn *kernels = nullptr; ///< those of a device in place of the tiny network's
 
   TinyOptions() {
     desc.learningRate = 0.1;
@@ -27,9 +29,9 @@ struct TinyOptions {
 
 /// prediction = gain * sum over c of w(c) * x(c) + b; the loss is the mean of (prediction - label)^2 over the
 /// pixels whose label is not 255. w and b learn, b at half the rate; gain is frozen and copied by training's
-/// @prepare; running <- 0.9 * running + 0.1 * mean of x. run() computes the prediction minus running, from
-/// weights that its @prepare has put together. A second loss, without weight, is 1000 * seed + step.
-/// Inputs: x f32 [N, 3, H, W], labels i32 [N, H, W] with 5 classes.
+/// @prepare, with `preparesB` b too; running <- 0.9 * running + 0.1 * mean of x. run() computes the
+/// prediction minus running, from weights that its @prepare has put together. A second loss, without weight,
+/// is 1000 * seed + step. Inputs: x f32 [N, 3, H, W], labels i32 [N, H, W] with 5 classes.
 struct TinyModel {
   static constexpr int channels = 3, classes = 5, ignore = 255;
   /// In the order of the training table.
