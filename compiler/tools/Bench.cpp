@@ -107,9 +107,12 @@ std::optional<std::string> BenchTensors::bind(Instance &instance, bool train, in
 std::optional<std::string> BenchTensors::run(Instance &instance) const {
   const Library &library = instance.library;
   const int in = static_cast<int>(inputs.size()), out = static_cast<int>(outputs.size());
-  int status = training ? library.grad(instance.model, inputs.data(), in, outputs.data(), out)
-                        : library.run(instance.model, inputs.data(), in, outputs.data(), out);
-  if (!status && training)
+  int status;
+  if (!training)
+    status = library.run(instance.model, inputs.data(), in, outputs.data(), out);
+  else if (!out)
+    status = library.step(instance.model, inputs.data(), in);
+  else if (!(status = library.grad(instance.model, inputs.data(), in, outputs.data(), out)))
     status = library.update(instance.model);
   return status ? std::optional<std::string>(library.lastError()) : std::nullopt;
 }

@@ -12,7 +12,7 @@ class BenchTensors {
 public:
   /// `height` and `width` (0: the model's own) are those of every input. On failure a sentence.
   std::optional<std::string> bind(Instance &instance, bool training, int64_t height, int64_t width);
-  /// One image batch: run(), or grad() and update(). On failure a sentence.
+  /// One image batch: run(), or step(), of which gradients of inputs need two calls. On failure a sentence.
   std::optional<std::string> run(Instance &instance) const;
 
 private:

@@ -49,6 +49,7 @@ std::unique_ptr<Library> Library::open(const std::string &path, std::string &err
     return error.empty() ? std::move(library) : nullptr;
   find(library->grad, "grad");
   find(library->update, "update");
+  find(library->step, "step");
   find(library->getWeight, "get_weight");
   find(library->gradient, "gradient");
   find(library->gradientsFinite, "gradients_finite");

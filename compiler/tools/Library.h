@@ -39,6 +39,7 @@ public:
   // Null in a library that does not train.
   int (*grad)(segc_model_model *, const segc_model_tensor *, int, const segc_model_tensor *, int) = nullptr;
   int (*update)(segc_model_model *) = nullptr;
+  int (*step)(segc_model_model *, const segc_model_tensor *, int) = nullptr;
   int (*setWeight)(segc_model_model *, int, const float *) = nullptr;
   int (*getWeight)(segc_model_model *, int, float *) = nullptr;
   int (*gradient)(segc_model_model *, int, const float **) = nullptr;
