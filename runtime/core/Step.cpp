@@ -46,7 +46,7 @@ int beginGradient(segc_model_model &model, const segc_model_tensor *inputs,
   return SEGC_MODEL_OK;
 }
 
-/// Forward, losses, backward with the tensors that are bound, and what follows.
+/// Forward, losses, backward with the tensors that are bound, and what follows: nothing here waits.
 int runGradient(segc_model_model &model, Then then) {
   const Training &training = *model.training;
   const Inspector inspector = {training.checkFinite ? inspectStep : nullptr, &model};
@@ -101,7 +101,7 @@ int fetchResults(segc_model_model &model, Then then) {
 }
 
 int gradientAnd(segc_model_model &model, const segc_model_tensor *inputs, const segc_model_tensor *outputs,
-                Recording &(Program::*recording)(), Then then) {
+                Then then, bool isStep) {
   Training &training = *model.training;
   Engine &engine = model.train;
   int status = beginGradient(model, inputs, outputs);
@@ -111,7 +111,7 @@ int gradientAnd(segc_model_model &model, const segc_model_tensor *inputs, const 
     return status;
   status = engine.send(inputs, outputs);
   if (!status)
-    status = repeatGradient(model, (engine.program.*recording)(), then);
+    status = repeatGradient(model, isStep ? engine.program.ofStep() : engine.program.ofRun(), then);
   markStale(model, then == Then::Update ? kRunning | kTrainable : kRunning);
   status = engine.receive(outputs, status);
   if (!status)
@@ -128,7 +128,7 @@ int computeGradient(segc_model_model &model, const segc_model_tensor *inputs,
   // On a device a second wait would cost more than sums that nobody asks for.
   const bool sums =
       model.crew.device && (training.asksNorm || (needsNorm(*training.desc) && !training.accumulate));
-  return gradientAnd(model, inputs, outputs, &Program::ofRun, sums ? Then::Norm : Then::Nothing);
+  return gradientAnd(model, inputs, outputs, sums ? Then::Norm : Then::Nothing, false);
 }
 
 int stepModel(segc_model_model &model, const segc_model_tensor *inputs) {
@@ -137,7 +137,7 @@ int stepModel(segc_model_model &model, const segc_model_tensor *inputs) {
   const Then then = norm && model.crew.device   ? Then::Norm
                     : norm || !mayRepeat(model) ? Then::Nothing
                                                 : Then::Update;
-  if (int status = gradientAnd(model, inputs, nullptr, &Program::ofStep, then))
+  if (int status = gradientAnd(model, inputs, nullptr, then, true))
     return status;
   if (then != Then::Update)
     return updateWeights(model);
