@@ -40,7 +40,8 @@ struct CudaMachine {
   int architecture() const { return 10 * major + minor; } ///< 80 of sm_80
 };
 
-inline CudaMachine askCuda(const CudaQuestions &ask) {
+/// Static: cores share no symbols between models but the pool's.
+static inline CudaMachine askCuda(const CudaQuestions &ask) {
   constexpr int kCapabilityMajor = 75, kCapabilityMinor = 76; // CU_DEVICE_ATTRIBUTE_COMPUTE_...
   CudaMachine machine = {CudaLack::Start, 0, 0, 0, deviceNumber(), 0, 0, 0, "?"};
   if ((machine.error = ask.init(0)))

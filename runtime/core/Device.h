@@ -115,7 +115,7 @@ void *openDriverLibrary(const char *name);
 /// A function of it, null if it has none of this name.
 void *findDriverCall(void *library, const char *name);
 /// Which of the devices to use: $SEGC_DEVICE, 0 if it is not set or no number.
-inline int deviceNumber() {
+static inline int deviceNumber() {
   const char *text = getenv("SEGC_DEVICE");
   const int number = text ? atoi(text) : 0;
   return number < 0 ? 0 : number;
