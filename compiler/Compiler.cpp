@@ -173,7 +173,7 @@ std::vector<schedules::Isa> parseVariants(StringRef text, std::string &error, St
 bool isTraining(ModuleOp graph) { return graph->hasAttr("hourglass.training"); }
 
 OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &compile, schedules::Isa isa,
-                            unsigned recompute) {
+                            unsigned savings) {
   OwningOpRef<ModuleOp> module = graph.clone();
   if (compile.sm90a)
     (*module)->setAttr(kSm90a, UnitAttr::get(module->getContext()));
@@ -184,7 +184,8 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
   options.stopAfter = stage;
   options.training = isTraining(graph);
   options.precision = compile.precision;
-  options.recompute = recompute;
+  (options.training ? options.recompute : options.thrifty) = savings;
+  options.asked = compile.asked;
   if (!compile.winograd)
     options.without = schedules::winogradFamilies();
   if (!compile.tensorCores)
@@ -197,33 +198,33 @@ OwningOpRef<ModuleOp> lower(ModuleOp graph, Stage stage, const CompileOptions &c
 
 OwningOpRef<ModuleOp> planWithinLimit(ModuleOp graph, const CompileOptions &options, schedules::Isa isa) {
   auto plan = lower(graph, Stage::Plan, options, isa);
+  auto needs = [](ModuleOp candidate) { return *arenaBytes(candidate) + preparedBytes(candidate); };
   auto fits = [&](ModuleOp candidate) {
-    auto bytes = arenaBytes(candidate);
-    return !options.memoryLimit || !bytes || *bytes <= options.memoryLimit;
+    return !options.memoryLimit || !arenaBytes(candidate) || needs(candidate) <= options.memoryLimit;
   };
   if (!plan || fits(*plan))
     return plan;
-  // Computing more convolutions again keeps less, up to a point: look for the first number that fits in
-  // steps, then for the least one before it.
+  // More savings take less memory, up to a point: look for the first number that fits in steps, then for the
+  // least one before it.
   unsigned convolutions = 0, low = 0, high = 0;
-  if (isTraining(graph))
-    graph.walk([&](Operation *op) { convolutions += llvm::isa<hg::ConvOp, hg::DeconvOp>(op); });
+  graph.walk([&](Operation *op) { convolutions += llvm::isa<hg::ConvOp, hg::DeconvOp>(op); });
+  const unsigned most = isTraining(graph) ? convolutions : 2 * convolutions;
   constexpr unsigned kTries = 16;
-  const unsigned step = std::max(1u, convolutions / kTries);
-  uint64_t first = *arenaBytes(*plan), least = first;
+  const unsigned step = std::max(1u, (most + kTries - 1) / kTries);
+  uint64_t first = needs(*plan), least = first;
   OwningOpRef<ModuleOp> best;
-  for (unsigned number = step; number <= convolutions && !best; number += step) {
+  for (unsigned number = step; number < most + step && !best; number += step) {
     auto candidate = lower(graph, Stage::Plan, options, isa, number);
     if (!candidate)
       return {};
-    least = std::min(least, *arenaBytes(*candidate));
+    least = std::min(least, needs(*candidate));
     (fits(*candidate) ? high : low) = number;
     if (fits(*candidate))
       best = std::move(candidate);
   }
   if (!best) {
     bool isBounded = plan->lookupSymbol<plan::ProgramOp>("run")->hasAttr("max_arena_bytes");
-    graph.emitError("the activations need ")
+    graph.emitError("activations and packed weights need ")
         << first << " bytes at the model's " << (isBounded ? "largest" : "own")
         << " extents, more than -memory-limit " << options.memoryLimit
         << "; the least this network can do with is " << least;

@@ -24,7 +24,9 @@ struct CompileOptions {
   std::string cacheDirectory;    ///< empty: none
   std::string executable;        ///< of segc, for its kernel workers
   unsigned workers = 0;          ///< 0: one a core
-  uint64_t memoryLimit = 0;      ///< bytes of arena; 0: none
+  uint64_t memoryLimit = 0;      ///< bytes of arena and of what is made of weights; 0: none
+  /// That the user wants, each "LAYER: FAMILY [key=value ...]"; LAYER * is whatever the family computes.
+  std::vector<std::string> asked = {};
   bool verbose = false;
 };
 
@@ -37,12 +39,14 @@ struct Graphs {
 /// Was the graph imported for training: does it return a loss?
 bool isTraining(mlir::ModuleOp graph);
 
-/// Runs the pipeline on a copy of `graph` up to `stage`; training lets the backward pass compute `recompute`
-/// convolutions again. Errors are emitted as MLIR diagnostics; null then.
+/// Runs the pipeline on a copy of `graph` up to `stage`; `savings` are steps to less memory: of training
+/// convolutions that the backward pass computes again, else convolutions that take smaller filters, and
+/// behind the last of them those that take none of Winograd's. Errors are emitted as MLIR diagnostics; null
+/// then.
 mlir::OwningOpRef<mlir::ModuleOp> lower(mlir::ModuleOp graph, Stage stage, const CompileOptions &options,
-                                        schedules::Isa isa, unsigned recompute = 0);
+                                        schedules::Isa isa, unsigned savings = 0);
 
-/// The plan of a graph within options.memoryLimit: training recomputes as few convolutions as that takes.
+/// The plan of a graph within options.memoryLimit, with as few savings as that takes.
 mlir::OwningOpRef<mlir::ModuleOp> planWithinLimit(mlir::ModuleOp graph, const CompileOptions &options,
                                                   schedules::Isa isa);
 

@@ -15,6 +15,8 @@ void buildPipeline(OpPassManager &passes, const PipelineOptions &options) {
   ScheduleGroupsOptions scheduling;
   scheduling.instructionSet = options.isa;
   scheduling.without.assign(options.without.begin(), options.without.end());
+  scheduling.asked.assign(options.asked.begin(), options.asked.end());
+  scheduling.thrifty = options.thrifty;
   // graph: @main as imported, one op a layer.
   if (options.stopAfter == Stage::Graph)
     return;

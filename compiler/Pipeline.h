@@ -14,8 +14,10 @@ struct PipelineOptions {
   std::vector<std::string> without; ///< schedule families that must not be used
   std::string precision = "f32";    ///< of activations in memory: f32, bf16 or f16
   Stage stopAfter = Stage::Plan;
-  bool training = false;  ///< the graph returns a total loss: differentiate it
-  unsigned recompute = 0; ///< convolutions that the backward pass may compute again
+  bool training = false;               ///< the graph returns a total loss: differentiate it
+  unsigned recompute = 0;              ///< convolutions that the backward pass may compute again
+  unsigned thrifty = 0;                ///< steps towards small filters
+  std::vector<std::string> asked = {}; ///< schedules that the user wants: "LAYER: FAMILY key=value ..."
 };
 
 void buildPipeline(mlir::OpPassManager &passes, const PipelineOptions &options);

@@ -93,7 +93,9 @@ def SetPrecision : Pass<"hg-set-precision", "::mlir::ModuleOp"> {
 def ScheduleGroups : Pass<"hg-schedule", "::mlir::func::FuncOp"> {
   let summary = "Chooses family and parameters of every group and packs its weights accordingly.";
   let options = [Option<"instructionSet", "isa", "std::string", "\"avx512\"", "avx512, avx2 or portable">,
-                 ListOption<"without", "without", "std::string", "Schedule families that must not be used">];
+                 ListOption<"without", "without", "std::string", "Schedule families that must not be used">,
+                 ListOption<"asked", "asked", "std::string", "What the user wants: LAYER: FAMILY [key=value ...]">,
+                 Option<"thrifty", "thrifty", "unsigned", "0", "Steps towards small filters: convolutions with small tiles, then without Winograd">];
   let dependentDialects = ["::segc::hg::HourglassDialect"];
 }
 

@@ -229,7 +229,7 @@ private:
     auto op = plan::LaunchOp::create(b, loc, reads, shapes, writes, label, kernel->spec.print(),
                                      settled(kernel->spec, group.getSchedule()->str(), {reads, writes}),
                                      FlatSymbolRefAttr());
-    for (const char *note : {"end", "not_on_tensor_cores"})
+    for (const char *note : {"end", "choice", "not_on_tensor_cores"})
       if (Attribute text = group->getAttr(note))
         op->setAttr(note, text);
     return copyBody(group, *kernel, op);

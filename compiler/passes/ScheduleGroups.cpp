@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: MIT
 #include "compiler/analysis/GroupSpec.h"
 #include "compiler/passes/Passes.h"
-#include "schedules/Family.h"
+#include "compiler/passes/ScheduleChoice.h"
 
 using namespace mlir;
 
@@ -24,14 +24,18 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
       return signalPassFailure();
     }
     SmallVector<hg::GroupOp> groups(getOperation().getOps<hg::GroupOp>());
+    ScheduleChoice choice(*parsed, std::vector<std::string>(without.begin(), without.end()),
+                          std::vector<std::string>(asked.begin(), asked.end()));
+    const DenseMap<Operation *, Thrift> thrift = thriftOf(groups, *parsed);
     for (hg::GroupOp group : groups)
-      if (!group.getSchedule() && failed(schedule(group, *parsed)))
+      if (!group.getSchedule() && failed(schedule(group, *parsed, choice, thrift.lookup(group))))
         return signalPassFailure();
+    if (failed(choice.finish(getOperation())))
+      signalPassFailure();
   }
 
-  LogicalResult schedule(hg::GroupOp group, schedules::Isa target) {
-    if (!schedules::isGpu(target) && isLastResizing(group))
-      group.setExported(true);
+  /// The group's kernel with what its rules are told.
+  static FailureOr<GroupKernel> describe(hg::GroupOp group) {
     auto kernel = describeGroup(group);
     if (failed(kernel))
       return failure();
@@ -40,16 +44,49 @@ struct ScheduleGroupsPass : impl::ScheduleGroupsBase<ScheduleGroupsPass> {
     setLikelyExtents(kernel->spec, cast<RankedTensorType>(pixelsOf.getType()));
     if (auto conv = dyn_cast<hg::ConvOp>(kernel->anchor); conv && kernel->spec.op == "conv")
       kernel->spec.fresh = freshFilters(group, *kernel);
-    std::vector<std::string> passedOver(without.begin(), without.end());
-    for (const schedules::Family &family : schedules::families())
-      if (readsOddSlice(group, family.granule))
-        passedOver.push_back(family.name);
-    auto choice = schedules::chooseSchedule(kernel->spec, target, passedOver);
-    if (auto *why = std::get_if<std::string>(&choice))
-      return group.emitOpError(*why);
-    auto &point = std::get<schedules::Schedule>(choice);
+    return kernel;
+  }
+
+  /// Which convolutions go without large filters: the first `thrifty` steps, first smaller tiles for all,
+  /// then no Winograd, each time beginning with those whose filters serve the fewest pixels: they lose the
+  /// least time for a byte.
+  DenseMap<Operation *, Thrift> thriftOf(ArrayRef<hg::GroupOp> groups, schedules::Isa target) {
+    DenseMap<Operation *, Thrift> result;
+    if (!thrifty || schedules::isGpu(target))
+      return result;
+    SmallVector<std::pair<int64_t, hg::GroupOp>> ranked;
+    for (hg::GroupOp group : groups) {
+      auto conv = dyn_cast<hg::ConvOp>(group.getBody().front().front());
+      auto type = cast<RankedTensorType>(group.getOutputs()[0].getType());
+      if (conv && !group.getSchedule())
+        ranked.push_back({type.getRank() == 4 && type.hasStaticShape()
+                              ? type.getDimSize(0) * type.getDimSize(2) * type.getDimSize(3)
+                              : std::numeric_limits<int64_t>::max(),
+                          group});
+    }
+    llvm::stable_sort(ranked, [](const auto &a, const auto &b) { return a.first < b.first; });
+    for (unsigned step = 0; step < std::min<size_t>(thrifty, 2 * ranked.size()); ++step)
+      result[ranked[step % ranked.size()].second] =
+          step < ranked.size() ? Thrift::SmallTiles : Thrift::NoWinograd;
+    return result;
+  }
+
+  LogicalResult schedule(hg::GroupOp group, schedules::Isa target, ScheduleChoice &choice, Thrift saving) {
+    if (!schedules::isGpu(target) && isLastResizing(group))
+      group.setExported(true);
+    auto kernel = describe(group);
+    if (failed(kernel))
+      return failure();
+    auto chosen = choice.choose(group, kernel->spec, saving);
+    if (failed(chosen))
+      return failure();
+    const schedules::Schedule &point = *chosen;
     group.setSchedule(point.print());
     noteTensorCores(group, kernel->spec, target, point);
+    if (std::string why = whyNotWinograd(kernel->spec, target, point,
+                                         std::vector<std::string>(without.begin(), without.end()), saving);
+        !why.empty())
+      group->setAttr("choice", StringAttr::get(group.getContext(), why));
     const schedules::Family *family = schedules::findFamily(point.family);
     std::vector<schedules::KernelSpec> parts = schedules::weightParts(kernel->spec);
     size_t part = 0;

@@ -243,6 +243,29 @@ std::string report(ModuleOp planned, llvm::StringRef name, const Summary &summar
 }
 
 int64_t livenessBound(ModuleOp planned) { return Reporter(planned).bound(); }
+uint64_t preparedBytes(ModuleOp planned) { return static_cast<uint64_t>(Reporter(planned).prepared()); }
+
+/// Of a convolution whose packed filters are larger than the file's: by how much.
+static std::string growthOfFilters(plan::LaunchOp launch) {
+  auto spec = schedules::KernelSpec::parse(launch.getProblem().str());
+  auto *conv = std::get_if<schedules::KernelSpec>(&spec);
+  if (!conv || conv->op != "conv" || launch.getReads().size() < 2)
+    return "";
+  auto slot = launch.getReads()[1].getDefiningOp<plan::PreparedOp>();
+  if (!slot)
+    return "";
+  constexpr double kWorthALine = 1.3; // panels end in zeros
+  const double file =
+      4. * conv->get("c") / conv->get("g") * conv->get("k") * conv->get("r") * conv->get("r", 1);
+  const int64_t packed = plan::tensorBytes(slot.getView().getType().getTensor());
+  if (static_cast<double>(packed) < kWorthALine * file)
+    return "";
+  std::string text;
+  llvm::raw_string_ostream(text) << "  filters: " << packed << " bytes, "
+                                 << llvm::format("%.1f", static_cast<double>(packed) / file)
+                                 << " times the file's\n";
+  return text;
+}
 
 /// How much of the convolutions tensor cores compute; nothing where none does.
 static std::string tensorCoreShare(plan::ProgramOp run) {
@@ -275,6 +298,9 @@ std::string optimisationReport(ModuleOp planned) {
             "\n";
     if (auto end = launch->getAttrOfType<StringAttr>("end"))
       text += "  fuses no further: " + end.str() + "\n";
+    text += growthOfFilters(launch);
+    if (auto why = launch->getAttrOfType<StringAttr>("choice"))
+      text += "  " + why.str() + "\n";
     if (auto why = launch->getAttrOfType<StringAttr>("not_on_tensor_cores"))
       text += "  not on tensor cores: " + why.str() + "\n";
   }
@@ -282,6 +308,9 @@ std::string optimisationReport(ModuleOp planned) {
   int64_t bytes = 0;
   Reporter reporter(planned);
   unsigned elided = reporter.elided(bytes);
+  auto arena = run->getAttrOfType<IntegerAttr>("arena_bytes");
+  text += "packed weights take " + std::to_string(reporter.prepared()) + " bytes" +
+          (arena ? ", activations " + std::to_string(arena.getInt()) : "") + "\n";
   text += std::to_string(elided) + " copies elided (" + std::to_string(bytes) + " bytes), " +
           std::to_string(reporter.copies()) + " made\n";
   return text;

@@ -15,6 +15,8 @@ std::string report(mlir::ModuleOp planned, llvm::StringRef name, const Summary &
                    mlir::ModuleOp training = {});
 /// The most bytes of buffers alive in one step: no arena can be smaller.
 int64_t livenessBound(mlir::ModuleOp planned);
+/// Bytes of what is made of the weights before the first run: packed filters, folded norms.
+uint64_t preparedBytes(mlir::ModuleOp planned);
 /// The same as sentences for -opt-report: one line a kernel, one a remaining copy.
 std::string optimisationReport(mlir::ModuleOp planned);
 

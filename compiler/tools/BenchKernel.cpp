@@ -9,6 +9,7 @@
 #include "compiler/tools/ToolSupport.h"
 #include "runtime/core/Cpu.h"
 #include "runtime/files/WriteWhole.h"
+#include "schedules/Compile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/raw_ostream.h"
@@ -46,6 +47,8 @@ public:
 
   /// What the flags say; false after printing an error.
   bool read();
+  /// -emit: prints the code of the schedule instead; the exit code.
+  int emit();
   /// Compiles, packs, runs and compares each schedule; false after printing an error.
   bool prepare();
   void measure();
@@ -96,8 +99,9 @@ bool KernelBench::readTarget() {
   std::string error;
   const schedules::Isa native = parseVariants("native", error, report.spec.dtype).front();
   report.isa = options.has(options::OPT_mcpu_eq) ? compile->variants.front() : native;
-  const bool hasTiles = report.isa != schedules::Isa::Amx || rt::availableIsa(rt::kIsaAmx); // asks for them
-  if (report.isa < parseVariants("native", error, "bf16").front() || !hasTiles)             // best first
+  const bool hasTiles = report.isa != schedules::Isa::Amx || rt::availableIsa(rt::kIsaAmx);   // asks for them
+  const bool runs = report.isa >= parseVariants("native", error, "bf16").front() && hasTiles; // best first
+  if (!runs && !options.has(options::OPT_emit_eq))
     return fail("this machine cannot run " + schedules::name(report.isa) + ": leave out -mcpu"), false;
   if (!compile->winograd)
     without = schedules::winogradFamilies();
@@ -145,7 +149,9 @@ bool KernelBench::readSchedule() {
   if (auto *why = std::get_if<std::string>(&parsed))
     return fail(*why), false;
   points.front() = std::get<Schedule>(parsed);
-  const std::string wrong = checkSchedule(report.spec, points.front(), report.isa);
+  const bool isOff = std::find(without.begin(), without.end(), points.front().family) != without.end();
+  const std::string wrong = isOff ? "-winograd off leaves out family " + points.front().family
+                                  : checkSchedule(report.spec, points.front(), report.isa);
   if (!wrong.empty())
     return fail("-schedule: " + wrong + "\n  the rule's choice here is: " + rule), false;
   return true;
@@ -156,7 +162,8 @@ bool KernelBench::read() {
   if (auto *why = std::get_if<std::string>(&spec))
     return fail(*why + " (docs/kernels.md lists problems)"), false;
   report.spec = std::get<KernelSpec>(spec);
-  if (const std::string why = KernelLoop::whyNot(report.spec); !why.empty())
+  const bool isRun = !options.has(options::OPT_emit_eq);
+  if (const std::string why = KernelLoop::whyNot(report.spec); isRun && !why.empty())
     return fail("kernel problem '" + report.spec.print() + "': " + why), false;
   if (options.has(options::OPT_extents_eq)) {
     auto extents = KernelExtents::parse(options.value(options::OPT_extents_eq));
@@ -168,6 +175,8 @@ bool KernelBench::read() {
   }
   report.spec.likelyWidth = static_cast<int>(report.extents.w);
   report.spec.likelyHeight = static_cast<int>(report.extents.h);
+  if (!isRun)
+    return readTarget() && readPoints();
   auto made = KernelTensors::make(report.spec, report.extents);
   if (auto *why = std::get_if<std::string>(&made))
     return fail(*why), false;
@@ -176,6 +185,26 @@ bool KernelBench::read() {
     return false;
   constexpr double kDefault = 3, kPoint = 0.1; // seconds
   return readSeconds(options, std::max(kDefault, kPoint * double(points.size())), seconds);
+}
+
+int KernelBench::emit() {
+  const std::string kind = options.value(options::OPT_emit_eq);
+  if (kind != "stmt" && kind != "llvm" && kind != "asm")
+    return fail("with -kernel -emit is stmt, llvm or asm, not '" + kind + "'");
+  if (report.isSearch)
+    return fail("-emit shows one schedule: leave out -all and -near");
+  auto result = schedules::compileKernel(
+      {"segc_bench_kernel", report.spec.print(), points.front().print(), report.isa}, /*readable=*/true);
+  if (auto *why = std::get_if<std::string>(&result))
+    return fail(*why);
+  const auto &code = std::get<schedules::KernelArtifact>(result);
+  const std::string comment = kind == "asm" ? "# " : kind == "llvm" ? "; " : "// ";
+  llvm::outs() << comment << report.spec.print() << "\n"
+               << comment << points.front().print() << "\n"
+               << (kind == "asm"    ? code.assembly
+                   : kind == "llvm" ? code.llvm
+                                    : code.stmt);
+  return 0;
 }
 
 const LoadedKernel &KernelBench::helper(const std::string &problem) {
@@ -416,7 +445,11 @@ int benchKernel(const ToolOptions &options) {
   KernelBench bench(options, report);
   if (!options.positional().empty())
     return fail("-kernel times a problem, not the model '" + options.positional()[0] + "': give one of them");
-  if (!bench.read() || !bench.prepare())
+  if (!bench.read())
+    return 1;
+  if (options.has(options::OPT_emit_eq))
+    return bench.emit();
+  if (!bench.prepare())
     return 1;
   bench.measure();
   print(report);

@@ -41,8 +41,8 @@ defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxC
   "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
 defm mode : Value<"mode", [SegcTool, RunTool, BenchTool], "infer|train|both", "infer (default): norms folded, no gradients; train: the training step; both: a library that does both">;
-defm emit : Value<"emit", [SegcTool], "KIND",
-  "stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, ptx, obj, header, report, weights, dot">;
+defm emit : Value<"emit", [SegcTool, BenchTool], "KIND",
+  "with segc-bench -kernel: show the kernel as stmt, llvm or asm; else stop early and write: layers, graph, gradient, fused, scheduled, plan, schedule, stmt, llvm, asm, ptx, obj, header, report, weights, dot">;
 defm seed : Value<"seed", [SegcTool, TrainTool, LookTool], "N", "seed of initial weights, and in training of order, changes and dropout (default 0)">;
 defm summary : Flag<"summary", [SegcTool], "prints the table of layers and compiles nothing">;
 defm opt_report : Flag<"opt-report", [SegcTool], "says what fused into which kernel, and which copies remain">;
@@ -109,7 +109,7 @@ defm seconds : Value<"seconds", [BenchTool], "S", "how long is measured with eac
 defm trace : Value<"trace", [BenchTool], "FILE", "writes the fastest run as a trace for chrome://tracing or Perfetto">;
 
 defm kernel : Value<"kernel", [BenchTool], "PROBLEM", "times one kernel instead of a model: a problem of docs/kernels.md, in quotes">;
-defm schedule : Value<"schedule", [BenchTool], "POINT", "with -kernel: \"FAMILY key=value ...\" instead of the rule's choice">;
+defm schedule : Value<"schedule", [SegcTool, RunTool, CheckTool, BenchTool], "FILE|POINT", "of a model: FILE with lines LAYER: FAMILY [key=value ...], * for all layers, instead of the rules' choices; of segc-bench -kernel: \"FAMILY key=value ...\"">;
 defm extents : Value<"extents", [BenchTool], "HxW[xN]", "with -kernel: pixels of the result and number of images (default 64x64)">;
 defm all_points : Flag<"all", [BenchTool], "with -kernel: tries the legal points of all families that apply, and says how far the rule's choice is from the best">;
 defm near : Flag<"near", [BenchTool], "with -kernel: tries the points that differ from -schedule's, or the rule's, in one parameter">;

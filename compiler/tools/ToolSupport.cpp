@@ -7,6 +7,7 @@
 #include "schedules/tensorcore/Assemble.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -123,11 +124,47 @@ static std::string readTarget(const ToolOptions &options, CompileOptions &compil
   return readImages(options, compile);
 }
 
+/// The schedules that the user wants: lines "LAYER: FAMILY [key=value ...]"; empty or what is wrong.
+static std::string readSchedules(const std::string &path, CompileOptions &compile) {
+  constexpr uint64_t kMostBytes = 1 << 20;
+  auto text = llvm::MemoryBuffer::getFile(path);
+  if (!text)
+    return "-schedule '" + path + "' cannot be read: " + text.getError().message();
+  if ((*text)->getBufferSize() > kMostBytes)
+    return "-schedule '" + path + "' is larger than a MB";
+  SmallVector<StringRef> lines;
+  (*text)->getBuffer().split(lines, '\n');
+  for (auto [index, whole] : llvm::enumerate(lines)) {
+    StringRef line = whole.split('#').first.trim();
+    if (line.empty())
+      continue;
+    const std::string where = path + ":" + std::to_string(index + 1) + ": ";
+    auto [layer, point] = line.split(':');
+    if (layer.trim().empty() || point.trim().empty())
+      return where + quote(line) +
+             " must be LAYER: FAMILY [key=value ...], such as conv1: direct cv=4 px=6 rows=4";
+    auto parsed = schedules::Schedule::parse(point.trim().str());
+    if (auto *why = std::get_if<std::string>(&parsed))
+      return where + *why;
+    const std::string &family = std::get<schedules::Schedule>(parsed).family;
+    if (!schedules::findFamily(family)) {
+      SmallVector<StringRef> known;
+      for (const schedules::Family &each : schedules::families())
+        known.push_back(each.name);
+      return where + "unknown schedule family " + quote(family) + suggestion(family, known);
+    }
+    compile.asked.push_back(line.str());
+  }
+  return "";
+}
+
 std::optional<CompileOptions> readCompileOptions(const ToolOptions &options) {
   CompileOptions compile;
   std::string wrong = readPrecision(options, compile);
   if (wrong.empty())
     wrong = readTarget(options, compile);
+  if (wrong.empty() && options.has(options::OPT_schedule_eq) && !options.has(options::OPT_kernel_eq))
+    wrong = readSchedules(options.value(options::OPT_schedule_eq), compile);
   if (!wrong.empty()) {
     fail(wrong);
     return std::nullopt;

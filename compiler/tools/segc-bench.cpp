@@ -318,10 +318,10 @@ int main(int argc, char **argv) {
   if (options->has(options::OPT_kernel_eq))
     return benchKernel(*options);
   for (unsigned id :
-       {unsigned(options::OPT_schedule_eq), unsigned(options::OPT_extents_eq),
-        unsigned(options::OPT_all_points), unsigned(options::OPT_near), unsigned(options::OPT_limit_eq)})
+       {unsigned(options::OPT_extents_eq), unsigned(options::OPT_all_points), unsigned(options::OPT_near),
+        unsigned(options::OPT_limit_eq), unsigned(options::OPT_emit_eq)})
     if (options->has(id))
-      return fail("-schedule, -extents, -all, -near and -limit go with -kernel");
+      return fail("-extents, -all, -near, -limit and -emit go with -kernel");
   if (options->positional().size() != 1)
     return fail("give one model or library (-help shows how)");
   auto opened = openModel(*options, options->positional()[0], {}, exitCode);

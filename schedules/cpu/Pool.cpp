@@ -69,8 +69,15 @@ KernelBuild buildPool(const KernelSpec &spec, Isa isa) {
 } // namespace
 
 Family poolFamily() {
-  return plainFamily("pool", "Maximum pooling by rows, one vector of windows in registers.", {"maxpool"},
-                     buildPool);
+  Family family = plainFamily("pool", "Maximum pooling by rows, one vector of windows in registers.",
+                              {"maxpool"}, buildPool);
+  family.whyNot = [applies = family.whyNot](const KernelSpec &spec, Isa isa) {
+    constexpr int kMostCells = 256; // an index is a byte
+    return spec.op == "maxpool" && spec.get("idx") && spec.get("r") * spec.get("r", 1) > kMostCells
+               ? "its index has a byte: a window has at most " + std::to_string(kMostCells) + " pixels"
+               : applies(spec, isa);
+  };
+  return family;
 }
 
 } // namespace segc::schedules
