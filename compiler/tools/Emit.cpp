@@ -18,6 +18,17 @@ using namespace mlir;
 
 namespace segc {
 
+/// What 16 bits do not give: processors without products of them store only.
+static void noteWidening(const CompileOptions &compile) {
+  std::string names;
+  for (schedules::Isa isa : compile.variants)
+    if (!schedules::isGpu(isa) && (compile.precision == "f16" || isa > schedules::Isa::Avx512Bf16))
+      names += (names.empty() ? "" : ", ") + schedules::name(isa);
+  if (!names.empty() && (compile.precision == "bf16" || compile.precision == "f16"))
+    llvm::errs() << "note: " << names << ": no products of " << compile.precision
+                 << ", so values are stored in it and widened to f32: less memory, not less work\n";
+}
+
 int buildLibrary(const ToolOptions &options, LoadedModel &input) {
   std::string directory = options.value(options::OPT_o_eq, ".");
   Plans plans;
@@ -26,6 +37,7 @@ int buildLibrary(const ToolOptions &options, LoadedModel &input) {
     return 1;
   for (const std::string &file : *files)
     llvm::errs() << "wrote " << file << "\n";
+  noteWidening(input.compile);
   if (!options.has(options::OPT_opt_report))
     return 0;
   if (plans.infer)

@@ -68,4 +68,13 @@ inline double activateReference(const std::string &op, double v, double alpha) {
   return epilogueStep(Epilogue{op, 0, alpha}, v);
 }
 
+/// Errors of convolutions without transforms, over the largest value.
+constexpr double kDirectTolerance = 1e-5;
+/// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
+/// rounding grows with the transforms' constants.
+inline double winogradTolerance(const Schedule &point) {
+  const int side = std::max(point.params.at("tx"), point.params.at("ty"));
+  return side == 2 ? 5e-6 : side == 4 ? 3e-5 : 1e-4;
+}
+
 } // namespace segc::schedules

@@ -12,7 +12,6 @@ namespace segc::schedules {
 namespace {
 
 constexpr Isa kIsas[] = {Isa::Avx512, Isa::Avx2, Isa::Portable};
-constexpr double kDirectTolerance = 1e-5;
 
 int pick(std::mt19937 &random, const std::vector<int> &from) { return from[random() % from.size()]; }
 
@@ -129,13 +128,6 @@ TEST(DeepConv, PaysByWeightsAndHeight) {
   const KernelSpec large = convSpec(4096, 4096, 1, 1, 1, 1, "");
   EXPECT_EQ(findFamily("deep")->whyNot(large, Isa::Avx512), "");
   EXPECT_NE(findFamily("deep")->whyNot(large, Isa::Cuda), "") << "kernels of GPUs borrow a processor's build";
-}
-
-/// The largest error over the largest value by the sides of a tile, about ten times what 80 channels have:
-/// rounding grows with the transforms' constants.
-double winogradTolerance(const Schedule &point) {
-  const int side = std::max(point.params.at("tx"), point.params.at("ty"));
-  return side == 2 ? 5e-6 : side == 4 ? 3e-5 : 1e-4;
 }
 
 TEST(Winograd, RandomShapesAndPoints) {

@@ -1,5 +1,6 @@
 /// \file Problem and schedule strings, and the compilation of kernels to objects.
 // SPDX-License-Identifier: MIT
+#include "schedules/Build.h"
 #include "schedules/Compile.h"
 #include <gtest/gtest.h>
 
@@ -147,6 +148,32 @@ TEST(Compile, CodeOfLargeTilesIsSmall) {
     ASSERT_EQ(result.index(), 0u) << std::get<std::string>(result);
     EXPECT_LE(std::get<KernelArtifact>(result).object.size(), 12u << 10) << problem;
   }
+}
+
+/// Without assertions a Func whose explicit bounds are too small would give wrong numbers: Halide only warns.
+TEST(Compile, WarningsAreErrors) {
+  Family &family = const_cast<Family &>(*findFamily("pad")); // the table's own: kernels are built by name
+  const auto build = family.build;
+  bool isSmall = true;
+  family.build = [&](const KernelSpec &spec, const Schedule &, Isa) {
+    const Halide::Var c("c"), x("x"), y("y"), n("n");
+    const Halide::ImageParam in = activation("x", spec.get("c"), spec.get("in"));
+    Halide::Func twice("twice"), out("y");
+    twice(c, x, y, n) = in(c, x, y, n) * 2.f;
+    out(c, x, y, n) = twice(c, x, y, n) + 1.f;
+    twice.compute_at(out, x).bound(c, 0, isSmall ? 3 : 4);
+    out.output_buffer().dim(0).set_bounds(0, 4);
+    describeActivation(out.output_buffer(), spec.get("c"), spec.get("out"));
+    return KernelBuild{{in}, Halide::Pipeline(out)};
+  };
+  const KernelJob wrong = job("pad c4 in4 out4 mode=zero : f32", "pad");
+  const auto warned = compileKernel(wrong);
+  isSmall = false;
+  const auto fine = compileKernel(wrong);
+  family.build = build;
+  ASSERT_EQ(warned.index(), 1u);
+  EXPECT_NE(std::get<std::string>(warned).find("pad c4"), std::string::npos);
+  EXPECT_EQ(fine.index(), 0u) << std::get<std::string>(fine);
 }
 
 TEST(Compile, ErrorsNameProblemAndSchedule) {

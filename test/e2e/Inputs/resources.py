@@ -1,7 +1,8 @@
-"""What a compiled library costs besides time: resources.py bits|memory|file LIBRARY WEIGHTS
+"""What a compiled library costs besides time: resources.py bits|memory|file LIBRARY WEIGHTS [train]
 
 bits: the same results for 1, 2, 3, 7 and 64 threads. memory: runs after the first touch no new page, start and end no
-thread. file: the weights' file is not in memory beside what was made of it. One line, or an assertion that fails.
+thread. file: the weights' file is not in memory beside what was made of it. With train a run is a training step, whose
+results are the loss and the weights. One line, or an assertion that fails.
 """
 # SPDX-License-Identifier: MIT
 import ctypes
@@ -12,6 +13,7 @@ import resource
 import struct
 import sys
 
+I32 = 5  # of the header's dtypes
 BESIDE = 16 << 20  # bytes: the largest weight while it is packed, scratch of the packing
 
 
@@ -32,16 +34,21 @@ def status(key):
 
 
 class Model:
-    def __init__(self, library, weights):
+    def __init__(self, library, weights, training=False):
+        self.weights, self.training = weights, training
         self.name = os.path.basename(library)[len("lib"):-len(".so")]
         self.library = ctypes.CDLL(library)
         self.handle = ctypes.c_void_p()
         self.call("create", weights.encode(), ctypes.byref(self.handle))
         self.peak, self.resident = status("VmHWM"), status("VmRSS")
-        self.inputs, self.outputs = self.tensors("input"), self.tensors("output")
+        self.inputs = self.tensors("train_input" if training else "input")
+        self.outputs = [] if training else self.tensors("output")
         for tensor, memory in self.inputs:
             values = [((i * 40503) % 4096) / 2048 - 1 for i in range(len(memory) // 4)]
-            memory[:] = struct.pack(f"{len(values)}f", *values)
+            if tensor.dtype == I32:  # labels
+                memory[:] = struct.pack(f"{len(values)}i", *[int(value > 0) for value in values])
+            else:
+                memory[:] = struct.pack(f"{len(values)}f", *values)
 
     def call(self, function, *arguments):
         if getattr(self.library, f"{self.name}_{function}")(*arguments):
@@ -66,19 +73,35 @@ class Model:
         return found
 
     def run(self):
+        if self.training:
+            self.call("step", self.handle, self.train_input, len(self.train_input))
+            return
         self.call("run", self.handle, self.input, len(self.input), self.output, len(self.output))
 
+    def fresh(self):
+        """Puts the weights back that training changed."""
+        if self.training:
+            getattr(self.library, f"{self.name}_destroy")(self.handle)
+            self.call("create", self.weights.encode(), ctypes.byref(self.handle))
+
     def result(self):
+        if self.training:
+            data, count = ctypes.POINTER(ctypes.c_float)(), ctypes.c_size_t()
+            self.call("flat", self.handle, 0, ctypes.byref(data), ctypes.byref(count))
+            return hashlib.sha256(ctypes.string_at(data, 4 * count.value)).hexdigest()
         return hashlib.sha256(b"".join(bytes(memory) for _, memory in self.outputs)).hexdigest()
 
 
 def bits(model):
     results = set()
     for threads in (1, 2, 3, 7, 64):
+        model.fresh()
         model.call("set_threads", model.handle, threads)
         for _, memory in model.outputs:
             memory[:] = bytes(len(memory))
         model.run()
+        if model.training:  # the first step prepares what the second one uses
+            model.run()
         results.add(model.result())
     assert len(results) == 1, f"{len(results)} different results"
     return "same bits for 1, 2, 3, 7 and 64 threads"
@@ -104,5 +127,5 @@ def file(model):
     return "no second copy of the weights"
 
 
-model = Model(sys.argv[2], sys.argv[3])
+model = Model(sys.argv[2], sys.argv[3], sys.argv[4:] == ["train"])
 print({"bits": bits, "memory": memory, "file": file}[sys.argv[1]](model))
