@@ -230,6 +230,9 @@ void Program::free() {
   ::free(bindings);
 }
 
+Recording &Program::ofRun() { return sets[set].run; }
+Recording &Program::ofStep() { return sets[set].step; }
+
 void Program::forgetSet(uint32_t which) {
   sets[which].run.drop(device);
   sets[which].step.drop(device);

@@ -86,8 +86,8 @@ struct Program {
   int run(StepList list, const int64_t *sizes, const uint64_t *offsets, char *arena, const Observer &observer,
           const Inspector &inspector);
   /// What a device keeps of the run, and of a training step, with the tensors that are bound now.
-  Recording &ofRun() { return sets[set].run; }
-  Recording &ofStep() { return sets[set].step; }
+  Recording &ofRun();
+  Recording &ofStep();
   /// Drops what is kept of both with any tensors.
   void forgetSets();
   /// Loads the code of all kernels of a list, for which the views need not be bound to memory.
