@@ -215,11 +215,11 @@ def record(net, threads, found, what, peak):
             "ratio": best.times[0] / segc.times[0] if best and not segc.failure else None}
 
 
-def peaks(threads, directory):
-    """f32 GFLOP/s of the machine by number of threads, as segc-bench measures them."""
+def peaks(precision, threads, directory):
+    """GFLOP/s of the machine's products in a precision by number of threads, as segc-bench measures them."""
     target = os.path.join(directory, "peak.json")
     try:
-        run(os.path.join(BUILD, "bin", "segc-bench"), "-kernel", "conv c16 k16 r1x1 s1x1 d1x1 g1 in16 out16 : f32", "-extents", "16x16",
+        run(os.path.join(BUILD, "bin", "segc-bench"), "-kernel", f"conv c64 k64 r3x3 s1x1 d1x1 g1 in64 out64 : {precision}", "-extents", "16x16",
             "-threads", ",".join(map(str, threads)), "-seconds", "0.1", "-json", target)
         with open(target, encoding="utf-8") as file:
             return {result["threads"]: result["machine_rate"] for result in json.load(file)["results"]}
@@ -267,7 +267,7 @@ def main():
     total = len(options.nets) * len(options.threads) * contestants * options.seconds
     print(f"{len(options.nets)} nets, {len(options.threads)} numbers of threads, {contestants} contestants, {options.seconds:g} s each: "
           f"{total / 60:.1f} minutes of measuring; compiling and starting come on top", flush=True)
-    peak, records, status = peaks(options.threads, OUT), [], 0
+    peak, records, status = peaks(options.precision, options.threads, OUT), [], 0
     for spec in options.nets:
         try:
             net = Net(spec, options.flags, options.python if options.peers else None)

@@ -413,7 +413,13 @@ KernelRun KernelBench::time(int count) {
   } while (!rounds.isOver() || done < points.size());
   KernelRun result;
   result.threads = count;
-  result.rate = report.flops > 0 ? measurePeak(count) : measureMemory(count, report.bytes);
+  const double peak = report.flops > 0
+                          ? measurePeak(count, productsOf(schedules::name(report.isa), report.spec.dtype))
+                          : 0,
+               memory = measureMemory(count, report.bytes);
+  if (report.runs.empty()) // all numbers of threads by the same
+    report.byBytes = report.flops == 0 || report.bytes / memory > report.flops / peak;
+  result.rate = report.byBytes ? memory : peak;
   result.rounds = rounds.rounds;
   result.quietRounds = rounds.quietRounds;
   result.note = rounds.note();

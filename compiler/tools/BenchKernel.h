@@ -35,14 +35,15 @@ struct KernelReport {
   KernelExtents extents;
   bool isSearch = false; ///< -all
   double legal = 1;      ///< points
-  double flops = 0;      ///< 0: the kernel is judged by the bytes it moves
-  double bytes = 0;
+  double flops = 0;      ///< of products; 0 for what has none to speak of
+  double bytes = 0;      ///< of the tensors
+  bool byBytes = false;  ///< the kernel is judged by them: on this machine they take longer than the products
   int64_t compared = 0, elements = 0;
   std::vector<KernelRun> runs;
 
-  const char *unit() const { return flops > 0 ? "GFLOP/s" : "GB/s"; }
+  const char *unit() const { return byBytes ? "GB/s" : "GFLOP/s"; }
   /// In unit().
-  double rate(double milliseconds) const { return 1e-6 * (flops > 0 ? flops : bytes) / milliseconds; }
+  double rate(double milliseconds) const { return 1e-6 * (byBytes ? bytes : flops) / milliseconds; }
 };
 
 /// The tool's main for -kernel; returns the exit code.

@@ -16,14 +16,14 @@ void printOne(const KernelReport &report, const KernelRun &run) {
       "%d thread%s: least %.4f ms, median %.4f, of %zu runs; %.1f %s, %.0f %% of the %s of %.1f\n",
       run.threads, run.threads == 1 ? "" : "s", least, percentile(result.milliseconds, 0.5),
       result.milliseconds.size(), rate, report.unit(), 100 * rate / run.rate,
-      report.flops > 0 ? "peak" : "memory rate", run.rate);
+      report.byBytes ? "memory rate" : "peak", run.rate);
 }
 
 void printTable(const KernelReport &report, const KernelRun &run) {
   llvm::raw_ostream &out = llvm::outs();
   out << llvm::format("\n least ms    median  %7s  of %s    error  schedule (%d thread%s, %s %.1f %s)\n",
-                      report.unit(), report.flops > 0 ? "peak" : "rate", run.threads,
-                      run.threads == 1 ? "" : "s", report.flops > 0 ? "peak" : "memory rate", run.rate,
+                      report.unit(), report.byBytes ? "rate" : "peak", run.threads,
+                      run.threads == 1 ? "" : "s", report.byBytes ? "memory rate" : "peak", run.rate,
                       report.unit());
   for (const KernelResult &result : run.results) {
     if (!result.failure.empty())

@@ -1,6 +1,7 @@
-/// \file /proc, and a loop of multiply-adds.
+/// \file /proc, and loops of products and of moves.
 // SPDX-License-Identifier: MIT
 #include "compiler/tools/Load.h"
+#include "runtime/core/Cpu.h"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -63,6 +64,56 @@ constexpr int kChains = 8; // enough to hide the latency of an FMA on two ports
 SEGC_SPIN(spin512, "avx512f", __m512, _mm512)
 SEGC_SPIN(spin256, "avx2,fma", __m256, _mm256)
 #undef SEGC_SPIN
+/// As above. A dot product adds two products to each of 16 sums; on Zen 4 twelve hide its latency.
+#define SEGC_TWELVE(Do) Do(0) Do(1) Do(2) Do(3) Do(4) Do(5) Do(6) Do(7) Do(8) Do(9) Do(10) Do(11)
+constexpr int kDots = 12;
+__attribute__((target("avx512f,avx512bf16"))) float spinDots(int64_t count) {
+  const __m512bh pairs = _mm512_cvtne2ps_pbh(_mm512_set1_ps(1e-3f), _mm512_set1_ps(1e-3f));
+#define SEGC_DO(i) __m512 sum##i = _mm512_set1_ps(1e-3f);
+  SEGC_TWELVE(SEGC_DO)
+#undef SEGC_DO
+  for (int64_t turn = 0; turn < count; ++turn) {
+#define SEGC_DO(i)                                                                                           \
+  sum##i = _mm512_dpbf16_ps(sum##i, pairs, pairs);                                                           \
+  asm volatile("" : "+v"(sum##i));
+    SEGC_TWELVE(SEGC_DO)
+#undef SEGC_DO
+  }
+#define SEGC_DO(i) sum0 = _mm512_add_ps(sum0, sum##i);
+  SEGC_TWELVE(SEGC_DO)
+#undef SEGC_DO
+  return _mm512_cvtss_f32(sum0);
+}
+#undef SEGC_TWELVE
+
+/// Four tiles of 16 x 16 sums, each of 32 products a turn; that they are zeros saves nothing.
+constexpr int kTiles = 4;
+__attribute__((target("amx-tile,amx-bf16"))) float spinTiles(int64_t count) {
+  struct alignas(64) {
+    uint8_t palette = 1, startRow = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } shapes;
+  _tile_loadconfig(&shapes);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_zero(6);
+  _tile_zero(7);
+  for (int64_t turn = 0; turn < count; ++turn) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  alignas(64) float sums[256];
+  _tile_stored(0, sums, 64);
+  _tile_release();
+  return sums[0];
+}
 /// to = from + 1: the addition keeps the compiler from calling memcpy, which passes by the caches.
 #define SEGC_MOVE(Name, Features, Vector, Prefix)                                                            \
   __attribute__((target(Features))) void Name(const float *from, float *to, int64_t count) {                 \
@@ -104,16 +155,22 @@ float spinPortable(int64_t count) {
 struct Spin {
   float (*run)(int64_t);
   double operations; ///< of one turn of its loop
+  int64_t turns;     ///< of about half a millisecond: often undisturbed
 };
 
-Spin bestSpin() {
+Spin bestSpin(Products products) {
 #if defined(__x86_64__)
+  const uint32_t isa = products == Products::F32 ? 0 : rt::availableIsa();
+  if (products == Products::Bf16Tiles && (isa & rt::kIsaAmx))
+    return {spinTiles, 2.0 * 16 * 16 * 32 * kTiles, 20'000};
+  if (products == Products::Bf16Dots && (isa & rt::kIsaAvx512Bf16))
+    return {spinDots, 2.0 * 32 * kDots, 100'000};
   if (__builtin_cpu_supports("avx512f"))
-    return {spin512, 2.0 * 16 * kChains};
+    return {spin512, 2.0 * 16 * kChains, 200'000};
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    return {spin256, 2.0 * 8 * kChains};
+    return {spin256, 2.0 * 8 * kChains, 200'000};
 #endif
-  return {spinPortable, 2.0 * kChains};
+  return {spinPortable, 2.0 * kChains, 200'000};
 }
 
 } // namespace
@@ -158,15 +215,21 @@ template <typename Work> static double leastTime(int threads, int tries, const W
   return best;
 }
 
-double measurePeak(int threads) {
-  constexpr int64_t kTurns = 200'000; // below a millisecond: often undisturbed
+Products productsOf(const std::string &isa, const std::string &precision) {
+  return precision != "bf16"   ? Products::F32
+         : isa == "amx"        ? Products::Bf16Tiles
+         : isa == "avx512bf16" ? Products::Bf16Dots
+                               : Products::F32;
+}
+
+double measurePeak(int threads, Products products) {
   constexpr int kTries = 50;
-  const Spin spin = bestSpin();
+  const Spin spin = bestSpin(products);
   std::vector<float> results(threads);
-  const double best = leastTime(threads, kTries, [&](int t) { results[t] = spin.run(kTurns); });
+  const double best = leastTime(threads, kTries, [&](int t) { results[t] = spin.run(spin.turns); });
   volatile float keep = *std::max_element(results.begin(), results.end()); // the loops must be run
   (void)keep;
-  return 1e-9 * spin.operations * static_cast<double>(kTurns) * threads / best;
+  return 1e-9 * spin.operations * static_cast<double>(spin.turns) * threads / best;
 }
 
 double measureMemory(int threads, double bytes) {

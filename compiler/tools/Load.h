@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 
 namespace segc {
 
@@ -22,9 +23,14 @@ private:
 /// Resident bytes of this process; 0 where /proc does not say.
 uint64_t residentBytes();
 
-/// f32 operations a second, in 1e9, that `threads` threads reach with independent fused multiply-adds in
-/// registers: the most a convolution that computes every product could reach.
-double measurePeak(int threads);
+/// What multiplies: f32 in vectors, dot products of bf16 (AVX512_BF16), matrix tiles of bf16 (AMX).
+enum class Products { F32, Bf16Dots, Bf16Tiles };
+/// Those of kernels for an instruction set by its name; of others than bf16 always the first.
+Products productsOf(const std::string &isa, const std::string &precision);
+
+/// Operations a second, in 1e9, that `threads` threads reach with independent products in registers: the most
+/// a convolution that computes every product could reach.
+double measurePeak(int threads, Products products = Products::F32);
 
 /// Bytes a second, in 1e9, that `threads` threads read and write with a loop over that many `bytes` together,
 /// half of them read: what a kernel that only moves data of this size could reach.

@@ -281,7 +281,9 @@ int run(const ToolOptions &options, const OpenedModel &opened) {
     if (instance.library.setThreads(instance.model, used))
       return fail(instance.library.lastError());
     std::string error;
-    report.peaks.push_back(report.roof ? report.roof->single : measurePeak(used));
+    // Libraries for these instruction sets are of bf16.
+    const Products products = productsOf(instance.library.variant(instance.model), "bf16");
+    report.peaks.push_back(report.roof ? report.roof->single : measurePeak(used, products));
     report.results.push_back(bench(instance, tensors, duration, error));
     if (!error.empty())
       return fail(error);
