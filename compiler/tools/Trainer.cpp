@@ -12,12 +12,19 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// The first SIGINT or SIGTERM asks the loop to end, the second ends the program at once. A file that grows
-/// beyond a limit is an error of the write like a full disk, no reason to die.
+/// The first SIGINT or SIGTERM asks the loop to end, the second, of either, ends the program at once: it waits
+/// until the first one's handler is done. A file that grows beyond a limit is an error of the write like a
+/// full disk, no reason to die.
 void catchInterrupts() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { interrupted = 1; };
-  action.sa_flags = SA_RESETHAND | SA_RESTART;
+  action.sa_handler = [](int) {
+    interrupted = 1;
+    for (int signal : {SIGINT, SIGTERM})
+      std::signal(signal, SIG_DFL);
+  };
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGINT, SIGTERM})
+    sigaddset(&action.sa_mask, signal);
   for (int signal : {SIGINT, SIGTERM})
     sigaction(signal, &action, nullptr);
   std::signal(SIGXFSZ, SIG_IGN);

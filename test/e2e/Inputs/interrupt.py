@@ -2,7 +2,7 @@
 """Runs segc-train, disturbs it when its log has reached a step, prints the exit status.
 
 Usage: interrupt.py LOG STEP int|int2|full COMMAND...
-  int: SIGINT; int2: twice, a hundredth of a second apart; full: no file may grow beyond 60000 bytes any more
+  int: SIGINT; int2: SIGTERM right behind it; full: no file may grow beyond 60000 bytes any more
 """
 # SPDX-License-Identifier: MIT
 import json
@@ -30,7 +30,6 @@ while process.poll() is None and not reached(log, step) and time.time() < deadli
 if what == "full":
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (60000, 60000))
 else:
-    for _ in range(2 if what == "int2" else 1):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.01)
+    for number in [signal.SIGINT, signal.SIGTERM][:2 if what == "int2" else 1]:
+        process.send_signal(number)
 print("status", process.wait(60))
