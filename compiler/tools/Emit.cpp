@@ -10,6 +10,8 @@
 #include "runtime/files/Safetensors.h"
 #include "runtime/files/WriteWhole.h"
 #include "schedules/Compile.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -154,6 +156,24 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
                                  all);
 }
 
+/// What -schedule reads: each kernel as a comment, and a line for each layer that it computes.
+std::string scheduleText(ModuleOp planned) {
+  llvm::StringMap<llvm::SetVector<StringRef>>
+      layers; // by kernel; what became of no layer has no reason to end
+  planned.walk([&](plan::LaunchOp launch) {
+    if (launch->hasAttr("end") && launch.getKernelAttr())
+      layers[launch.getKernelAttr().getValue()].insert(launch.getLabel());
+  });
+  std::string lines;
+  for (plan::KernelOp kernel : planned.getOps<plan::KernelOp>()) {
+    const std::string schedule = kernel.getSchedule().str();
+    lines += "# " + kernel.getProblem().str() + " => " + schedule + "\n";
+    for (StringRef layer : layers[kernel.getSymName()])
+      lines += layer.str() + ": " + schedule + "\n";
+  }
+  return lines;
+}
+
 int emitHeader(const ToolOptions &options, LoadedModel &input) {
   Graphs graphs = input.graphs(), plans;
   OwningOpRef<ModuleOp> infer, train;
@@ -216,10 +236,7 @@ int emitStage(const ToolOptions &options, LoadedModel &input) {
     auto module = planWithinLimit(*input.graph, input.compile, input.compile.variants[0]);
     if (!module)
       return 1;
-    std::string lines;
-    for (plan::KernelOp kernel : module->getOps<plan::KernelOp>())
-      lines += kernel.getProblem().str() + " => " + kernel.getSchedule().str() + "\n";
-    return deliver(options, input, ".schedule", lines);
+    return deliver(options, input, ".schedule", scheduleText(*module));
   }
   const std::vector<llvm::StringRef> kinds = {"layers",   "graph",  "gradient", "fused", "scheduled", "plan",
                                               "schedule", "stmt",   "llvm",     "asm",   "ptx",       "obj",

@@ -36,7 +36,7 @@ defm tensor_cores : Value<"tensor-cores", [SegcTool, RunTool, CheckTool, TrainTo
 defm cache : Value<"cache", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "DIR", "where compiled kernels are kept (default $SEGC_CACHE or ~/.cache/segc); none: nowhere">;
 defm jobs : Value<"j", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "N", "worker processes (default: one a core)">;
 defm memory_limit : Value<"memory-limit", [SegcTool, RunTool, CheckTool, TrainTool, EvalTool, LookTool, BenchTool], "BYTES",
-  "most bytes of activations (512M, 2G): training computes convolutions again to stay below; error if that is not enough">;
+  "most bytes of activations and packed weights (512M, 2G): inference takes smaller filters to stay below, training computes convolutions again; error if that is not enough">;
 defm max_shape : Value<"max-shape", [SegcTool, RunTool, CheckTool], "[INPUT=]NxCxHxW",
   "the largest extents an input may get: fixes the memory the library needs, refuses more; once for each input">;
 defm o : Value<"o", [SegcTool], "DIR", "where to write (default: here)">;
