@@ -12,9 +12,9 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-/// The first SIGINT or SIGTERM asks the loop to end, the second, of either, ends the program at once: it waits
-/// until the first one's handler is done. A file that grows beyond a limit is an error of the write like a
-/// full disk, no reason to die.
+/// The first SIGINT or SIGTERM asks the loop to end, the second, of either, ends the program at once: it
+/// waits until the first one's handler is done. A file that grows beyond a limit is an error of the write
+/// like a full disk, no reason to die.
 void catchInterrupts() {
   struct sigaction action = {};
   action.sa_handler = [](int) {

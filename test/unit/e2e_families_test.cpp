@@ -90,9 +90,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Forced{"deep", "f32", "avx512"}, Forced{"deep", "f32", "avx2"},
                     Forced{"direct", "f32", "avx512"}, Forced{"direct", "f32", "portable"},
                     Forced{"winograd", "bf16", "avx512"}, Forced{"winograd_bf16", "bf16", "avx512bf16"},
-                    Forced{"direct", "bf16", "avx512bf16"},
-                    Forced{"amx", "bf16", "amx"}, Forced{"amx_copy", "bf16", "amx"},
-                    Forced{"amx_parts", "bf16", "amx"}, Forced{"wgrad_direct", "f32", "avx512", true},
+                    Forced{"direct", "bf16", "avx512bf16"}, Forced{"amx", "bf16", "amx"},
+                    Forced{"amx_copy", "bf16", "amx"}, Forced{"amx_parts", "bf16", "amx"},
+                    Forced{"wgrad_direct", "f32", "avx512", true},
                     Forced{"wgrad_winograd", "f32", "avx512", true},
                     Forced{"winograd", "f32", "avx512", true}),
     [](const auto &info) {

@@ -49,10 +49,10 @@ TEST(Networks, GeluOfNegativeValues) {
 // The classes that a convolution's kernel stores have no axis of channels.
 TEST(Networks, ClassesOfAConvolution) {
   for (const char *shape : {"[1, 3, 12, 20]", "[2, 3, 20, 12]"})
-    expectAgreement(
-        network(shape, R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "activation": "relu"},
+    expectAgreement(network(shape,
+                            R"({"name": "a", "op": "conv", "channels": 8, "kernel": 3, "activation": "relu"},
     {"name": "b", "op": "conv", "channels": 4, "kernel": 1}, {"name": "c", "op": "argmax"})",
-                "c"));
+                            "c"));
 }
 
 // A mirrored convolution returns exactly the extents that the convolution read.
