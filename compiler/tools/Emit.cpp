@@ -158,8 +158,8 @@ int emitKernels(const ToolOptions &options, LoadedModel &input, StringRef kind) 
 
 /// What -schedule reads: each kernel as a comment, and a line for each layer that it computes.
 std::string scheduleText(ModuleOp planned) {
-  llvm::StringMap<llvm::SetVector<StringRef>>
-      layers; // by kernel; what became of no layer has no reason to end
+  // By kernel. What became of no layer, such as packing, has no reason to end.
+  llvm::StringMap<llvm::SetVector<StringRef>> layers;
   planned.walk([&](plan::LaunchOp launch) {
     if (launch->hasAttr("end") && launch.getKernelAttr())
       layers[launch.getKernelAttr().getValue()].insert(launch.getLabel());
